@@ -1,0 +1,6 @@
+;; A program that never ends, to see a time limit, a fuel limit or Ctrl-C stop it.
+(module
+  (memory (export "memory") 1)
+  (func (export "_start")
+    (loop $again
+      (br $again))))

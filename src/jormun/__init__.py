@@ -1,0 +1,109 @@
+"""Jormun runs WebAssembly and WASI programs inside Python, at native speed, in a sandbox.
+
+    done = jormun.run(["app.wasm", "--flag"], input="hello", capture_output=True, text=True)
+    calc = jormun.load("calc.wasm")
+    calc.exports.add(1, 2)
+
+Everything is imported when it is first used (PEP 562): `import jormun` itself takes about a millisecond.
+"""
+
+from __future__ import annotations
+
+from jormun.version import VERSION as __version__
+
+TYPE_CHECKING = False  # typing's own would cost the import of typing; type checkers know it by its name
+if TYPE_CHECKING:
+    from jormun.api.config import Config
+    from jormun.api.instance import Exports, Instance, load
+    from jormun.api.module import ExportType, ImportType, Module
+    from jormun.api.run import CompletedProcess, run
+    from jormun.errors import (
+        ExhaustionError,
+        Frame,
+        HostError,
+        InvalidError,
+        LinkError,
+        MalformedError,
+        TimeoutError,
+        Trap,
+        TrapKind,
+        WasmError,
+    )
+    from jormun.features import Features
+    from jormun.runtime.engine import Engine
+    from jormun.runtime.function import Function as Func
+    from jormun.runtime.globals import Global
+    from jormun.runtime.limits import Limits
+    from jormun.runtime.memory import Memory
+    from jormun.runtime.store import Store
+    from jormun.runtime.table import Table
+    from jormun.runtime.tag import Tag
+
+_PLACES = {
+    "jormun.api.config": ("Config",),
+    "jormun.api.instance": ("Exports", "Instance", "load"),
+    "jormun.api.module": ("ExportType", "ImportType", "Module"),
+    "jormun.api.run": ("CompletedProcess", "run"),
+    "jormun.errors": (
+        "ExhaustionError", "Frame", "HostError", "InvalidError", "LinkError", "MalformedError", "TimeoutError", "Trap",
+        "TrapKind", "WasmError",
+    ),
+    "jormun.features": ("Features",),
+    "jormun.runtime.engine": ("Engine",),
+    "jormun.runtime.function": ("Func",),
+    "jormun.runtime.globals": ("Global",),
+    "jormun.runtime.limits": ("Limits",),
+    "jormun.runtime.memory": ("Memory",),
+    "jormun.runtime.store": ("Store",),
+    "jormun.runtime.table": ("Table",),
+    "jormun.runtime.tag": ("Tag",),
+}  # fmt: skip
+_PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
+_NAMES_THERE = {"Func": "Function"}
+
+__all__ = [
+    "CompletedProcess",
+    "Config",
+    "Engine",
+    "ExhaustionError",
+    "ExportType",
+    "Exports",
+    "Features",
+    "Frame",
+    "Func",
+    "Global",
+    "HostError",
+    "ImportType",
+    "Instance",
+    "InvalidError",
+    "Limits",
+    "LinkError",
+    "MalformedError",
+    "Memory",
+    "Module",
+    "Store",
+    "Table",
+    "Tag",
+    "TimeoutError",
+    "Trap",
+    "TrapKind",
+    "WasmError",
+    "__version__",
+    "load",
+    "run",
+]
+
+
+def __getattr__(name: str) -> object:
+    place = _PLACE_OF.get(name)
+    if place is None:
+        raise AttributeError(f"module 'jormun' has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(place), _NAMES_THERE.get(name, name))
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,126 @@
+"""Instances and what they export."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from jormun.api.config import Config
+from jormun.api.module import Module, Source
+from jormun.runtime import instance as runtime
+from jormun.runtime.limits import Limits
+from jormun.runtime.linking import Modules, resolve
+from jormun.runtime.memory import Memory
+from jormun.runtime.store import Store
+
+
+class Exports:
+    """The exports of an instance, as attributes and as items.
+
+    Items take any name; attributes those that are Python identifiers and do not begin and end with two underscores. It
+    may be given as one of another instance's import modules.
+    """
+
+    __slots__ = ("_instance",)
+
+    def __init__(self, instance: runtime.Instance) -> None:
+        self._instance = instance
+
+    # Any: what an export is, only the module knows.
+    def __getitem__(self, name: str) -> Any:
+        return self._instance.export(name)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._instance.export(name)
+        except KeyError:
+            raise AttributeError(f"no export {name!r}; there are {', '.join(map(repr, self)) or 'none'}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._instance.exports)
+
+    def __len__(self) -> int:
+        return len(self._instance.exports)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._instance.exports
+
+    def __dir__(self) -> list[str]:
+        return [*self._instance.exports, *super().__dir__()]
+
+    def __repr__(self) -> str:
+        return f"<Exports: {', '.join(self)}>"
+
+
+class Instance:
+    """An instance of a module.
+
+    `imports` gives, for each module name, what it has: functions, memories and the like of other instances, or their
+    whole `exports`; Python callables, which get the type that the import asks for; and numbers for immutable globals.
+
+    Instances whose functions, tables, globals or tags meet must be in one store. Without `store`, that is the store
+    that the imports are of, or a new one, with `limits`.
+
+    Raises LinkError for an import that is missing or does not match, Trap when the instance's start function or one of
+    its segments traps, and ExhaustionError when its memories or tables are beyond the limits.
+
+    >>> import jormun
+    >>> module = jormun.Module('''(module
+    ...   (import "env" "twice" (func $twice (param i32) (result i32)))
+    ...   (func (export "four times") (param i32) (result i32) (call $twice (call $twice (local.get 0)))))''')
+    >>> instance = jormun.Instance(module, {"env": {"twice": lambda x: 2 * x}})
+    >>> instance.exports["four times"](10)
+    40
+    """
+
+    def __init__(
+        self,
+        module: Module,
+        imports: Modules | None = None,
+        *,
+        store: Store | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        given: Modules = {} if imports is None else imports
+        if store is None:
+            store = _store_of(module, given) or Store(limits=limits)
+        elif limits is not None:
+            raise ValueError("a store has limits of its own: give either a store or limits")
+        self.module = module
+        self.store = store
+        externs = resolve(module.valid, given, store)
+        self.exports = Exports(runtime.instantiate(store, module.compiled, externs))
+
+    def __repr__(self) -> str:
+        return f"<Instance with exports {', '.join(self.exports) or '(none)'}>"
+
+
+def load(
+    source: Source,
+    imports: Modules | None = None,
+    *,
+    store: Store | None = None,
+    limits: Limits | None = None,
+    config: Config | None = None,
+) -> Instance:
+    """An instance of the module in a file, in bytes, or in WAT text. See `Module` and `Instance` for the arguments.
+
+    >>> import jormun
+    >>> answer = jormun.load('(module (func (export "answer") (result i64) (i64.const 42)))')
+    >>> answer.exports.answer()
+    42
+    """
+    return Instance(Module(source, config=config), imports, store=store, limits=limits)
+
+
+def _store_of(module: Module, imports: Modules) -> Store | None:
+    """The store that an import is of. Whether all are of the same one is checked when they are linked."""
+    for each in module.valid.module.imports:
+        try:
+            extern = imports[each.module][each.name]
+        except KeyError:
+            continue
+        store = getattr(extern, "store", None)
+        if isinstance(store, Store) and not isinstance(extern, Memory):
+            return store
+    return None

@@ -1,0 +1,134 @@
+"""Modules: read, validated, and ready to be compiled and instantiated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import TypeAlias
+
+from jormun.api.config import Config
+from jormun.errors import MalformedError
+from jormun.features import DEFAULT_FEATURES, Features
+from jormun.runtime.engine import Progress
+from jormun.runtime.linking import describe
+from jormun.runtime.module import CompiledModule
+from jormun.syntax import module as syntax
+from jormun.types import ExternKind, ExternType
+from jormun.validation.module import ValidModule, validate
+
+Source: TypeAlias = str | PathLike[str] | bytes | bytearray | memoryview
+"""A path, the bytes of a module (binary or text), or WAT text."""
+_TEXT_STARTS = ("(", ";;")
+
+
+@dataclass(frozen=True, slots=True)
+class ImportType:
+    """What a module asks for."""
+
+    module: str
+    name: str
+    kind: ExternKind
+    type: ExternType
+
+    def __str__(self) -> str:
+        return f'"{self.module}" "{self.name}": {describe(self.type)}'
+
+
+@dataclass(frozen=True, slots=True)
+class ExportType:
+    """What a module's instances offer."""
+
+    name: str
+    kind: ExternKind
+    type: ExternType
+
+    def __str__(self) -> str:
+        return f'"{self.name}": {describe(self.type)}'
+
+
+class Module:
+    """A WebAssembly module, decoded and validated.
+
+    It is made from a path (of a .wasm or a .wat file), from bytes, or from WAT text, which is told from a path by its
+    parenthesis. Functions are compiled when they are first called; `compile` does it ahead. All instances share the
+    code, and a module may be instantiated by several threads.
+
+    Raises MalformedError and InvalidError for what is no valid module, with the place where it is not, and OSError for
+    a file that cannot be read.
+
+    >>> import jormun
+    >>> module = jormun.Module('(module (import "env" "log" (func (param i32))) (memory (export "memory") 1))')
+    >>> for each in (*module.imports, *module.exports):
+    ...     print(each)
+    "env" "log": a function of type [i32] -> []
+    "memory": a memory of i32 1 or more pages
+    """
+
+    def __init__(self, source: Source, *, config: Config | None = None) -> None:
+        self.config = Config() if config is None else config
+        self.valid: ValidModule = validate(read_module(source, self.config.features), self.config.features)
+        """The module and what validation found out about it."""
+
+    @cached_property
+    def compiled(self) -> CompiledModule:
+        """The machine code, as far as it is compiled."""
+        return CompiledModule(self.valid, self.config.engine)
+
+    @cached_property
+    def imports(self) -> tuple[ImportType, ...]:
+        """What instances need, in order."""
+        return tuple(
+            ImportType(i.module, i.name, i.kind, t)
+            for i, t in zip(self.valid.module.imports, self.valid.import_types, strict=True)
+        )
+
+    @cached_property
+    def exports(self) -> tuple[ExportType, ...]:
+        """What instances offer, in order."""
+        return tuple(
+            ExportType(e.name, e.kind, t)
+            for e, t in zip(self.valid.module.exports, self.valid.export_types, strict=True)
+        )
+
+    def compile(self, progress: Progress | None = None) -> None:
+        """Compile all functions now, on all cores.
+
+        `progress(done, total)` is called as numbers of functions are done.
+        """
+        self.compiled.compile_all(progress)
+
+    def __repr__(self) -> str:
+        return f"<Module of {len(self.imports)} imports and {len(self.exports)} exports>"
+
+
+def read_module(source: Source, features: Features = DEFAULT_FEATURES) -> syntax.Module:
+    """The module that a source is, decoded or parsed, not validated. Raises MalformedError and OSError."""
+    if isinstance(source, str) and source.lstrip().startswith(_TEXT_STARTS):
+        return _parse(source)
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        data = bytes(source)
+    elif isinstance(source, (str, PathLike)):
+        data = Path(source).read_bytes()
+    else:
+        raise TypeError(f"a module is made from a path, bytes or WAT text, not {type(source).__name__}")
+    if data[:64].lstrip().startswith(tuple(start.encode() for start in _TEXT_STARTS)):
+        return _parse_bytes(data)
+    from jormun.binary.decode import decode
+
+    return decode(data, features)
+
+
+def _parse_bytes(data: bytes) -> syntax.Module:
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise MalformedError("malformed UTF-8 encoding", offset=error.start) from error
+    return _parse(text)
+
+
+def _parse(text: str) -> syntax.Module:
+    from jormun.text.module import parse_module
+
+    return parse_module(text)

@@ -1,0 +1,1 @@
+"""Layer 3: the binary format (core specification, chapter 5)."""

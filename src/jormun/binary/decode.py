@@ -1,0 +1,260 @@
+"""Modules, decoded (core specification, section 5.5).
+
+Bodies of functions are sliced and not looked into: the validator reads them, and finds what is malformed there. All
+else is checked here. Time and memory are in proportion to the file. To be compiled by mypyc.
+"""
+
+from __future__ import annotations
+
+from jormun import limits
+from jormun.binary import segments, type_section
+from jormun.binary.reader import Reader
+from jormun.binary.sections import Section, sections
+from jormun.errors import MalformedError
+from jormun.features import DEFAULT_FEATURES, Features
+from jormun.syntax.code import END, skip_expression
+from jormun.syntax.instruction import Expr
+from jormun.syntax.leb128 import UNEXPECTED_END, read_u32
+from jormun.syntax.module import (
+    Custom,
+    Data,
+    Element,
+    Export,
+    Function,
+    Global,
+    Import,
+    Module,
+    Source,
+    Table,
+)
+from jormun.syntax.section import SectionId
+from jormun.types import ExternKind, MemoryType, RecType, TagType
+
+
+def decode(data: bytes, features: Features = DEFAULT_FEATURES) -> Module:
+    """The module that `data` encodes. Raises MalformedError with the offset in `data`.
+
+    `Source.offset` of a function, a table or a global is that of its expression, of a segment that of the segment.
+    """
+    decoder = _Decoder(data, features)
+    for section in sections(data):
+        decoder.section(section)
+    return decoder.module()
+
+
+class _Decoder:
+    """The parts of the module that were read so far."""
+
+    def __init__(self, data: bytes, features: Features) -> None:
+        self.data = data
+        self.features = features
+        self.types: tuple[RecType, ...] = ()
+        self.imports: tuple[Import, ...] = ()
+        self.type_indices: tuple[int, ...] = ()
+        self.functions: tuple[Function, ...] = ()
+        self.code_offset = len(data)
+        self.tables: tuple[Table, ...] = ()
+        self.memories: tuple[MemoryType, ...] = ()
+        self.tags: tuple[TagType, ...] = ()
+        self.globals: tuple[Global, ...] = ()
+        self.exports: tuple[Export, ...] = ()
+        self.start: int | None = None
+        self.elements: tuple[Element, ...] = ()
+        self.data_count: int | None = None
+        self.datas: tuple[Data, ...] = ()
+        self.customs: list[Custom] = []
+        self.last = 0
+        """The id of the last section that was neither custom nor empty; one that is empty leaves no trace in a module,
+        so that custom sections are placed by the others."""
+
+    def section(self, section: Section) -> None:
+        """Decode one more section."""
+        reader = Reader(self.data, section.start, section.end)
+        id = section.id
+        if id is SectionId.CODE:
+            self.functions = self._code(reader)
+        elif id is SectionId.CUSTOM:
+            name = reader.name()
+            self.customs.append(Custom(name, reader.take(reader.end - reader.at), self.last))
+        elif id is SectionId.TYPE:
+            self.types = _types(reader)
+        elif id is SectionId.IMPORT:
+            self.imports = _imports(reader, self.features)
+        elif id is SectionId.FUNCTION:
+            self.type_indices = reader.indices(limits.FUNCTIONS, "functions")
+        elif id is SectionId.TABLE:
+            self.tables = _tables(reader)
+        elif id is SectionId.MEMORY:
+            self.memories = _memories(reader, self.features)
+        elif id is SectionId.TAG:
+            self.tags = _tags(reader)
+        elif id is SectionId.GLOBAL:
+            self.globals = _globals(reader)
+        elif id is SectionId.EXPORT:
+            self.exports = _exports(reader)
+        elif id is SectionId.START:
+            self.start = reader.u32()
+        elif id is SectionId.ELEMENT:
+            self.elements = _elements(reader)
+        elif id is SectionId.DATA_COUNT:
+            self.data_count = reader.u32()
+        else:
+            self.datas = self._datas(reader)
+        if reader.at != reader.end:
+            left = reader.end - reader.at
+            raise MalformedError(f"section size mismatch: {left} bytes left in {id} section", offset=reader.at)
+        count, _ = read_u32(self.data, section.start)
+        if count or id is SectionId.START or id is SectionId.DATA_COUNT:
+            self.last = id.value or self.last
+
+    def _code(self, reader: Reader) -> tuple[Function, ...]:
+        self.code_offset = reader.at
+        functions: list[Function] = []
+        runs: dict[int, object] = {}
+        declared = len(self.type_indices)
+        for i in range(reader.count(limits.FUNCTIONS, "functions")):
+            functions.append(_function(reader, self.type_indices[i] if i < declared else 0, runs))
+        return tuple(functions)
+
+    def _datas(self, reader: Reader) -> tuple[Data, ...]:
+        at = reader.at
+        count = reader.count(limits.DATA_SEGMENTS, "data segments")
+        if self.data_count is not None and count != self.data_count:
+            raise self._inconsistent_datas(count, at)
+        datas: list[Data] = []
+        for _ in range(count):
+            datas.append(segments.data(reader))
+        return tuple(datas)
+
+    def _inconsistent_datas(self, count: int, at: int) -> MalformedError:
+        message = f"data count and data section have inconsistent lengths: {self.data_count} and {count}"
+        return MalformedError(message, offset=at)
+
+    def module(self) -> Module:
+        """The whole, once all sections were read."""
+        declared, defined = len(self.type_indices), len(self.functions)
+        if declared != defined:
+            message = f"function and code section have inconsistent lengths: {declared} and {defined}"
+            raise MalformedError(message, offset=self.code_offset)
+        if self.data_count is not None and len(self.datas) != self.data_count:
+            raise self._inconsistent_datas(0, len(self.data))
+        return Module(
+            types=self.types,
+            imports=self.imports,
+            functions=self.functions,
+            tables=self.tables,
+            memories=self.memories,
+            tags=self.tags,
+            globals=self.globals,
+            exports=self.exports,
+            start=self.start,
+            elements=self.elements,
+            datas=self.datas,
+            has_data_count=self.data_count is not None,
+            customs=tuple(self.customs),
+        )
+
+
+def _types(reader: Reader) -> tuple[RecType, ...]:
+    total = type_section.TypeCount()
+    groups: list[RecType] = []
+    for _ in range(reader.count(limits.TYPES, "types")):
+        groups.append(type_section.rectype(reader, total))
+    return tuple(groups)
+
+
+def _imports(reader: Reader, features: Features) -> tuple[Import, ...]:
+    imports: list[Import] = []
+    for _ in range(reader.count(limits.IMPORTS, "imports")):
+        module = reader.name()
+        name = reader.name()
+        imports.append(Import(module, name, type_section.externtype(reader, features)))
+    return tuple(imports)
+
+
+_HAS_INIT = 0x40
+"""Stands where a table's type would begin, when the table says what its elements start with."""
+
+
+def _tables(reader: Reader) -> tuple[Table, ...]:
+    tables: list[Table] = []
+    for _ in range(reader.count(limits.TABLES, "tables")):
+        if reader.at < reader.end and reader.data[reader.at] == _HAS_INIT:
+            reader.byte()
+            reader.zero()
+            t = type_section.tabletype(reader)
+            at = reader.at
+            tables.append(Table(t, reader.expression(), Source(at)))
+        else:
+            at = reader.at
+            tables.append(Table(type_section.tabletype(reader), None, Source(at)))
+    return tuple(tables)
+
+
+def _memories(reader: Reader, features: Features) -> tuple[MemoryType, ...]:
+    memories: list[MemoryType] = []
+    for _ in range(reader.count(limits.MEMORIES, "memories")):
+        memories.append(type_section.memorytype(reader, features))
+    return tuple(memories)
+
+
+def _tags(reader: Reader) -> tuple[TagType, ...]:
+    tags: list[TagType] = []
+    for _ in range(reader.count(limits.TAGS, "tags")):
+        tags.append(type_section.tagtype(reader))
+    return tuple(tags)
+
+
+def _globals(reader: Reader) -> tuple[Global, ...]:
+    globals: list[Global] = []
+    for _ in range(reader.count(limits.GLOBALS, "globals")):
+        t = type_section.globaltype(reader)
+        at = reader.at
+        globals.append(Global(t, reader.expression(), Source(at)))
+    return tuple(globals)
+
+
+def _exports(reader: Reader) -> tuple[Export, ...]:
+    exports: list[Export] = []
+    for _ in range(reader.count(limits.EXPORTS, "exports")):
+        name = reader.name()
+        at = reader.at
+        byte = reader.byte()
+        kind = _KINDS.get(byte)
+        if kind is None:
+            raise MalformedError(f"malformed export kind {byte:#04x}", offset=at)
+        exports.append(Export(name, kind, reader.u32()))
+    return tuple(exports)
+
+
+_KINDS: dict[int, ExternKind] = {kind.value: kind for kind in ExternKind}
+
+
+def _elements(reader: Reader) -> tuple[Element, ...]:
+    elements: list[Element] = []
+    for _ in range(reader.count(limits.ELEMENT_SEGMENTS, "element segments")):
+        elements.append(segments.element(reader))
+    return tuple(elements)
+
+
+def _function(reader: Reader, type_index: int, runs: dict[int, object]) -> Function:
+    """A function's code (5.5.13)."""
+    at = reader.at
+    size_bytes = reader.size()
+    if size_bytes > limits.FUNCTION_SIZE_BYTES:
+        limit = limits.FUNCTION_SIZE_BYTES
+        raise MalformedError(f"function too large: {size_bytes} bytes, the limit is {limit}", offset=at)
+    section_end = reader.end
+    end = reader.at + size_bytes
+    if end > section_end:
+        raise MalformedError(UNEXPECTED_END, offset=section_end)
+    reader.end = end
+    locals = type_section.locals_of(reader, runs)
+    body = reader.at
+    if body == end or reader.data[end - 1] != END:
+        # What is wrong may lie before the end: reading the instructions says it better.
+        skip_expression(reader.data, body, end)
+        raise MalformedError(f"{UNEXPECTED_END}: END opcode expected", offset=end)
+    reader.at = end
+    reader.end = section_end
+    return Function(type_index, locals, Expr(reader.data[body:end]), Source(body))

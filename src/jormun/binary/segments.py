@@ -1,0 +1,64 @@
+"""Element and data segments, decoded (core specification, sections 5.5.12 and 5.5.14). To be compiled by mypyc."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jormun import limits
+from jormun.binary.reader import Reader
+from jormun.errors import MalformedError
+from jormun.syntax.instruction import Expr
+from jormun.syntax.module import Active, Data, Declarative, Element, Passive, Source
+from jormun.types import FUNCREF, AbsHeapType, RefType
+
+INDEX_TYPE: Final = RefType(False, AbsHeapType.FUNC)
+"""The type of a segment that lists function indices: none of them is null."""
+
+IS_NOT_ACTIVE: Final = 0x01
+HAS_INDEX_OR_IS_DECLARATIVE: Final = 0x02
+"""The index is a table's or a memory's, in an active segment; other segments with this bit are declarative."""
+HAS_EXPRESSIONS: Final = 0x04
+
+_PASSIVE: Final = Passive()
+_DECLARATIVE: Final = Declarative()
+
+
+def element(reader: Reader) -> Element:
+    """An element segment."""
+    start = reader.at
+    flags = reader.u32()
+    if flags > 0x07:
+        raise MalformedError(f"malformed elements segment kind {flags}", offset=start)
+    mode: Active | Passive | Declarative
+    if flags & IS_NOT_ACTIVE:
+        mode = _DECLARATIVE if flags & HAS_INDEX_OR_IS_DECLARATIVE else _PASSIVE
+    else:
+        table = reader.u32() if flags & HAS_INDEX_OR_IS_DECLARATIVE else 0
+        mode = Active(table, reader.expression())
+    says_type = flags & (IS_NOT_ACTIVE | HAS_INDEX_OR_IS_DECLARATIVE) != 0
+    if flags & HAS_EXPRESSIONS:
+        t = reader.reftype() if says_type else FUNCREF
+        expressions: list[Expr] = []
+        for _ in range(reader.count(limits.ELEMENTS_IN_SEGMENT, "elements")):
+            expressions.append(reader.expression())
+        return Element(t, tuple(expressions), mode, Source(start))
+    if says_type:
+        at = reader.at
+        if reader.byte() != 0:
+            raise MalformedError("malformed element kind", offset=at)
+    return Element(INDEX_TYPE, reader.indices(limits.ELEMENTS_IN_SEGMENT, "elements"), mode, Source(start))
+
+
+def data(reader: Reader) -> Data:
+    """A data segment."""
+    start = reader.at
+    flags = reader.u32()
+    if flags > HAS_INDEX_OR_IS_DECLARATIVE:
+        raise MalformedError(f"malformed data segment kind {flags}", offset=start)
+    mode: Active | Passive
+    if flags & IS_NOT_ACTIVE:
+        mode = _PASSIVE
+    else:
+        memory = reader.u32() if flags else 0
+        mode = Active(memory, reader.expression())
+    return Data(reader.take(reader.size()), mode, Source(start))

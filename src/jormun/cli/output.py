@@ -1,0 +1,21 @@
+"""Where a verb's result goes: a file, or standard output."""
+
+from __future__ import annotations
+
+import sys
+
+from jormun.cli.report import CommandError
+
+STANDARD_OUTPUT = "-"
+
+
+def write_output(path: str, data: bytes) -> None:
+    """Writes all of the data to a file, or to standard output for `-`. Raises OSError and CommandError."""
+    if path != STANDARD_OUTPUT:
+        with open(path, "wb") as file:  # noqa: PTH123 (pathlib takes as long to import as all else here)
+            file.write(data)
+        return
+    if sys.stdout is None:
+        raise CommandError("standard output is closed")
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()

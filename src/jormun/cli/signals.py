@@ -1,0 +1,17 @@
+"""Signals as a native program takes them: Ctrl-C and a broken pipe end it, without a word of Python's."""
+
+from __future__ import annotations
+
+import signal
+
+
+def behave_natively() -> None:
+    """Gives SIGINT, SIGPIPE and SIGXFSZ back the effect that Python took from them.
+
+    So a guest that is interrupted dies of the signal, which a shell sees. A SIGINT that was ignored when the process
+    began (a job in the background) stays ignored.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)

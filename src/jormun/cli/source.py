@@ -1,0 +1,110 @@
+"""Reading the file that a verb is given: a binary module, or text; `-` is standard input."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from jormun.cli.report import CommandError, module_error, os_message
+
+if TYPE_CHECKING:
+    from jormun.syntax.module import Module
+
+STANDARD_INPUT: Final = "-"
+_MAGIC: Final = b"\0asm"
+_COMPONENT: Final = b"\x0d\x00\x01\x00"
+"""What stands behind the magic number of a component, in place of a module's version."""
+_TEXT_STARTS: Final = (b"(", b";;")
+_PROBE_BYTES: Final = 1 << 16
+_KNOWN: Final = (
+    (b"\x7fELF", "a native program or library (ELF)"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"\x1f\x8b", "gzip data; decompress it first"),
+    (b"\x28\xb5\x2f\xfd", "zstd data; decompress it first"),
+    (b"BC\xc0\xde", "LLVM bitcode; link it for wasm32 first"),
+    (b"!<arch>", "an archive of object files; link it first"),
+    (b"#!", "a script"),
+    (b"\xef\xbb\xbf", "text that begins with a byte order mark, which WebAssembly text must not have"),
+    (b"\xff\xfe", "text in UTF-16; WebAssembly text is UTF-8"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file's contents, and what to call it in messages."""
+
+    name: str
+    data: bytes
+    is_text: bool
+
+
+def read_source(path: str) -> Source:
+    """A file that is a binary module or looks like text. Raises CommandError."""
+    from pathlib import Path
+
+    if path == STANDARD_INPUT:
+        if sys.stdin is None:
+            raise CommandError("standard input is closed")
+        return _read("standard input", sys.stdin.buffer)
+    try:
+        with Path(path).open("rb") as file:
+            return _read(path, file)
+    except OSError as error:
+        if error.errno == errno.ENOENT and not path.endswith((".wasm", ".wat")) and os.path.exists(path + ".wasm"):  # noqa: PTH110
+            raise CommandError(f"{path}: there is no such file; did you mean {path}.wasm?") from error
+        if error.errno == errno.EISDIR:
+            raise CommandError(f"{path}: is a directory, not a WebAssembly file") from error
+        raise CommandError(os_message(error)) from error
+
+
+def read_module(source: Source) -> Module:
+    """The module, decoded or parsed, not validated. Raises CommandError."""
+    from jormun.api.module import read_module as read
+    from jormun.errors import WasmError
+
+    try:
+        return read(source.data)
+    except WasmError as error:
+        raise module_error(source.name, error) from error
+
+
+def _read(name: str, file: BinaryIO) -> Source:
+    """Looks at the start before it reads on, so that a device or a large file of another kind costs nothing."""
+    from jormun.limits import MODULE_SIZE_BYTES
+
+    start = _fill(file, _PROBE_BYTES)
+    if start.startswith(_MAGIC):
+        if start[4:8] == _COMPONENT:
+            raise CommandError(f"{name}: is a component; Jormun runs core modules")
+        is_text = False
+    else:
+        _require_text(name, start)
+        is_text = True
+    rest = _fill(file, MODULE_SIZE_BYTES - len(start) + 1) if len(start) == _PROBE_BYTES else b""
+    if len(start) + len(rest) > MODULE_SIZE_BYTES:
+        raise CommandError(f"{name}: is larger than {MODULE_SIZE_BYTES} bytes, the most that a module may have")
+    return Source(name, start + rest, is_text)
+
+
+def _fill(file: BinaryIO, size_bytes: int) -> bytes:
+    """Up to so many bytes, fewer only at the end: a pipe gives them in pieces."""
+    pieces = []
+    while size_bytes > 0 and (piece := file.read(min(size_bytes, 1 << 20))):
+        pieces.append(piece)
+        size_bytes -= len(piece)
+    return b"".join(pieces)
+
+
+def _require_text(name: str, start: bytes) -> None:
+    if not start:
+        raise CommandError(f"{name}: is empty")
+    for magic, description in _KNOWN:
+        if start.startswith(magic):
+            raise CommandError(f"{name}: malformed: offset 0x0: not WebAssembly but {description}")
+    if not start.lstrip().startswith(_TEXT_STARTS):
+        raise CommandError(
+            f"{name}: malformed: offset 0x0: magic header not detected: neither a WebAssembly module nor its text"
+        )

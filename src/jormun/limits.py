@@ -1,0 +1,47 @@
+"""Bounds on what a file may ask for before a byte of it runs, each with its origin.
+
+They keep hostile input from costing memory or time out of proportion to its size. Most are those that the
+WebAssembly JavaScript interface (section "Implementation-defined limits") gives to all browsers.
+"""
+
+from __future__ import annotations
+
+MODULE_SIZE_BYTES = 1 << 30
+"""1 GiB (JavaScript interface)."""
+TYPES = 1_000_000
+"""Types in a module, rec groups counted whole (JavaScript interface)."""
+FUNCTIONS = 1_000_000
+"""Functions in a module (JavaScript interface)."""
+IMPORTS = 1_000_000
+EXPORTS = 1_000_000
+GLOBALS = 1_000_000
+TAGS = 1_000_000
+TABLES = 100_000
+MEMORIES = 100_000
+DATA_SEGMENTS = 100_000
+ELEMENT_SEGMENTS = 10_000_000
+ELEMENTS_IN_SEGMENT = 10_000_000
+PARAMETERS = 1_000
+RESULTS = 1_000
+LOCALS = 50_000
+"""Locals of a function, parameters counted (JavaScript interface)."""
+FUNCTION_SIZE_BYTES = 7_654_321
+"""A function's body (JavaScript interface)."""
+STRUCT_FIELDS = 10_000
+SUBTYPING_DEPTH = 63
+NESTING = 100_000
+"""Open blocks in a function, and open parentheses in a text. Ours: readers keep their own stacks, so that depth costs
+memory in proportion to the file and never Python's recursion."""
+MEMORY_RESERVATION_BYTES = 64 << 30
+"""Address space of a memory that is not bounded by 32-bit addresses and guards; it never moves, so this is where it
+ends when its own maximum does not end it before. Ours: 2,000 of them fit the 47 bits of a process."""
+STORE_BYTES = 64 << 30
+"""What all memories and tables of a store may take together, if the host gives no limit of its own. Ours."""
+TABLE_ELEMENTS = 10_000_000
+"""Elements of a table while it runs (JavaScript interface)."""
+PRINTED_LOCALS = 10_000_000
+"""Locals of all functions that a text will be written for. Ours: a run of locals is 3 bytes in a binary, but each of
+them is a word of a text."""
+OPERANDS = 1_000_000
+"""Operands on the stack of a body while it is validated. Ours: a call of two bytes may push 1,000 of them, so
+that a body of 7 MB could ask for gigabytes; compilers keep a few dozen."""

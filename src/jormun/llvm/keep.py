@@ -1,0 +1,139 @@
+"""`keep`: holds a value alive through LLVM's optimizer at next to no cost in machine code.
+
+LLVM drops a load whose result is unused, and a volatile load keeps a loop from being vectorised. A call of `keep` on
+the result is a third way. It is declared to touch no memory, which makes it harmless to the vectoriser, and not
+declared to return, which makes it indispensable: what follows may depend on its returning. Its vector forms are
+declared beside it (LLVM's "vector-function-abi-variant"), so a loop with a call of it vectorises.
+
+When the optimizer is done, most calls have become needless: a value that its own block uses for something that has an
+effect is not going away. `prune` removes those calls. For the others `definitions` is linked in and inlined: an empty
+piece of assembly that takes the value in registers.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+_BITS = {"i8": 8, "i16": 16, "i32": 32, "i64": 64, "float": 32, "double": 64}
+_WIDTHS = (2, 4, 8, 16, 32, 64)
+_V128 = "<16 x i8>"
+_SMALLEST_REGISTER = 128
+
+
+def keep(type: str, value: str) -> str:
+    """The line that keeps `value` alive; `type` is a number's, i8, i16 or <16 x i8>."""
+    return f"call {type} @{_NAMES[type]}({type} {value}) {_ATTRIBUTES[type]}"
+
+
+def _attributes(type: str) -> str:
+    name = _NAMES[type]
+    variants = ",".join(f"_ZGV_LLVM_N{width}v_{name}({name}_{width})" for width in _WIDTHS)
+    return f'nounwind willreturn memory(inaccessiblemem: readwrite) "vector-function-abi-variant"="{variants}"'
+
+
+_NAMES = {_V128: "jormun_keep_v128"} | {type: f"jormun_keep_{type}" for type in _BITS}
+_ATTRIBUTES = {_V128: "nounwind willreturn memory(inaccessiblemem: readwrite)"} | {
+    type: _attributes(type) for type in _BITS
+}
+
+
+def _forms() -> list[tuple[str, str, int, str]]:
+    """Element type, type, lanes (0 for a number) and name of each form of `keep`."""
+    forms = [("i8", _V128, 16, _NAMES[_V128])]
+    for type in _BITS:
+        forms.append((type, type, 0, _NAMES[type]))
+        forms += [(type, f"<{width} x {type}>", width, f"{_NAMES[type]}_{width}") for width in _WIDTHS]
+    return forms
+
+
+def is_called(text: str) -> bool:
+    """Whether LLVM text calls `keep`."""
+    return "@jormun_keep_" in text
+
+
+_CALL = re.compile(r"^  (?:%\S+ = )?(?:tail )?call .*@jormun_keep_\w+\(.* (%[^\s,()]+)\)")
+_NAME = re.compile(r"%[-\w.$]+")
+_EFFECT = re.compile(r"^  (?:(?:store|br|switch|ret) |(?:%\S+ = )?(?:tail |musttail |notail )?call (?!.*@llvm\.))")
+
+
+def prune(text: str) -> str:
+    """An optimized module's text without the calls of `keep` that nothing depends on any more.
+
+    What LLVM may still do to a load, in its code generator, is to move it to the block of its only uses, or to drop it
+    if there are none. Neither happens to a load on which its own block's end depends, or a store or call in the block.
+    """
+    blocks = text.split("\n\n")
+    return "\n\n".join([_pruned(block) if is_called(block) else block for block in blocks])
+
+
+def _pruned(block: str) -> str:
+    """One basic block, or the text between functions, without needless calls."""
+    kept: list[str] = []
+    needed: set[str] = set()
+    for line in block.split("\n"):  # a loop of one block: the next round needs what this one hands on
+        if " = phi " in line:
+            needed.update(_NAME.findall(line.partition(" = phi ")[2]))
+    for line in reversed(block.split("\n")):
+        call = _CALL.match(line)
+        if call is not None:
+            if call[1] not in needed:
+                kept.append(line)
+            continue
+        kept.append(line)
+        name, is_assignment, operands = line.strip().partition(" = ")
+        if not is_assignment:
+            operands = name
+        if _EFFECT.match(line) or name in needed:
+            needed.update(_NAME.findall(operands))
+    return "\n".join(reversed(kept))
+
+
+@cache
+def declarations() -> str:
+    """What a module that calls `keep` must hold. All forms are listed as used, or LLVM would drop the vector ones."""
+    lines = [
+        f"declare {type} @{name}({type}) nounwind willreturn memory(inaccessiblemem: readwrite)"
+        for _, type, _, name in _forms()
+    ]
+    used = ", ".join(f"ptr @{name}" for _, _, _, name in _forms())
+    lines.append(f'@llvm.compiler.used = appending global [{len(_forms())} x ptr] [{used}], section "llvm.metadata"')
+    return "\n".join(lines)
+
+
+@cache
+def definitions(register_bits: int) -> str:
+    """The definitions of all forms, for a machine whose widest vector register has so many bits.
+
+    They are internal in effect: inlined wherever they are called, and dropped with the code generator's input.
+    """
+    return "\n".join(
+        f"define {type} @{name}({type} %v) alwaysinline nounwind {{\n{_body(element, type, lanes, register_bits)}\n"
+        f"ret {type} %v\n}}"
+        for element, type, lanes, name in _forms()
+    )
+
+
+def _body(element: str, type: str, lanes: int, register_bits: int) -> str:
+    """Empty assembly that takes %v, cut or padded to whole registers."""
+    if lanes == 0:
+        return _take("x" if element in ("float", "double") else "r", type, "%v")
+    total = _BITS[element] * lanes
+    if total < _SMALLEST_REGISTER:
+        wanted = _SMALLEST_REGISTER // _BITS[element]
+        mask = ", ".join(f"i32 {k}" if k < lanes else "i32 poison" for k in range(wanted))
+        wide = f"<{wanted} x {element}>"
+        return f"%w = shufflevector {type} %v, {type} poison, <{wanted} x i32> <{mask}>\n{_take('x', wide, '%w')}"
+    if total <= register_bits:
+        return _take("x", type, "%v")
+    piece = register_bits // _BITS[element]
+    lines = []
+    for start in range(0, lanes, piece):
+        mask = ", ".join(f"i32 {start + k}" for k in range(piece))
+        lines.append(f"%w{start} = shufflevector {type} %v, {type} poison, <{piece} x i32> <{mask}>")
+        lines.append(_take("x", f"<{piece} x {element}>", f"%w{start}"))
+    return "\n".join(lines)
+
+
+def _take(constraint: str, type: str, value: str) -> str:
+    return f'call void asm sideeffect "", "{constraint}"({type} {value})'

@@ -1,0 +1,116 @@
+"""LLVM text to optimized object code.
+
+LLVM's passes recurse over the code that they work on, and guests choose that code: all of it runs in one thread with a
+stack of its own, large enough for what the limits on functions allow.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from concurrent.futures import Future
+from enum import Enum, auto, unique
+from functools import cache
+from typing import Any
+
+from jormun.llvm import keep
+from jormun.llvm.target import Target, binding, host
+
+_LEVEL = 2
+"""-O2, of the passes and of the code generator."""
+STACK_BYTES = 512 << 20
+"""Address space for the compiling thread's stack; only what is touched costs memory."""
+
+
+@unique
+class Effort(Enum):
+    """How much of LLVM's optimizer is run."""
+
+    BRIEF = auto()
+    """A few passes that clean up what the lowering wrote. Code without loops gains little from more."""
+    FULL = auto()
+    """The whole of -O2, vectorisers included."""
+
+
+_BRIEF_PASSES = (
+    "sroa", "simplify_cfg", "instruction_combine", "jump_threading", "new_gvn", "dead_store_elimination",
+    "instruction_combine", "simplify_cfg",
+)  # fmt: skip
+
+
+def compile_text(text: str, target: Target | None = None, effort: Effort = Effort.FULL) -> bytes:
+    """The optimized object file of LLVM text that Jormun wrote."""
+    task = Task(text, target, effort)
+    _tasks().put(task)
+    return task.answer.result()
+
+
+class Task:
+    """Something to compile, and its answer to come."""
+
+    def __init__(self, text: str, target: Target | None, effort: Effort) -> None:
+        self.text = text
+        self.target = target
+        self.effort = effort
+        self.answer: Future[bytes] = Future()
+
+    def run(self) -> None:
+        """Compile; an exception is part of the answer."""
+        try:
+            self.answer.set_result(_compile(self.text, host() if self.target is None else self.target, self.effort))
+        except BaseException as error:
+            self.answer.set_exception(error)
+
+
+@cache
+def _tasks() -> queue.SimpleQueue[Task]:
+    """The queue of the compiling thread, which is started here, and ends with the process."""
+    tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
+
+    def serve() -> None:
+        while True:
+            tasks.get().run()
+
+    before = threading.stack_size(STACK_BYTES)
+    try:
+        threading.Thread(target=serve, name="jormun-llvm", daemon=True).start()
+    finally:
+        threading.stack_size(before)
+    return tasks
+
+
+def _compile(text: str, target: Target, effort: Effort) -> bytes:
+    llvm = binding()
+    machine = target.machine(_LEVEL)
+    context = llvm.create_context()
+    with llvm.parse_assembly(text, context) as module:
+        module.triple = target.triple
+        module.data_layout = str(machine.target_data)
+        builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=_LEVEL))
+        if effort is Effort.FULL:
+            builder.getModulePassManager().run(module, builder)
+        else:
+            manager = llvm.create_new_module_pass_manager()
+            for name in _BRIEF_PASSES:
+                getattr(manager, f"add_{name}_pass")()
+            manager.run(module, builder)
+        if not keep.is_called(text):
+            return bytes(machine.emit_object(module))
+        pruned = keep.prune(str(module))
+    with llvm.parse_assembly(pruned, context) as module:
+        _inline_keep(llvm, context, module, builder, target)
+        return bytes(machine.emit_object(module))
+
+
+def _inline_keep(llvm: Any, context: Any, module: Any, builder: Any, target: Target) -> None:
+    """Inline what `keep` comes to in machine code (keep.py)."""
+    definitions = llvm.parse_assembly(keep.definitions(target.vector_bits), context)
+    definitions.triple = module.triple
+    definitions.data_layout = module.data_layout
+    module.link_in(definitions)
+    manager = llvm.create_new_module_pass_manager()
+    manager.add_always_inliner_pass()
+    manager.add_loop_unroll_pass()
+    manager.add_instruction_combine_pass()
+    manager.add_simplify_cfg_pass()
+    manager.run(module, builder)

@@ -1,0 +1,1 @@
+"""Layer 1: the instruction table. An instruction is one row beside its meaning."""

@@ -1,0 +1,146 @@
+"""Calls: of own functions, imports, tables' elements and references, and their tail forms (section 4.4.8).
+
+Each function here handles one instruction: it reads its immediates from the function's bytes, takes operands from the
+stack and appends lines. The calling convention is written down in runtime/layout.py.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jormun.errors import TrapKind
+from jormun.llvm.convention import tail_call_marker
+from jormun.optimizing.shapes import CallShape
+from jormun.runtime import layout
+
+if TYPE_CHECKING:
+    from jormun.optimizing.lower import FunctionLowering
+
+
+def call(f: FunctionLowering) -> None:
+    """`call x`."""
+    func_index = f.read_u32()
+    code, vm = callee(f, func_index)
+    finish(f, f.shape.function_shape(func_index), code, vm, is_tail=False)
+
+
+def return_call(f: FunctionLowering) -> None:
+    """`return_call x`."""
+    func_index = f.read_u32()
+    code, vm = callee(f, func_index)
+    finish(f, f.shape.function_shape(func_index), code, vm, is_tail=True)
+
+
+def call_indirect(f: FunctionLowering) -> None:
+    """`call_indirect x y`."""
+    type_index = f.read_u32()
+    code, vm = element(f, type_index, f.read_u32())
+    finish(f, f.shape.shape(type_index), code, vm, is_tail=False)
+
+
+def return_call_indirect(f: FunctionLowering) -> None:
+    """`return_call_indirect x y`."""
+    type_index = f.read_u32()
+    code, vm = element(f, type_index, f.read_u32())
+    finish(f, f.shape.shape(type_index), code, vm, is_tail=True)
+
+
+def call_ref(f: FunctionLowering) -> None:
+    """`call_ref x`."""
+    type_index = f.read_u32()
+    code, vm = referenced(f)
+    finish(f, f.shape.shape(type_index), code, vm, is_tail=False)
+
+
+def return_call_ref(f: FunctionLowering) -> None:
+    """`return_call_ref x`."""
+    type_index = f.read_u32()
+    code, vm = referenced(f)
+    finish(f, f.shape.shape(type_index), code, vm, is_tail=True)
+
+
+def callee(f: FunctionLowering, func_index: int) -> tuple[str, str]:
+    """The code and the instance record of a function of this module.
+
+    A function of the same compile unit is called by its symbol. Another one is called through the code table, where
+    lazy compilation may replace the pointer at any time.
+    """
+    shape, op = f.shape, f.op
+    if func_index < shape.imported_count:
+        record = op.state(shape.layout.imported_function_offset(func_index), "ptr", is_constant=True)
+        return record_target(f, record)
+    if func_index in f.unit:
+        return f"@f{func_index}", "%vm"
+    table = op.state(layout.VM_CODE_TABLE, "ptr", is_constant=True)
+    code = op.load_field(table, 8 * (func_index - shape.imported_count), "ptr")
+    return code, "%vm"
+
+
+def record_target(f: FunctionLowering, record: str) -> tuple[str, str]:
+    """The code and the instance record that a function record names. Its vm never changes, its code may."""
+    return (
+        f.op.load_field(record, layout.FUNCTION_CODE, "ptr"),
+        f.op.load_field(record, layout.FUNCTION_VM, "ptr", is_constant=True),
+    )
+
+
+def referenced(f: FunctionLowering) -> tuple[str, str]:
+    """The target of the function reference on top of the stack; its type is known by validation."""
+    reference = f.pop()
+    f.op.trap_if(f.op.ref_is_null(reference), TrapKind.NULL_FUNCTION_REFERENCE)
+    record = f.op.line(f"inttoptr i64 {reference} to ptr")
+    return record_target(f, record)
+
+
+def element(f: FunctionLowering, type_index: int, table_index: int) -> tuple[str, str]:
+    """The target of the table element whose index is on top of the stack: bounds, null and type are checked."""
+    op = f.op
+    reference = op.table_element(table_index, f.pop(), TrapKind.UNDEFINED_ELEMENT)
+    op.trap_if(op.ref_is_null(reference), TrapKind.UNINITIALIZED_ELEMENT)
+    record = op.line(f"inttoptr i64 {reference} to ptr")
+    actual = op.load_field(record, layout.FUNCTION_TYPE_ID, "i64", is_constant=True)
+    expected = op.state(f.shape.layout.type_id_offset(type_index), "i64", is_constant=True)
+    if f.shape.type_is_final(type_index):
+        op.trap_if(op.line(f"icmp ne i64 {actual}, {expected}"), TrapKind.INDIRECT_CALL_TYPE_MISMATCH)
+    else:
+        same = op.line(f"icmp eq i64 {actual}, {expected}")
+        ask, go = op.block_label(), op.block_label()
+        f.lines.append(f"br i1 {same}, label %{go}, label %{ask}")
+        f.lines.append(f"{ask}:")
+        answer = op.line(f"call i32 @jormun_is_subtype(i64 {actual}, i64 {expected})")
+        op.trap_if(op.line(f"icmp eq i32 {answer}, 0"), TrapKind.INDIRECT_CALL_TYPE_MISMATCH)
+        f.lines += [f"br label %{go}", f"{go}:"]
+    return record_target(f, record)
+
+
+def finish(f: FunctionLowering, shape: CallShape, code: str, vm: str, is_tail: bool) -> None:
+    """The call itself, with operands from the stack and results back to it."""
+    arguments = [f"ptr {vm}"]
+    if shape.has_buffer:
+        arguments.append("ptr %results" if is_tail else "ptr %buffer")
+    if shape.params:
+        count = len(shape.params)
+        arguments += [f"{t} {v}" for t, v in zip(shape.params, f.values[-count:], strict=True)]
+        del f.values[-count:], f.types[-count:]
+    arguments += [f"{t} poison" for t in shape.padding]
+    text = f"call tailcc {shape.returns} {code}({', '.join(arguments)})"
+    if is_tail:
+        marked = f"{tail_call_marker(f.call_shape.passed, shape.passed)} {text}"
+        if shape.returns == "void":
+            f.lines += [marked, "ret void"]
+        else:
+            f.lines.append(f"ret {shape.returns} {f.op.line(marked)}")
+        f.is_reachable = False
+        return
+    # LLVM must not make a loop of endless recursion, which has to exhaust the stack.
+    text = f"notail {text}"
+    f.calls += 1
+    if shape.has_buffer:
+        f.buffer_slots = max(f.buffer_slots, len(shape.results))
+        f.lines.append(text)
+        for k, t in enumerate(shape.results):
+            f.push(f.op.load_field("%buffer", layout.VALUE_SLOT_BYTES * k, t), t)
+    elif shape.results:
+        f.push(f.op.line(text), shape.returns)
+    else:
+        f.lines.append(text)

@@ -1,0 +1,121 @@
+"""The engine: functions of a valid module in, ELF objects out."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+
+from jormun.errors import WasmError
+from jormun.llvm.pipeline import compile_text
+from jormun.llvm.target import host
+from jormun.optimizing.shapes import ModuleShape
+from jormun.optimizing.unit import make_unit
+from jormun.optimizing.worker import Worker
+from jormun.runtime.engine import Progress
+from jormun.runtime.layout import Layout
+from jormun.validation.module import ValidModule
+
+UNIT_BYTES = 48_000
+"""About how many bytes of function bodies one object of `compile_all` takes: large enough for most calls to stay within
+it, where they are direct, small enough to keep all cores busy to the end."""
+IN_PROCESS_BYTES = 24_000
+"""A module whose bodies take no more than this is compiled without starting processes."""
+
+
+class OptimizingEngine:
+    """LLVM's optimizer and code generator, behind the `Engine` protocol."""
+
+    name = "optimizing"
+
+    def compile(self, module: ValidModule, layout: Layout, functions: Sequence[int]) -> bytes:
+        """An object that defines these functions, given by index.
+
+        Raises UnsupportedError for a function with an instruction that this tier does not have.
+        """
+        return self._compile(module, layout, functions, skips_unsupported=False)
+
+    def compile_supported(self, module: ValidModule, layout: Layout, functions: Sequence[int]) -> bytes:
+        """The same, but functions that this tier cannot compile are left undefined."""
+        return self._compile(module, layout, functions, skips_unsupported=True)
+
+    def _compile(self, module: ValidModule, layout: Layout, functions: Sequence[int], skips_unsupported: bool) -> bytes:
+        shape = ModuleShape(module, layout, host().architecture)
+        unit = make_unit(shape, functions, skips_unsupported)
+        return compile_text(unit.text, host(), unit.effort)
+
+    def compile_all(self, module: ValidModule, layout: Layout, progress: Progress | None = None) -> Iterator[bytes]:
+        """Objects that together define each function that this tier can compile; uses all cores.
+
+        `progress` is called from this thread.
+        """
+        units = partition(module)
+        total = sum(map(len, units))
+        done = 0
+        for functions, compiled in self._compile_units(module, layout, units):
+            done += len(functions)
+            if progress is not None:
+                progress(done, total)
+            yield compiled
+
+    def _compile_units(
+        self, module: ValidModule, layout: Layout, units: list[list[int]]
+    ) -> Iterator[tuple[list[int], bytes]]:
+        size_bytes = sum(len(function.body.code) for function in module.module.functions)
+        count = min(os.cpu_count() or 1, len(units))
+        if count < 2 or size_bytes <= IN_PROCESS_BYTES:
+            for functions in units:
+                yield functions, self.compile_supported(module, layout, functions)
+            return
+        tasks: queue.SimpleQueue[list[int]] = queue.SimpleQueue()
+        for functions in units:
+            tasks.put(functions)
+        answers: queue.SimpleQueue[tuple[list[int], bytes] | BaseException] = queue.SimpleQueue()
+        pickled = pickle.dumps(module)
+        workers = [Worker(pickled) for _ in range(count)]
+        for worker in workers:
+            threading.Thread(target=_drive, args=(worker, tasks, answers), daemon=True).start()
+        try:
+            for _ in units:
+                answer = answers.get()
+                if isinstance(answer, BaseException):
+                    raise answer
+                yield answer
+        finally:
+            for worker in workers:
+                worker.close()
+
+
+def _drive(
+    worker: Worker,
+    tasks: queue.SimpleQueue[list[int]],
+    answers: queue.SimpleQueue[tuple[list[int], bytes] | BaseException],
+) -> None:
+    """Feed one worker from the queue until it is empty."""
+    while True:
+        try:
+            functions = tasks.get_nowait()
+        except queue.Empty:
+            return
+        try:
+            answers.put((functions, worker.compile(functions)))
+        except (WasmError, OSError, ValueError) as error:
+            answers.put(error)
+            return
+
+
+def partition(module: ValidModule) -> list[list[int]]:
+    """The module's own functions, in runs of about `UNIT_BYTES`."""
+    imported = len(module.function_types) - len(module.module.functions)
+    units: list[list[int]] = [[]]
+    filled = 0
+    for k, function in enumerate(module.module.functions):
+        size_bytes = len(function.body.code)
+        if units[-1] and filled + size_bytes > UNIT_BYTES:
+            units.append([])
+            filled = 0
+        units[-1].append(imported + k)
+        filled += size_bytes
+    return [unit for unit in units if unit]

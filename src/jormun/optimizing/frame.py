@@ -1,0 +1,48 @@
+"""An open block of a function that is being lowered.
+
+mypyc compiles this module.
+"""
+
+from __future__ import annotations
+
+BODY, BLOCK, LOOP, IF, ELSE = range(5)
+"""Kinds of frames: the function itself, `block`, `loop`, the first part of an `if`, and its second."""
+
+
+class Frame:
+    """What the label of a block needs."""
+
+    __slots__ = (
+        "accesses",
+        "calls",
+        "else_label",
+        "else_values",
+        "height",
+        "is_targeted",
+        "kind",
+        "label",
+        "params",
+        "results",
+    )
+
+    def __init__(self, kind: int, label: str, height: int, params: list[str], results: list[str]) -> None:
+        self.kind = kind
+        self.label = label
+        self.height = height
+        """How many values lie below the block's parameters."""
+        self.params = params
+        self.results = results
+        self.is_targeted = False
+        """Whether a branch to `label` has been written."""
+        self.else_label = ""
+        self.else_values: list[str] = []
+        """Of an `if`: its parameters, with which both parts begin."""
+        self.accesses = 0
+        """Of a loop: how many accesses were pending before it."""
+        self.calls = 0
+        """Of a loop: how many calls there had been before it."""
+
+    @property
+    def branch_types(self) -> list[str]:
+        """What a branch to the label carries."""
+        return self.params if self.kind == LOOP else self.results

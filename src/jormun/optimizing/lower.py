@@ -1,0 +1,259 @@
+"""From a validated function's bytes to LLVM text, in one pass (core specification, section 4.4).
+
+Locals live in stack slots (`alloca`), which LLVM turns into registers; within a straight run of code their values are
+remembered. A branch hands its values over in slots too, one for each position and type, shared by all labels: they are
+written right before the jump and read right behind the label. So text and time are linear in the size of the function,
+whatever its shape. Code that cannot be reached is skipped.
+
+mypyc compiles this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+from jormun.llvm.templates import Template, make
+from jormun.opcodes.markers import LATER
+from jormun.opcodes.signatures import Rule
+from jormun.opcodes.table import BY_CODE, BY_NAME, Row
+from jormun.optimizing.accesses import Accesses
+from jormun.optimizing.frame import BODY, Frame
+from jormun.optimizing.rows import HANDLERS, OPENERS, UnsupportedError, operands_of
+from jormun.optimizing.shapes import ZERO, CallShape, ModuleShape, llvm_type
+from jormun.syntax.code import read_immediates, read_row
+from jormun.syntax.leb128 import read_s32, read_s64, read_u32
+
+CONDITION_TAKERS = frozenset(
+    row.code for row in BY_CODE.values() if row.signature in (Rule.BR_IF, Rule.IF, Rule.SELECT, Rule.SELECT_TYPED)
+)
+"""Instructions that ask whether the i32 on top is 0: they take a comparison's condition before it is made an i32."""
+I32_CONST, I64_CONST = BY_NAME["i32.const"][0].code, BY_NAME["i64.const"][0].code
+FIRST_LOCAL, LOCAL_SET, LAST_LOCAL = (BY_NAME[f"local.{verb}"][0].code for verb in ("get", "set", "tee"))
+
+
+class FunctionLowering:
+    """One function on its way to text. `unit` holds the functions that are compiled together with it."""
+
+    def __init__(self, shape: ModuleShape, func_index: int, unit: Container[int]) -> None:
+        self.shape = shape
+        self.func_index = func_index
+        self.unit = unit
+        function = shape.valid.module.functions[func_index - shape.imported_count]
+        self.call_shape: CallShape = shape.function_shape(func_index)
+        self.code: bytes = function.body.code
+        self.at = 0
+        self.is_reachable = True
+        self.local_types: list[str] = list(self.call_shape.params)
+        for count, t in function.locals:
+            self.local_types += [llvm_type(t)] * count
+        self.op = Accesses(shape, shape.architecture)
+        self.lines: list[str] = self.op.lines
+        self.values: list[str] = []
+        self.types: list[str] = []
+        self.frames: list[Frame] = []
+        self.known: dict[int, str] = {}
+        """The values of locals since the last label."""
+        self.slots: set[tuple[int, str]] = set()
+        self.buffer_slots = 0
+        """The longest buffer for results that a call needs."""
+        self.has_loops = False
+        self.calls = 0
+        """Calls so far: the accesses in a loop without any may be vectorised."""
+
+    def text(self) -> str:
+        """The LLVM text that defines `f{func_index}`.
+
+        Raises UnsupportedError.
+        """
+        self.frames.append(Frame(BODY, "done", 0, [], self.call_shape.results))
+        while self.frames:
+            if self.is_reachable:
+                self.lower()
+            else:
+                self.skip()
+        return "\n".join([*self.head(), *self.lines, *self.op.trap_blocks(), "}\n"])
+
+    def head(self) -> list[str]:
+        """The signature and the entry block, written last, when it is known what they must hold."""
+        shape = self.call_shape
+        params = ["ptr nonnull %vm", *(["ptr %results"] if shape.has_buffer else [])]
+        params += [f"{t} %p{i}" for i, t in enumerate(shape.params)]
+        params += shape.padding
+        lines = [f"define tailcc {shape.returns} @f{self.func_index}({', '.join(params)}) #0 {{", "entry:"]
+        lines += [f"%l{i} = alloca {t}" for i, t in enumerate(self.local_types)]
+        lines += [f"{slot(k, t)} = alloca {t}" for k, t in sorted(self.slots)]
+        if self.buffer_slots:
+            lines.append(f"%buffer = alloca [{self.buffer_slots} x i128], align 16")
+        lines += self.op.entry_lines()
+        count = len(shape.params)
+        lines += [f"store {t} %p{i}, ptr %l{i}" for i, t in enumerate(shape.params)]
+        lines += [f"store {t} {ZERO[t]}, ptr %l{count + i}" for i, t in enumerate(self.local_types[count:])]
+        lines += ["br label %start", "start:"]
+        return lines
+
+    def lower(self) -> None:
+        """Lower instructions up to the function's end, or to where the code cannot be reached."""
+        code, op = self.code, self.op
+        values, types, lines, known = self.values, self.types, self.lines, self.known
+        local_types = self.local_types
+        shape, templates = self.shape, self.shape.templates
+        while self.is_reachable and self.frames:
+            start = self.at
+            opcode = code[start]
+            # FAST: locals and constants are two thirds of all instructions.
+            if FIRST_LOCAL <= opcode <= LAST_LOCAL:
+                local = code[start + 1]
+                if local < 0x80:
+                    self.at = start + 2
+                else:
+                    local, self.at = read_u32(code, start + 1)
+                type = local_types[local]
+                if opcode == FIRST_LOCAL:
+                    value = known.get(local)
+                    if value is None:
+                        value = known[local] = op.fresh()
+                        lines.append(f"{value} = load {type}, ptr %l{local}")
+                    values.append(value)
+                    types.append(type)
+                else:
+                    value = values[-1]
+                    known[local] = value
+                    lines.append(f"store {type} {value}, ptr %l{local}")
+                    if opcode == LOCAL_SET:
+                        values.pop()
+                        types.pop()
+                continue
+            if opcode == I32_CONST:
+                number, self.at = read_s32(code, start + 1)
+                values.append(str(number))
+                types.append("i32")
+                continue
+            if opcode == I64_CONST:
+                number, self.at = read_s64(code, start + 1)
+                values.append(str(number))
+                types.append("i64")
+                continue
+            row, self.at = read_row(code, start)
+            handler = HANDLERS.get(row.code)
+            if handler is not None:
+                handler(self)
+                continue
+            code_number = row.code
+            if code_number not in templates:
+                templates[code_number] = None if row.immediates else make(row, shape.architecture)
+            template = templates[code_number]
+            if template is None or not self.stamp(template):
+                self.apply(row)
+
+    def stamp(self, template: Template) -> bool:
+        """Lower an instruction by filling in its template, if that takes the operands that there are."""
+        values, op = self.values, self.op
+        arity = template.arity
+        operands = values[-arity:] if arity else []
+        if not template.takes_literals:
+            for operand in operands:
+                if operand[0] != "%":
+                    return False
+        number = op.count = op.count + 1
+        if template.text:
+            self.lines.append(template.text % template.pick((number, *operands)))
+        if arity:
+            del values[-arity:], self.types[-arity:]
+        if template.traps:
+            op.traps.update(template.traps)
+        if template.is_condition:
+            if self.code[self.at] in CONDITION_TAKERS:
+                values.append(template.result % number)
+                self.types.append("i1")
+            else:
+                self.push(op.line(f"zext i1 {template.result % number} to i32"), "i32")
+        elif len(template.results) == 1:
+            values.append(template.result % number)
+            self.types.append(template.types[0])
+        else:
+            for name, type in zip(template.results, template.types, strict=True):
+                self.push(name % number, type)
+        return True
+
+    def apply(self, row: Row) -> None:
+        """Lower an instruction that pops its operands, computes and pushes its results."""
+        if row.semantics in LATER:
+            raise UnsupportedError(f"function {self.func_index}: {row.name} is not supported yet")
+        immediates, self.at = read_immediates(self.code, self.at, row)
+        count, results = operands_of(self.shape, row, immediates)
+        height = len(self.values) - count
+        operands = self.values[height:]
+        del self.values[height:], self.types[height:]
+        answer = row.semantics(self.op, *row.static, *immediates, *operands)
+        if len(results) == 1:
+            self.push(answer, results[0])
+        elif results:
+            self.values += answer
+            self.types += results
+
+    def skip(self) -> None:
+        """Pass over what cannot be reached, up to the `else` or `end` of the innermost block, and lower that."""
+        code, depth = self.code, 0
+        while True:
+            row, self.at = read_row(code, self.at)
+            rule = row.signature
+            if rule in OPENERS:
+                depth += 1
+            elif depth == 0 and (rule is Rule.END or rule is Rule.ELSE):
+                HANDLERS[row.code](self)
+                return
+            elif rule is Rule.END:
+                depth -= 1
+            _, self.at = read_immediates(code, self.at, row)
+
+    # --- the stack
+
+    def push(self, value: str, type: str) -> None:
+        """Push a value."""
+        self.values.append(value)
+        self.types.append(type)
+
+    def pop(self) -> str:
+        """Pop a value."""
+        self.types.pop()
+        return self.values.pop()
+
+    def pop_condition(self) -> str:
+        """Pop an i32: the condition that it is not 0."""
+        type = self.types.pop()
+        return self.op.condition(self.values.pop(), type)
+
+    def read_u32(self) -> int:
+        """The next immediate, an index."""
+        value, self.at = read_u32(self.code, self.at)
+        return value
+
+    # --- labels
+
+    def start_block(self, label: str) -> None:
+        """Begin a block that may have several ways in."""
+        self.lines.append(f"{label}:")
+        self.known.clear()
+
+    def hand_over(self, types: list[str]) -> None:
+        """Write the values on top of the stack into the slots where labels find theirs."""
+        if types:
+            for k, (type, value) in enumerate(zip(types, self.values[-len(types) :], strict=True)):
+                self.slots.add((k, type))
+                self.lines.append(f"store {type} {value}, ptr {slot(k, type)}")
+
+    def take_over(self, frame: Frame, types: list[str]) -> None:
+        """Begin the block of a label: the stack is as high as the label has it, and the slots' values are on top."""
+        self.start_block(frame.label)
+        self.reset(frame)
+        for k, type in enumerate(types):
+            self.push(self.op.line(f"load {type}, ptr {slot(k, type)}"), type)
+
+    def reset(self, frame: Frame) -> None:
+        """Drop what lies above the height of a frame."""
+        del self.values[frame.height :], self.types[frame.height :]
+
+
+def slot(position: int, type: str) -> str:
+    """The slot in which labels find a value."""
+    return f"%s{position}{'v' if type[0] == '<' else type}"

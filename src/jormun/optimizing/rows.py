@@ -1,0 +1,104 @@
+"""How rows of the instruction table are lowered: by a handler, or by their semantics, and then with which results.
+
+mypyc compiles this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from jormun.errors import WasmError
+from jormun.opcodes.immediates import ImmediateValue
+from jormun.opcodes.signatures import Address, Rule, Signature
+from jormun.opcodes.table import BY_CODE, Row
+from jormun.optimizing import calls, control
+from jormun.optimizing.shapes import ModuleShape, llvm_type
+
+if TYPE_CHECKING:
+    from jormun.optimizing.lower import FunctionLowering
+
+
+class UnsupportedError(WasmError):
+    """A function has an instruction that this tier does not have yet."""
+
+
+OPENERS = frozenset({Rule.BLOCK, Rule.LOOP, Rule.IF, Rule.TRY_TABLE})
+"""Rules of instructions that an `end` belongs to."""
+
+_BY_RULE: dict[Rule, Callable[[FunctionLowering], None]] = {
+    Rule.UNREACHABLE: control.unreachable,
+    Rule.BLOCK: control.block,
+    Rule.LOOP: control.loop,
+    Rule.IF: control.if_,
+    Rule.ELSE: control.else_,
+    Rule.END: control.end,
+    Rule.BR: control.br,
+    Rule.BR_IF: control.br_if,
+    Rule.BR_TABLE: control.br_table,
+    Rule.BR_ON_NULL: control.br_on_null,
+    Rule.BR_ON_NON_NULL: control.br_on_non_null,
+    Rule.RETURN: control.return_,
+    Rule.DROP: control.drop,
+    Rule.SELECT: control.select,
+    Rule.SELECT_TYPED: control.select_typed,
+    Rule.CALL: calls.call,
+    Rule.CALL_INDIRECT: calls.call_indirect,
+    Rule.CALL_REF: calls.call_ref,
+    Rule.RETURN_CALL: calls.return_call,
+    Rule.RETURN_CALL_INDIRECT: calls.return_call_indirect,
+    Rule.RETURN_CALL_REF: calls.return_call_ref,
+}
+HANDLERS: dict[int, Callable[[FunctionLowering], None]] = {
+    code: _BY_RULE[row.signature]
+    for code, row in BY_CODE.items()
+    if isinstance(row.signature, Rule) and row.signature in _BY_RULE
+}
+"""What lowers the instructions that are about the shape of a function, by code."""
+
+REFERENCE = "i64"
+_BY_STATE: dict[Rule, tuple[int, str]] = {
+    Rule.GLOBAL_GET: (0, "global"),
+    Rule.GLOBAL_SET: (1, ""),
+    Rule.TABLE_GET: (1, REFERENCE),
+    Rule.TABLE_SET: (2, ""),
+    Rule.TABLE_SIZE: (0, "table"),
+    Rule.TABLE_GROW: (2, "table"),
+    Rule.TABLE_FILL: (3, ""),
+    Rule.TABLE_COPY: (3, ""),
+    Rule.TABLE_INIT: (3, ""),
+    Rule.ELEM_DROP: (0, ""),
+    Rule.MEMORY_SIZE: (0, "memory"),
+    Rule.MEMORY_GROW: (1, "memory"),
+    Rule.MEMORY_FILL: (3, ""),
+    Rule.MEMORY_COPY: (3, ""),
+    Rule.MEMORY_INIT: (3, ""),
+    Rule.DATA_DROP: (0, ""),
+    Rule.REF_NULL: (0, REFERENCE),
+    Rule.REF_IS_NULL: (1, "i32"),
+    Rule.REF_AS_NON_NULL: (1, REFERENCE),
+    Rule.REF_FUNC: (0, REFERENCE),
+    Rule.REF_EQ: (2, "i32"),
+}
+"""How many operands an instruction takes whose typing is a rule, and the LLVM type of its result, if it has one: given,
+or that of the global, table or memory that its first immediate names."""
+
+
+def operands_of(shape: ModuleShape, row: Row, immediates: Sequence[ImmediateValue]) -> tuple[int, list[str]]:
+    """How many operands a row takes, and the LLVM types of its results."""
+    signature = row.signature
+    if isinstance(signature, Signature):
+        assert Address.MEMORY not in signature.results
+        return len(signature.params), [llvm_type(t) for t in signature.results if not isinstance(t, Address)]
+    count, result = _BY_STATE[signature]
+    if not result:
+        return count, []
+    index = immediates[0] if immediates else 0
+    if isinstance(index, int):
+        if result == "global":
+            return count, [llvm_type(shape.valid.global_types[index].value)]
+        if result == "table":
+            return count, [llvm_type(shape.valid.table_types[index].address)]
+        if result == "memory":
+            return count, [llvm_type(shape.memory(index).address)]
+    return count, [result]

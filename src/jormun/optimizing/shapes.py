@@ -1,0 +1,80 @@
+"""What the functions of one module share when they are lowered: LLVM types, call shapes, where things are in `vm`.
+
+mypyc compiles this module.
+"""
+
+from __future__ import annotations
+
+from jormun.llvm.convention import padding
+from jormun.llvm.templates import Template
+from jormun.runtime.layout import Layout
+from jormun.types import F32, F64, I32, I64, V128, FuncType, MemoryType, ValType
+from jormun.validation.module import ValidModule
+
+LLVM_TYPES: dict[ValType, str] = {I32: "i32", I64: "i64", F32: "float", F64: "double", V128: "<16 x i8>"}
+"""Value types as LLVM writes them; every reference is an i64."""
+ZERO: dict[str, str] = {"i32": "0", "i64": "0", "float": "0.0", "double": "0.0", "<16 x i8>": "zeroinitializer"}
+"""What a local of a type starts with; 0 is the null reference too."""
+
+
+_TEMPLATES: dict[str, dict[int, Template | None]] = {}
+"""By architecture. A cache: what is in it depends on the key alone."""
+
+
+def llvm_type(t: ValType) -> str:
+    """A value type as LLVM writes it."""
+    return LLVM_TYPES.get(t, "i64")
+
+
+class CallShape:
+    """How a function type is called: LLVM types of parameters and results.
+
+    Two results or more go through a buffer that the caller allocates and passes behind `vm`.
+    """
+
+    __slots__ = ("has_buffer", "padding", "params", "passed", "results", "returns")
+
+    def __init__(self, type: FuncType) -> None:
+        self.params: list[str] = [llvm_type(t) for t in type.params]
+        self.results: list[str] = [llvm_type(t) for t in type.results]
+        self.has_buffer: bool = len(self.results) > 1
+        self.returns: str = self.results[0] if len(self.results) == 1 else "void"
+        before = ["ptr", *(["ptr"] if self.has_buffer else []), *self.params]
+        self.padding: tuple[str, ...] = padding(before)
+        """What the convention wants behind the parameters (llvm/convention.py)."""
+        self.passed: list[str] = [*before, *self.padding]
+        """The types of all that is passed: `vm`, the buffer for results, parameters, padding."""
+
+
+class ModuleShape:
+    """The facts about a module that lowering asks for again and again, each looked up once."""
+
+    def __init__(self, valid: ValidModule, layout: Layout, architecture: str) -> None:
+        self.valid = valid
+        self.layout = layout
+        self.imported_count: int = len(valid.function_types) - len(valid.module.functions)
+        self.architecture = architecture
+        self.shapes: dict[int, CallShape] = {}
+        self.templates: dict[int, Template | None] = _TEMPLATES.setdefault(architecture, {})
+        """The templates of rows, by code, as far as they have been asked for; None for a row that has none."""
+
+    def shape(self, type_index: int) -> CallShape:
+        """The call shape of the function type with this index."""
+        shape = self.shapes.get(type_index)
+        if shape is None:
+            composite = self.valid.types[type_index].composite
+            assert isinstance(composite, FuncType)
+            shape = self.shapes[type_index] = CallShape(composite)
+        return shape
+
+    def function_shape(self, func_index: int) -> CallShape:
+        """The call shape of a function, imported ones counted first."""
+        return self.shape(self.valid.function_types[func_index])
+
+    def memory(self, index: int) -> MemoryType:
+        """The type of a memory."""
+        return self.valid.memory_types[index]
+
+    def type_is_final(self, type_index: int) -> bool:
+        """Whether a type can have no proper subtypes, so that comparing identities settles a cast."""
+        return self.valid.types[type_index].final

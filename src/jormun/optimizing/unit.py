@@ -1,0 +1,73 @@
+"""A compile unit: the LLVM module that defines some functions of a WebAssembly module."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jormun.llvm import keep
+from jormun.llvm.pipeline import Effort
+from jormun.optimizing.lower import FunctionLowering
+from jormun.optimizing.rows import UnsupportedError
+from jormun.optimizing.shapes import ModuleShape
+
+PREAMBLE = """\
+declare void @jormun_trap(i32) cold noreturn nounwind
+declare i64 @jormun_memory_grow(ptr, i32, i64) nounwind
+declare i64 @jormun_table_grow(ptr, i32, i64, i64) nounwind
+declare i32 @jormun_memory_wait32(ptr, i32, i64, i32, i64) nounwind
+declare i32 @jormun_memory_wait64(ptr, i32, i64, i64, i64) nounwind
+declare i32 @jormun_memory_notify(ptr, i32, i64, i32) nounwind
+declare i32 @jormun_is_subtype(i64, i64) nounwind memory(none) willreturn
+declare ptr @memmove(ptr, ptr, i64) nounwind willreturn
+declare ptr @memset(ptr, i32, i64) nounwind willreturn
+attributes #0 = { nounwind "frame-pointer"="all" "probe-stack"="inline-asm" "no-builtins" }
+attributes #1 = { cold noreturn nounwind }
+!0 = !{}
+!1 = !{!3, !3, i64 0}
+!2 = !{!4, !4, i64 0}
+!3 = !{!"state", !5, i64 0}
+!4 = !{!"guest", !5, i64 0}
+!5 = !{!"jormun"}
+"""
+"""What every unit begins with: the run time's functions, and the two kinds of memory, which never overlap.
+
+"frame-pointer" is what backtraces walk, "probe-stack" makes a large frame touch the guard page, "no-builtins" keeps
+LLVM from calling the C library where a loop looks like one of its functions.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """LLVM text, and whether there is a loop in it."""
+
+    text: str
+    has_loops: bool
+
+    @property
+    def effort(self) -> Effort:
+        """What optimizing it is worth."""
+        return Effort.FULL if self.has_loops else Effort.BRIEF
+
+
+def make_unit(shape: ModuleShape, functions: Sequence[int], skips_unsupported: bool = False) -> Unit:
+    """The unit that defines these functions, given by index.
+
+    A function with an instruction that this tier does not have raises UnsupportedError, or is left undefined.
+    """
+    together = frozenset(functions)
+    bodies = []
+    has_loops = False
+    for func_index in functions:
+        lowering = FunctionLowering(shape, func_index, together)
+        try:
+            bodies.append(lowering.text())
+            has_loops = has_loops or lowering.has_loops
+        except UnsupportedError:
+            if not skips_unsupported:
+                raise
+            call = shape.function_shape(func_index)
+            bodies.append(f"declare tailcc {call.returns} @f{func_index}({', '.join(call.passed)})\n")
+    if any(map(keep.is_called, bodies)):
+        bodies.append(keep.declarations())
+    return Unit("".join([PREAMBLE, *bodies]), has_loops)

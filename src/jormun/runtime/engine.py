@@ -1,0 +1,30 @@
+"""The seam between the run time and whatever turns functions into machine code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol, TypeAlias
+
+from jormun.runtime.layout import Layout
+from jormun.validation.module import ValidModule
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Called with the number of functions compiled so far and the number of all."""
+
+
+class Engine(Protocol):
+    """Compiles functions of valid modules into ELF objects for this machine.
+
+    An object defines `f{i}` for each function index it was asked for. It may refer to other own functions by the same
+    names and to the symbols that runtime/native resolves. Engines are shared by threads.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name of the tier: 'optimizing'."""
+
+    def compile(self, module: ValidModule, layout: Layout, functions: Sequence[int]) -> bytes:
+        """An object that defines these functions, given by index."""
+
+    def compile_all(self, module: ValidModule, layout: Layout, progress: Progress | None) -> Iterable[bytes]:
+        """Objects that together define each function of the module. Uses all cores."""

@@ -1,0 +1,133 @@
+"""Functions: those of modules and those of the host (core specification, sections 4.2.7, 4.5.6 and 4.7.3)."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from jormun.runtime import layout
+from jormun.runtime.native import pages
+from jormun.runtime.native.machine import Native
+from jormun.runtime.slots import Shape, shape_of
+from jormun.types import DefType, FuncExternType, FuncType
+
+if TYPE_CHECKING:
+    from jormun.runtime.store import Store
+
+
+class Function:
+    """A WebAssembly function, to be called like any other.
+
+    Arguments are positional and their number is exact. i32 and i64 take ints, signed or unsigned, and come back signed;
+    f32 and f64 are floats, v128 is 16 bytes, references are Python objects, functions or None. No result is None, one
+    is the value, more are a tuple.
+
+    Calling raises TypeError and OverflowError for arguments that do not fit, `Trap` when the guest traps,
+    `ExhaustionError` when its stack or another bounded resource is used up, and passes on whatever a host function
+    raises. A function keeps its store, and so all that it may reach, alive.
+
+    >>> import jormun
+    >>> add = jormun.load('''(module
+    ...   (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))''').exports.add
+    >>> add(2, 40)
+    42
+    >>> import inspect
+    >>> str(inspect.signature(add))
+    '(param0: i32, param1: i32, /) -> i32'
+    """
+
+    def __init__(self, store: Store, address: int, deftype: DefType, name: str, owner: object) -> None:
+        """Made by `Store.function` and `Function.host`; `owner` holds the record at `address`."""
+        assert isinstance(deftype.composite, FuncType)
+        self.store = store
+        self.address = address
+        self.deftype = deftype
+        self.func_type = deftype.composite
+        self.__name__ = name
+        self.__qualname__ = name
+        self.__doc__ = f"{name}: a WebAssembly function of type {self.func_type}"
+        self._owner = owner
+        self._shape = shape_of(self.func_type)
+
+    @staticmethod
+    def host(store: Store, func_type: FuncType | DefType, function: Callable[..., object], name: str = "") -> Function:
+        """A WebAssembly function that calls a Python one, with Python values as arguments.
+
+        What the Python function returns is checked against the type: None for no result, a value for one, a tuple for
+        more; HostError says what was wrong with it. What it raises passes through the guest unchanged.
+        """
+        return store.host_function(func_type, function, name)
+
+    @property
+    def type(self) -> FuncExternType:
+        """The type, for linking."""
+        return FuncExternType(self.deftype)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """The type, as `inspect.signature` shows it: WebAssembly types as annotations."""
+        parameters = [
+            inspect.Parameter(f"param{k}", inspect.Parameter.POSITIONAL_ONLY, annotation=_Shown(str(t)))
+            for k, t in enumerate(self.func_type.params)
+        ]
+        results = self.func_type.results
+        if len(results) > 1:
+            returns: object = _Shown(f"({', '.join(map(str, results))})")
+        else:
+            returns = _Shown(str(results[0])) if results else None
+        return inspect.Signature(parameters, return_annotation=returns)
+
+    def __repr__(self) -> str:
+        return f"<WebAssembly function {self.__name__}: {self.func_type}>"
+
+    def __call__(self, *args: object) -> object:
+        """Call it; see the class."""
+        store, func_type = self.store, self.func_type
+        if len(args) != len(func_type.params):
+            raise TypeError(f"{self.__name__}() takes {_count(len(func_type.params))} but {len(args)} were given")
+        bits = []
+        for k, (t, value) in enumerate(zip(func_type.params, args, strict=True)):
+            try:
+                bits.append(store.to_bits(t, value))
+            except (TypeError, OverflowError) as error:
+                raise type(error)(f"{self.__name__}() argument {k + 1}: {error}") from None
+        results = self.call_bits(bits)
+        if not results:
+            return None
+        values = tuple(map(store.from_bits, func_type.results, results))
+        return values[0] if len(values) == 1 else values
+
+    call = __call__
+
+    def call_bits(self, args: Sequence[int]) -> list[int]:
+        """Call it with bit patterns, unsigned and as wide as their types, and get such back.
+
+        References are the 64 bits of runtime/references.py. For those who need NaNs to the bit.
+        """
+        code = pages.read_u64(self.address + layout.FUNCTION_CODE)
+        vm = pages.read_u64(self.address + layout.FUNCTION_VM)
+        return call_native(self.store, self._shape, code, vm, args)
+
+
+def call_native(store: Store, shape: Shape, code: int, vm: int, args: Sequence[int]) -> list[int]:
+    """Call guest code with bit patterns. All that the store owns is kept meanwhile, even if the store is closed."""
+    owned = store.owned
+    values = pages.Block(shape.size_bytes, 16)
+    shape.params.pack(values.address, args)
+    Native.get().call(code, vm, shape.signature, values.address)
+    del owned
+    return shape.results.unpack(values.address)
+
+
+class _Shown(str):
+    """Text that `inspect` shows as it is, without quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _count(parameters: int) -> str:
+    return f"{parameters} positional argument" + ("" if parameters == 1 else "s")

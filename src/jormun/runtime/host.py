@@ -1,0 +1,101 @@
+"""The native side of host functions (core specification, sections 4.2.7 and 4.4.10, "Host Functions")."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from weakref import ref
+
+from jormun.errors import HostError, WasmError
+from jormun.runtime import layout
+from jormun.runtime.native import pages
+from jormun.runtime.native.machine import Native
+from jormun.runtime.owners import register
+from jormun.runtime.slots import shape_of
+from jormun.types import DefType, FuncType
+
+if TYPE_CHECKING:
+    from jormun.runtime.store import Store
+
+
+class HostFunctionInstance:
+    """A Python function as guests call it: a function record, and the conversion of arguments and results.
+
+    Owned by the store, to which it refers weakly: while guest code runs, its caller holds the store.
+    """
+
+    __slots__ = ("__weakref__", "_deftype", "_native", "_record", "name")
+
+    def __init__(self, store: Store, deftype: DefType, function: Callable[..., object], name: str) -> None:
+        func_type = deftype.composite
+        if not isinstance(func_type, FuncType):
+            raise TypeError(f"a host function needs a function type, not {func_type}")
+        self.name = name
+        self._deftype = deftype
+        callback = _callback(ref(store), func_type, function, name)
+        self._native = Native.get().host_function(shape_of(func_type).signature, callback)
+        pages.write_u64(self._native.vm + layout.HOST_KEY, register(self))
+        self._record = pages.Block(layout.FUNCTION_RECORD_BYTES, 32)
+        self._record.write_u64(layout.FUNCTION_CODE, self._native.code)
+        self._record.write_u64(layout.FUNCTION_VM, self._native.vm)
+        self._record.write_u64(layout.FUNCTION_TYPE_ID, deftype.id)
+
+    @property
+    def address(self) -> int:
+        """The address of its function record."""
+        return self._record.address
+
+    def function_deftype(self, cookie: int) -> DefType:
+        """Its type."""
+        return self._deftype
+
+    def function_name(self, cookie: int) -> str:
+        """Its name."""
+        return self.name
+
+
+def _callback(
+    store_ref: ref[Store], func_type: FuncType, function: Callable[..., object], name: str
+) -> Callable[[int], None]:
+    """What native code calls with the address of the slots: arguments on entry, results on return."""
+    params, results = func_type.params, func_type.results
+    shape = shape_of(func_type)
+    count = len(results)
+
+    def call(address: int) -> None:
+        store = store_ref()
+        if store is None:
+            raise WasmError("the store is gone")
+        from_bits = store.from_bits
+        arguments: list[object] = []
+        if params:
+            arguments = list(map(from_bits, params, shape.params.unpack(address)))
+        returned = function(*arguments)
+        if count == 0:
+            if returned is not None:
+                raise HostError(f"host function {name} has no results, it returned {type(returned).__name__}")
+            return
+        values = _results(name, count, returned)
+        bits = []
+        for t, value in zip(results, values, strict=True):
+            try:
+                bits.append(store.to_bits(t, value))
+            except (TypeError, OverflowError) as error:
+                raise HostError(f"host function {name} returned what is not {_types(func_type)}: {error}") from error
+        shape.results.pack(address, bits)
+
+    return call
+
+
+def _results(name: str, count: int, returned: object) -> tuple[object, ...]:
+    if count == 1:
+        return (returned,)
+    if not isinstance(returned, (tuple, list)):
+        raise HostError(f"host function {name} has {count} results, it returned {type(returned).__name__}, not a tuple")
+    if len(returned) != count:
+        raise HostError(f"host function {name} has {count} results, it returned {len(returned)}")
+    return tuple(returned)
+
+
+def _types(func_type: FuncType) -> str:
+    return " ".join(map(str, func_type.results))

@@ -1,0 +1,258 @@
+"""Instances of modules, and how they come to be (core specification, sections 4.7.1 and 4.7.2)."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+from jormun.errors import Trap, TrapKind
+from jormun.runtime import layout, references
+from jormun.runtime.constant import evaluate
+from jormun.runtime.function import Function, call_native
+from jormun.runtime.globals import Global, read_cell, write_cell
+from jormun.runtime.linking import Extern, check
+from jormun.runtime.memory import Memory
+from jormun.runtime.module import CompiledModule
+from jormun.runtime.module_instance import ModuleInstance
+from jormun.runtime.native import pages
+from jormun.runtime.services import install_services
+from jormun.runtime.slots import shape_of
+from jormun.runtime.store import Store
+from jormun.runtime.table import Table, TableInstance
+from jormun.runtime.tag import Tag
+from jormun.syntax.instruction import Expr
+from jormun.syntax.module import Active, Declarative, Element
+from jormun.types import ExternKind, FuncType
+
+_REFERENCE_BYTES = 8
+
+
+class Instance:
+    """An instance of a module, by whose exports it is used. It keeps its store alive."""
+
+    def __init__(self, store: Store, native: ModuleInstance, imports: Sequence[Extern]) -> None:
+        """Made by `instantiate`."""
+        self.store = store
+        self.native = native
+        self.compiled = native.compiled
+        self.memories = native.memories
+        """All memories, imported ones first."""
+        self.imported_functions = [i for i in imports if isinstance(i, Function)]
+        self._globals = dict(enumerate(i for i in imports if isinstance(i, Global)))
+        self._tables = dict(enumerate(i for i in imports if isinstance(i, Table)))
+        self._tags = dict(enumerate(i for i in imports if isinstance(i, Tag)))
+
+    @cached_property
+    def exports(self) -> dict[str, Extern]:
+        """All exports by name."""
+        return {name: self.export(name) for name in self._places}
+
+    def export(self, name: str) -> Extern:
+        """The export with this name. Raises KeyError."""
+        kind, index = self._places[name]
+        match kind:
+            case ExternKind.FUNC:
+                return self.function(index)
+            case ExternKind.TABLE:
+                return self.table(index)
+            case ExternKind.MEMORY:
+                return self.memories[index]
+            case ExternKind.GLOBAL:
+                return self.global_(index)
+            case ExternKind.TAG:
+                return self.tag(index)
+
+    def function(self, func_index: int) -> Function:
+        """A function; an own one must be among those whose reference may be taken, as exports are."""
+        if func_index < len(self.imported_functions):
+            return self.imported_functions[func_index]
+        return self.store.function(self.function_address(func_index))
+
+    def function_address(self, func_index: int) -> int:
+        """The address of such a function's record, which is the reference to it."""
+        if func_index < len(self.imported_functions):
+            return self.imported_functions[func_index].address
+        return self.native.vm + self.compiled.layout.own_function_record_offset(func_index)
+
+    def table(self, index: int) -> Table:
+        """A table."""
+        table = self._tables.get(index)
+        if table is None:
+            table = self._tables.setdefault(index, Table.at(self.store, self.native.tables[index]))
+        return table
+
+    def global_(self, index: int) -> Global:
+        """A global."""
+        found = self._globals.get(index)
+        if found is None:
+            t = self.compiled.valid.global_types[index]
+            found = self._globals.setdefault(index, Global.at(self.store, t, self.global_address(index), self.native))
+        return found
+
+    def global_address(self, index: int) -> int:
+        """The address of a global's cell."""
+        offset, is_indirect = self.compiled.layout.global_place(index)
+        return self.native.read(offset) if is_indirect else self.native.vm + offset
+
+    def read_global(self, index: int) -> int:
+        """The bits of a global."""
+        return read_cell(self.global_address(index), self.compiled.valid.global_types[index])
+
+    def tag(self, index: int) -> Tag:
+        """A tag."""
+        tag = self._tags.get(index)
+        if tag is None:
+            identity = self.native.read(self.compiled.layout.tag_offset(index))
+            tag = self._tags.setdefault(index, Tag.at(self.store, self.compiled.valid.tag_types[index], identity))
+        return tag
+
+    def evaluate(self, expr: Expr) -> int:
+        """The bits of a constant expression of the module."""
+        return evaluate(expr, self.read_global, self.function_address)
+
+    @cached_property
+    def _places(self) -> dict[str, tuple[ExternKind, int]]:
+        return {e.name: (e.kind, e.index) for e in self.compiled.valid.module.exports}
+
+
+def instantiate(
+    store: Store,
+    compiled: CompiledModule,
+    imports: Sequence[Extern],
+    *,
+    before_start: Callable[[Instance], None] | None = None,
+) -> Instance:
+    """Instantiate a module (4.7.2). `before_start` is called with the instance before any of its code runs.
+
+    Raises LinkError, before anything is done, when the imports do not match; ExhaustionError when a memory or a table
+    is beyond the limits; Trap when an active segment does not fit or the start function traps. What was written by then
+    stays, in imported memories and tables too, and functions that got into imported tables stay alive.
+    """
+    check(compiled.valid, imports, store)
+    install_services()
+    with store.lock:
+        instance = _allocate(store, compiled, imports)
+        store.keep(instance.native)
+    _run_elements(instance)
+    _run_datas(instance)
+    if before_start is not None:
+        before_start(instance)
+    _start(instance)
+    return instance
+
+
+def _allocate(store: Store, compiled: CompiledModule, imports: Sequence[Extern]) -> Instance:
+    """The instance with all it consists of, before its active segments and start function are run (4.7.1)."""
+    valid = compiled.valid
+    memories = [i for i in imports if isinstance(i, Memory)]
+    memories += [Memory(store, t) for t in valid.module.memories]
+    native = ModuleInstance(compiled, memories)
+    instance = Instance(store, native, imports)
+    offsets = compiled.layout
+    for index, deftype in enumerate(valid.types):
+        native.write(offsets.type_id_offset(index), deftype.id)
+    for index, memory in enumerate(memories):
+        native.write(offsets.memory_base_offset(index), memory.base)
+        native.write(offsets.memory_record_offset(index), memory.record)
+    for index, function in enumerate(instance.imported_functions):
+        native.write(offsets.imported_function_offset(index), function.address)
+    for func_index, offset in offsets.own_function_records.items():
+        native.write(offset + layout.FUNCTION_VM, native.vm)
+        native.write(offset + layout.FUNCTION_TYPE_ID, native.function_deftype(func_index).id)
+        native.write(offset + layout.FUNCTION_COOKIE, func_index)
+    compiled.attach(native)
+    _allocate_tags(instance, imports)
+    _allocate_globals(instance, imports)
+    _allocate_tables(instance, imports)
+    _allocate_segments(instance)
+    return instance
+
+
+def _allocate_tags(instance: Instance, imports: Sequence[Extern]) -> None:
+    tags = [i for i in imports if isinstance(i, Tag)]
+    types = instance.compiled.valid.tag_types
+    tags += [Tag(instance.store, t) for t in types[len(tags) :]]
+    for index, tag in enumerate(tags):
+        instance.native.write(instance.compiled.layout.tag_offset(index), tag.identity)
+
+
+def _allocate_globals(instance: Instance, imports: Sequence[Extern]) -> None:
+    """Globals see those before them."""
+    imported = [i for i in imports if isinstance(i, Global)]
+    for index, each in enumerate(imported):
+        instance.native.write(instance.compiled.layout.global_place(index)[0], each.address)
+    valid = instance.compiled.valid
+    for index, own in enumerate(valid.module.globals, len(imported)):
+        write_cell(instance.global_address(index), valid.global_types[index], instance.evaluate(own.init))
+
+
+def _allocate_tables(instance: Instance, imports: Sequence[Extern]) -> None:
+    native, valid = instance.native, instance.compiled.valid
+    native.tables += [i.instance for i in imports if isinstance(i, Table)]
+    for own in valid.module.tables:
+        init = references.NULL if own.init is None else instance.evaluate(own.init)
+        native.tables.append(TableInstance(valid.table_types[len(native.tables)], instance.store.budget, init))
+    for index, table in enumerate(native.tables):
+        native.write(instance.compiled.layout.table_record_offset(index), table.record)
+
+
+def _allocate_segments(instance: Instance) -> None:
+    native, offsets = instance.native, instance.compiled.layout
+    for index, data in enumerate(instance.compiled.valid.module.datas):
+        native.write(offsets.data_offset(index) + layout.SEGMENT_START, pages.address_of(data.init))
+        native.write(offsets.data_offset(index) + layout.SEGMENT_SIZE, len(data.init))
+    for index, element in enumerate(instance.compiled.valid.module.elements):
+        if isinstance(element.mode, Declarative):
+            continue  # dropped at once, and evaluating it has no effects
+        elements = array("Q", _references(instance, element))
+        block = pages.Block(_REFERENCE_BYTES * len(elements))
+        block.view()[:] = memoryview(elements).cast("B")
+        native.segments[index] = block
+        native.write(offsets.elem_offset(index) + layout.SEGMENT_START, block.address)
+        native.write(offsets.elem_offset(index) + layout.SEGMENT_SIZE, len(elements))
+
+
+def _references(instance: Instance, element: Element) -> list[int]:
+    """The references in an element segment."""
+    return [
+        instance.evaluate(each) if isinstance(each, Expr) else instance.function_address(each) for each in element.init
+    ]
+
+
+def _run_elements(instance: Instance) -> None:
+    """table.init and elem.drop for each active segment (4.7.2, run-elem)."""
+    native = instance.native
+    for index, element in enumerate(instance.compiled.valid.module.elements):
+        if isinstance(element.mode, Active):
+            table = native.tables[element.mode.index]
+            start, count = instance.evaluate(element.mode.offset), len(element.init)
+            if start + count > table.size:
+                raise Trap(TrapKind.TABLE_OUT_OF_BOUNDS)
+            block = native.segments.pop(index)
+            table.write(start, block.view())
+            native.write(instance.compiled.layout.elem_offset(index) + layout.SEGMENT_SIZE, 0)
+
+
+def _run_datas(instance: Instance) -> None:
+    """memory.init and data.drop for each active segment (4.7.2, run-data)."""
+    for index, data in enumerate(instance.compiled.valid.module.datas):
+        if isinstance(data.mode, Active):
+            memory = instance.memories[data.mode.index]
+            start = instance.evaluate(data.mode.offset)
+            if start + len(data.init) > memory.size_bytes:
+                raise Trap(TrapKind.MEMORY_OUT_OF_BOUNDS)
+            memory.write(start, data.init)
+            instance.native.write(instance.compiled.layout.data_offset(index) + layout.SEGMENT_SIZE, 0)
+
+
+def _start(instance: Instance) -> None:
+    """Call the start function (4.7.2, step 18); its reference need not be one that may be taken."""
+    func_index = instance.compiled.valid.module.start
+    if func_index is None:
+        return
+    if func_index < len(instance.imported_functions):
+        instance.imported_functions[func_index].call()
+        return
+    code = instance.compiled.code(func_index)
+    call_native(instance.store, shape_of(FuncType((), ())), code, instance.native.vm, ())

@@ -1,0 +1,209 @@
+"""Byte offsets of every field that native code touches: the single source of them.
+
+All fields are little-endian and naturally aligned. An instance record ("vm") is laid out for one module by `Layout`;
+its header and the records that it points to are the same for all modules. Compiled code holds these offsets as
+constants, never addresses, so that the code of a module serves all of its instances and may be kept on disk.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jormun.types import I32, MemoryType
+
+if TYPE_CHECKING:
+    from jormun.validation.module import ValidModule
+
+POINTER_BYTES = 8
+VALUE_SLOT_BYTES = 16
+"""A slot in an array of values: wide enough for a v128. Narrower values take the first bytes of theirs."""
+
+# An instance record begins with its header.
+VM_CODE_TABLE = 0
+"""ptr: array of code pointers, one for each function that the module defines; shared by all instances of the module."""
+VM_INSTANCE_KEY = 8
+"""u64: what Python calls this instance by."""
+VM_FUEL = 16
+"""Reserved for fuel."""
+VM_INTERRUPT = 24
+"""Reserved for interruption."""
+VM_HEADER_BYTES = 32
+VM_ALIGNMENT = 64
+"""An instance record starts on a cache line."""
+
+MEMORY_BASE = 0
+"""ptr: the first byte of the memory; it never moves."""
+MEMORY_SIZE_BYTES = 8
+"""u64: its present size."""
+MEMORY_RECORD_BYTES = 16
+
+MEMORY_ADDRESSABLE_BYTES = 4 << 30
+"""What a 32-bit memory reserves for itself, whatever its size."""
+MEMORY_GUARDED_OFFSET_BYTES = 2 << 30
+"""An access to such a memory whose static offset is at most this needs no check: it ends within the reservation."""
+MEMORY_GUARD_BYTES = MEMORY_GUARDED_OFFSET_BYTES + (64 << 10)
+"""What the reservation holds behind the addressable bytes, never accessible. The 64 KiB cover the width of an
+access."""
+
+TABLE_ELEMENTS = 0
+"""ptr: array of references (i64)."""
+TABLE_SIZE = 8
+"""u64: the number of elements."""
+TABLE_RECORD_BYTES = 16
+
+FUNCTION_CODE = 0
+"""ptr: the code to call."""
+FUNCTION_VM = 8
+"""ptr: what to pass as its first argument: an instance record, or, for a host function, its host record."""
+FUNCTION_TYPE_ID = 16
+"""u64: `DefType.id` of its type."""
+FUNCTION_COOKIE = 24
+"""u64: what Python calls this function by."""
+FUNCTION_RECORD_BYTES = 32
+
+HOST_CALLABLE = 0
+"""ptr: the Python object that runtime/native calls with the address of the values; its owner keeps it alive."""
+HOST_KEY = VM_INSTANCE_KEY
+"""u64: what Python calls this function by; where an instance record has its key, so that one reading serves both."""
+HOST_RECORD_BYTES = 16
+
+SEGMENT_START = 0
+"""ptr: the first byte of a data segment or the first reference of an element segment."""
+SEGMENT_SIZE = 8
+"""u64: bytes of a data segment or references of an element segment; 0 once dropped."""
+SEGMENT_BYTES = 16
+
+GLOBAL_CELL_BYTES = 16
+"""The cell that holds a global's value."""
+
+# Guest stacks. A block is [context page][guard][stack], aligned to its size: masking the stack pointer finds the
+# context.
+STACK_BLOCK_BYTES = 8 << 20
+STACK_CONTEXT_BYTES = 4096
+STACK_GUARD_BYTES = 64 << 10
+STACK_LIMIT = STACK_CONTEXT_BYTES + STACK_GUARD_BYTES
+"""Offset of the lowest byte of the stack proper."""
+STACK_TOP = STACK_BLOCK_BYTES - 256
+"""Offset where an outermost activation's stack begins; below the end, so that masking never finds the next block."""
+
+CONTEXT_HOST_SP = 0
+"""u64: the host's stack pointer in the innermost `enter`; where traps unwind to and where callbacks run."""
+CONTEXT_GUEST_SP = 8
+"""u64: where the next activation's stack begins."""
+CONTEXT_GUEST_FP = 16
+"""u64: the innermost frame of the guest that called the host, 0 when none did: a backtrace continues there."""
+CONTEXT_ACTIVATION = 24
+"""u64: the number of the innermost activation."""
+CONTEXT_ACTIVATIONS = 32
+"""u64: how many activations there have been in this block."""
+CONTEXT_THREAD_STATE = 40
+"""ptr: the thread's PyThreadState while the guest runs without the GIL."""
+CONTEXT_HOST_LIMIT = 48
+"""u64: an activation that finds the host's stack pointer below this is refused as an exhausted stack."""
+CONTEXT_TRAP_KIND = 56
+"""u32: `TrapKind.value`, or 0."""
+CONTEXT_TRAP_PC = 64
+"""u64: an address within the instruction that trapped; 0 for a trap in a host call."""
+CONTEXT_TRAP_FP = 72
+"""u64: its frame pointer."""
+CONTEXT_TRAP_SP = 80
+"""u64: its stack pointer."""
+CONTEXT_FAULT_ADDRESS = 88
+"""u64: what a faulting access touched."""
+CONTEXT_RECORD_BYTES = 96
+
+
+def is_guarded(memory: MemoryType) -> bool:
+    """Whether accesses to a memory rely on its reservation, so that they are not checked against its size.
+
+    Pages smaller than the machine's cannot be made inaccessible one by one.
+    """
+    return memory.address is I32 and memory.page_size_log2 == 16
+
+
+class Layout:
+    """The instance record of one module: offsets in bytes from its start.
+
+    Function, table, memory, global and tag indices count imports first, as in the module.
+    """
+
+    def __init__(self, valid: ValidModule) -> None:
+        self.imported_functions = len(valid.function_types) - len(valid.module.functions)
+        self.imported_globals = len(valid.global_types) - len(valid.module.globals)
+        at = VM_HEADER_BYTES
+        self._memories = at
+        at += 2 * POINTER_BYTES * len(valid.memory_types)
+        self._tables = at
+        at += POINTER_BYTES * len(valid.table_types)
+        self._tags = at
+        at += POINTER_BYTES * len(valid.tag_types)
+        self._imported_functions = at
+        at += POINTER_BYTES * self.imported_functions
+        self._imported_globals = at
+        at += POINTER_BYTES * self.imported_globals
+        at = -(-at // GLOBAL_CELL_BYTES) * GLOBAL_CELL_BYTES
+        self._globals = at
+        at += GLOBAL_CELL_BYTES * len(valid.module.globals)
+        self._datas = at
+        at += SEGMENT_BYTES * len(valid.module.datas)
+        self._elements = at
+        at += SEGMENT_BYTES * len(valid.module.elements)
+        own = sorted(index for index in valid.referenced_functions if index >= self.imported_functions)
+        self._function_records = {index: at + FUNCTION_RECORD_BYTES * k for k, index in enumerate(own)}
+        at += FUNCTION_RECORD_BYTES * len(own)
+        self._type_ids = at
+        at += POINTER_BYTES * len(valid.types)
+        self.size_bytes = -(-at // VM_ALIGNMENT) * VM_ALIGNMENT
+
+    def memory_base_offset(self, memory: int) -> int:
+        """The slot with the memory's base address; constant while the instance lives."""
+        return self._memories + 2 * POINTER_BYTES * memory
+
+    def memory_record_offset(self, memory: int) -> int:
+        """The slot with the address of the memory's record."""
+        return self._memories + 2 * POINTER_BYTES * memory + POINTER_BYTES
+
+    def table_record_offset(self, table: int) -> int:
+        """The slot with the address of the table's record."""
+        return self._tables + POINTER_BYTES * table
+
+    def tag_offset(self, tag: int) -> int:
+        """The slot with the tag's identity."""
+        return self._tags + POINTER_BYTES * tag
+
+    def global_place(self, index: int) -> tuple[int, bool]:
+        """Where a global is, and whether there is only the address of its cell, as for imported ones."""
+        if index < self.imported_globals:
+            return self._imported_globals + POINTER_BYTES * index, True
+        return self._globals + GLOBAL_CELL_BYTES * (index - self.imported_globals), False
+
+    def data_offset(self, data: int) -> int:
+        """The segment record of a data segment."""
+        return self._datas + SEGMENT_BYTES * data
+
+    def elem_offset(self, elem: int) -> int:
+        """The segment record of an element segment."""
+        return self._elements + SEGMENT_BYTES * elem
+
+    def imported_function_offset(self, func_index: int) -> int:
+        """The slot with the address of an imported function's record."""
+        assert func_index < self.imported_functions
+        return self._imported_functions + POINTER_BYTES * func_index
+
+    def own_function_record_offset(self, func_index: int) -> int:
+        """The record, inside of the instance record, of a function that the module defines and takes a reference of."""
+        return self._function_records[func_index]
+
+    @property
+    def own_function_records(self) -> dict[int, int]:
+        """The offsets of all such records by function index."""
+        return self._function_records
+
+    def code_table_offset(self, func_index: int) -> int:
+        """Offset in the code table of the entry of a function that the module defines."""
+        assert func_index >= self.imported_functions
+        return POINTER_BYTES * (func_index - self.imported_functions)
+
+    def type_id_offset(self, type_index: int) -> int:
+        """The slot with `DefType.id` of a type."""
+        return self._type_ids + POINTER_BYTES * type_index

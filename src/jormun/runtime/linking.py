@@ -1,0 +1,144 @@
+"""Linking: what is given for each import of a module (core specification, sections 3.5 and 4.7.2, steps 3 and 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol, TypeAlias
+
+from jormun.errors import LinkError
+from jormun.runtime.function import Function
+from jormun.runtime.globals import Global
+from jormun.runtime.memory import Memory
+from jormun.runtime.store import Store
+from jormun.runtime.table import Table
+from jormun.runtime.tag import Tag
+from jormun.syntax.module import Import
+from jormun.types import (
+    DefType,
+    ExternType,
+    FuncExternType,
+    FuncType,
+    GlobalType,
+    Limits,
+    MemoryType,
+    TableType,
+    TagType,
+    ValType,
+)
+from jormun.validation.matching import match_extern
+from jormun.validation.module import ValidModule
+
+Extern: TypeAlias = Function | Memory | Table | Global | Tag
+
+
+class Names(Protocol):
+    """What an import's field is looked up in: a dict, or an instance's exports."""
+
+    def __getitem__(self, name: str, /) -> object: ...
+
+    def __iter__(self) -> Iterator[str]: ...
+
+
+class Modules(Protocol):
+    """What an import's module is looked up in."""
+
+    def __getitem__(self, name: str, /) -> Names: ...
+
+    def __iter__(self) -> Iterator[str]: ...
+
+
+def resolve(valid: ValidModule, imports: Modules, store: Store) -> list[Extern]:
+    """What stands for each import of a module, in order.
+
+    Python callables become host functions of the type that the import asks for, and numbers (or objects, for
+    references) become globals where an immutable one is asked for. Raises LinkError for what is missing or of another
+    kind.
+    """
+    externs: list[Extern] = []
+    for each, required in zip(valid.module.imports, valid.import_types, strict=True):
+        provided = _look_up(each, required, imports)
+        externs.append(_extern(each, required, provided, store))
+    return externs
+
+
+def check(valid: ValidModule, externs: Sequence[Extern], store: Store) -> None:
+    """Raise LinkError unless these externs are of one store and match the module's imports."""
+    imports = valid.module.imports
+    if len(externs) != len(imports):
+        raise LinkError(f"unknown import: the module has {len(imports)} imports, {len(externs)} given")
+    for each, required, extern in zip(imports, valid.import_types, externs, strict=True):
+        if not match_extern(extern.type, required):
+            raise LinkError(
+                f"incompatible import type: {_name(each)} must be {describe(required)}, found {describe(extern.type)}"
+            )
+        if not isinstance(extern, Memory) and extern.store is not store:
+            raise LinkError(
+                f"incompatible import: {_name(each)} belongs to another store; make both instances with one store"
+            )
+
+
+def describe(t: ExternType) -> str:
+    """The type in words and the text format's notation."""
+    match t:
+        case FuncExternType(type=DefType(composite=FuncType() as func_type)):
+            return f"a function of type {func_type}"
+        case GlobalType(value, is_mutable):
+            return f"a {'mutable' if is_mutable else 'constant'} global of type {value}"
+        case TableType(element, limits, address):
+            return f"a table of {address} {_limits(limits)} elements {element}"
+        case MemoryType(limits, address, is_shared, page_size_log2):
+            size = "" if page_size_log2 == 16 else f" of {1 << page_size_log2} bytes"
+            return f"a {'shared ' if is_shared else ''}memory of {address} {_limits(limits)} pages{size}"
+        case TagType(type=DefType(composite=FuncType() as func_type)):
+            return f"a tag of type {func_type}"
+        case _:
+            raise AssertionError(t)
+
+
+def _limits(limits: Limits) -> str:
+    return f"{limits.minimum} or more" if limits.maximum is None else f"{limits.minimum} to {limits.maximum}"
+
+
+def _name(each: Import) -> str:
+    return f'"{each.module}" "{each.name}"'
+
+
+def _look_up(each: Import, required: ExternType, imports: Modules) -> object:
+    try:
+        names = imports[each.module]
+    except KeyError:
+        raise _unknown(each, required, f'nothing was given for module "{each.module}"{_given(imports)}') from None
+    try:
+        return names[each.name]
+    except KeyError:
+        raise _unknown(each, required, f'module "{each.module}" has no such name{_given(names)}') from None
+
+
+def _unknown(each: Import, required: ExternType, why: str) -> LinkError:
+    return LinkError(f"unknown import: {_name(each)}, {describe(required)}: {why}")
+
+
+def _given(names: Names | Modules) -> str:
+    """A list of the first few names there are."""
+    shown = [f'"{name}"' for name, _ in zip(names, range(8), strict=False)]
+    return f"; there are {', '.join(shown)}" if shown else ""
+
+
+def _extern(each: Import, required: ExternType, provided: object, store: Store) -> Extern:
+    if isinstance(provided, (Function, Memory, Table, Global, Tag)):
+        return provided
+    if isinstance(required, FuncExternType) and callable(provided):
+        assert isinstance(required.type, DefType)
+        return Function.host(store, required.type, provided, each.name)
+    if isinstance(required, GlobalType) and not required.is_mutable and not callable(provided):
+        return _global(each, required.value, provided, store)
+    raise LinkError(
+        f"incompatible import type: {_name(each)} must be {describe(required)}, found {type(provided).__name__}"
+    )
+
+
+def _global(each: Import, t: ValType, provided: object, store: Store) -> Global:
+    try:
+        return Global(store, GlobalType(t, False), provided)
+    except (TypeError, OverflowError) as error:
+        raise LinkError(f"incompatible import type: {_name(each)}: {error}") from None

@@ -1,0 +1,272 @@
+"""Memories (core specification, sections 4.2.9 and 4.7.1; shared ones: the threads proposal).
+
+A memory reserves its address space once and never moves: growing only makes more of it accessible. So compiled code
+keeps its base address, and views stay valid.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from operator import index as to_index
+from threading import Condition, Lock
+from typing import TYPE_CHECKING, SupportsIndex
+
+from jormun import limits
+from jormun.errors import ExhaustionError, Trap, TrapKind
+from jormun.runtime import layout
+from jormun.runtime.address_space import AddressSpace
+from jormun.runtime.native import pages
+from jormun.types import I64, Limits, MemoryType
+
+if TYPE_CHECKING:
+    from jormun.runtime.store import Store
+
+WAIT_OK, WAIT_NOT_EQUAL, WAIT_TIMED_OUT = 0, 1, 2
+"""Results of memory.atomic.wait32 and wait64."""
+GROW_FAILED = -1
+"""The result of memory.grow when the memory does not grow."""
+_GUARD_BYTES = 2 * 1024**3 + 64 * 1024
+"""Behind a 32-bit memory: static offsets below 2 GiB need no check, and the widest access stays below 64 KiB."""
+
+
+class Memory:
+    """A memory of WebAssembly: bytes, in pages of 64 KiB.
+
+    Indexing and slicing read and write bytes as a bytearray's would. `view()` is the memory itself, without a copy, and
+    numpy.asarray(memory) an array of it; both cover the size at that time and stay valid when the memory grows.
+
+    >>> import jormun
+    >>> memory = jormun.load('(module (memory (export "memory") 1 2))').exports.memory
+    >>> memory[0:5] = b"hello"
+    >>> memory.read(0, 5), memory.size_pages, memory.grow(1), memory.size_pages
+    (b'hello', 1, 1, 2)
+    """
+
+    def __init__(self, store: Store, type: MemoryType) -> None:
+        """A memory of its own, to be imported by instances. A shared one may serve several stores.
+
+        Raises ExhaustionError when its minimum is beyond the store's limits or what the system has.
+        """
+        self._type = type
+        self._page_size_log2 = type.page_size_log2
+        self._maximum_pages = _maximum_pages(type)
+        self._space = AddressSpace(_reservation_bytes(type), store.budget)
+        self._record = pages.Block(layout.MEMORY_RECORD_BYTES, 16)
+        self._record.write_u64(layout.MEMORY_BASE, self._space.base)
+        self._lock = Lock()
+        self._parked: dict[int, deque[_Parked]] = {}
+        self._view: memoryview | None = None
+        if self._grow(type.limits.minimum) == GROW_FAILED:
+            raise ExhaustionError(
+                TrapKind.RESOURCE_LIMIT,
+                message=f"a memory of {type.limits.minimum} pages is beyond the limits: {self._space.reason}",
+            )
+
+    @property
+    def type(self) -> MemoryType:
+        """The type, for linking: the present size is its minimum."""
+        t = self._type
+        return MemoryType(Limits(self.size_pages, t.limits.maximum), t.address, t.is_shared, t.page_size_log2)
+
+    @property
+    def base(self) -> int:
+        """The address of its first byte; constant."""
+        return self._space.base
+
+    @property
+    def record(self) -> int:
+        """The address of its record (runtime/layout.py)."""
+        return self._record.address
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether threads of guests may share it."""
+        return self._type.is_shared
+
+    @property
+    def size_bytes(self) -> int:
+        """The present size in bytes."""
+        return self._record.read_u64(layout.MEMORY_SIZE_BYTES)
+
+    @property
+    def size_pages(self) -> int:
+        """The present size in pages."""
+        return self.size_bytes >> self._page_size_log2
+
+    def __len__(self) -> int:
+        return self.size_bytes
+
+    def __repr__(self) -> str:
+        return f"<Memory of {self.size_pages} pages>"
+
+    def grow(self, delta_pages: int) -> int:
+        """Grow by a number of pages, which may be 0; returns the size in pages before.
+
+        Raises ExhaustionError when that is more than the memory's maximum, the store's limits or the system allow.
+        """
+        if delta_pages < 0:
+            raise ValueError(f"a memory cannot grow by {delta_pages} pages")
+        old_pages = self._grow(delta_pages)
+        if old_pages == GROW_FAILED:
+            raise ExhaustionError(
+                TrapKind.RESOURCE_LIMIT,
+                message=f"a memory of {self.size_pages} pages cannot grow by {delta_pages}: {self._space.reason}",
+            )
+        return old_pages
+
+    def try_grow(self, delta_pages: int) -> int:
+        """The instruction memory.grow: the old size in pages, or -1."""
+        return self._grow(delta_pages)
+
+    def view(self) -> memoryview:
+        """The memory itself as writable bytes, of the present size. The view keeps the memory alive."""
+        view = self._view
+        size_bytes = self.size_bytes
+        if view is None or len(view) != size_bytes:
+            view = self._view = pages.view(self.base, size_bytes, self._space)
+        return view
+
+    def read(self, address: int, size_bytes: int) -> bytes:
+        """A copy of `size_bytes` bytes from `address` on. Raises IndexError outside of the memory."""
+        view = self.view()
+        if address < 0 or size_bytes < 0 or address + size_bytes > len(view):
+            raise _out_of_range(address, size_bytes, len(view))
+        return bytes(view[address : address + size_bytes])
+
+    def write(self, address: int, data: bytes | bytearray | memoryview) -> None:
+        """Copy bytes into the memory. Raises IndexError, and writes nothing, outside of the memory."""
+        source = memoryview(data).cast("B")
+        view = self.view()
+        if address < 0 or address + len(source) > len(view):
+            raise _out_of_range(address, len(source), len(view))
+        view[address : address + len(source)] = source
+
+    def __getitem__(self, key: SupportsIndex | slice) -> int | bytes:
+        if isinstance(key, slice):
+            return bytes(self.view()[key])
+        return self.view()[key]
+
+    def __setitem__(self, key: SupportsIndex | slice, value: int | bytes | bytearray | memoryview) -> None:
+        if isinstance(key, slice):
+            if isinstance(value, int):
+                raise TypeError("a slice of a memory is set from bytes, not int")
+            self.view()[key] = memoryview(value).cast("B")
+        else:
+            self.view()[key] = to_index(value)  # type: ignore[arg-type]
+
+    def __buffer__(self, flags: int) -> memoryview:
+        """The view, for memoryview(memory), from Python 3.12 on."""
+        return self.view()
+
+    @property
+    def __array_interface__(self) -> dict[str, object]:
+        """What numpy.asarray takes: the memory's bytes without a copy."""
+        return {
+            "version": 3,
+            "shape": (self.size_bytes,),
+            "typestr": "|u1",
+            "data": (self.base, False),
+        }
+
+    def wait(self, address: int, expected: int, size_bytes: int, timeout_ns: int) -> int:
+        """memory.atomic.wait32 and wait64: sleep while the 4 or 8 bytes at `address` are `expected`, until notified.
+
+        `timeout_ns` is in nanoseconds, negative for none. Returns 0 when notified, 1 when the bytes differed, 2 when
+        the time was up. Raises Trap for an address that is out of bounds or unaligned, and for a memory that is not
+        shared.
+        """
+        self._check_atomic(address, size_bytes)
+        if not self.is_shared:
+            raise Trap(TrapKind.EXPECTED_SHARED_MEMORY)
+        parked = _Parked(self._lock)
+        deadline = None if timeout_ns < 0 else time.monotonic() + timeout_ns / 1e9
+        with self._lock:
+            if int.from_bytes(self.view()[address : address + size_bytes], "little") != expected:
+                return WAIT_NOT_EQUAL
+            queue = self._parked.setdefault(address, deque())
+            queue.append(parked)
+            try:
+                parked.sleep(deadline)
+            finally:
+                if not parked.is_notified:
+                    queue.remove(parked)
+                if not queue and self._parked.get(address) is queue:
+                    del self._parked[address]
+        return WAIT_OK if parked.is_notified else WAIT_TIMED_OUT
+
+    def notify(self, address: int, count: int) -> int:
+        """memory.atomic.notify: wake at most `count` of those that wait at `address`; returns how many."""
+        self._check_atomic(address, 4)
+        woken = 0
+        with self._lock:
+            queue = self._parked.get(address)
+            while queue and woken < count:
+                queue.popleft().wake()
+                woken += 1
+        return woken
+
+    def _grow(self, delta_pages: int) -> int:
+        with self._lock:
+            old_bytes = self.size_bytes
+            old_pages = old_bytes >> self._page_size_log2
+            if delta_pages > self._maximum_pages - old_pages:
+                self._space.reason = f"its maximum is {self._maximum_pages} pages"
+                return GROW_FAILED
+            new_bytes = old_pages + delta_pages << self._page_size_log2
+            if not self._space.commit(new_bytes):
+                return GROW_FAILED
+            self._record.write_u64(layout.MEMORY_SIZE_BYTES, new_bytes)
+            return old_pages
+
+    def _check_atomic(self, address: int, size_bytes: int) -> None:
+        if address % size_bytes:
+            raise Trap(TrapKind.UNALIGNED_ATOMIC)
+        if address + size_bytes > self.size_bytes:
+            raise Trap(TrapKind.MEMORY_OUT_OF_BOUNDS)
+
+
+class _Parked:
+    """A thread that sleeps in `Memory.wait`."""
+
+    __slots__ = ("_condition", "is_notified")
+
+    def __init__(self, lock: Lock) -> None:
+        self._condition = Condition(lock)
+        self.is_notified = False
+
+    def sleep(self, deadline: float | None) -> None:
+        """Wait, with the lock released, for `wake` or until the deadline."""
+        while not self.is_notified:
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                return
+            self._condition.wait(left if left is None else min(left, 1e6))
+
+    def wake(self) -> None:
+        """End the sleep; the lock is held."""
+        self.is_notified = True
+        self._condition.notify()
+
+
+def _out_of_range(address: int, size_bytes: int, memory_bytes: int) -> IndexError:
+    return IndexError(f"{size_bytes} bytes at address {address} are outside of a memory of {memory_bytes} bytes")
+
+
+def _maximum_pages(t: MemoryType) -> int:
+    """The most pages that such a memory may have: its maximum, within what its addresses reach."""
+    address_bits = 64 if t.address is I64 else 32
+    reach = 1 << address_bits - t.page_size_log2
+    return reach if t.limits.maximum is None else min(reach, t.limits.maximum)
+
+
+def _reservation_bytes(t: MemoryType) -> int:
+    maximum_bytes = _maximum_pages(t) << t.page_size_log2
+    if has_guard(t):
+        return (1 << 32) + _GUARD_BYTES
+    return min(maximum_bytes, limits.MEMORY_RESERVATION_BYTES)
+
+
+def has_guard(t: MemoryType) -> bool:
+    """Whether accesses out of bounds fault, so that compiled code does not check those with offsets below 2 GiB."""
+    return t.address is not I64 and t.page_size_log2 == 16

@@ -1,0 +1,137 @@
+"""Modules ready to be instantiated: their layout, machine code and names, shared by all instances and stores."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from threading import RLock
+from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+from jormun.errors import Frame, MalformedError, WasmError
+from jormun.runtime.engine import Engine, Progress
+from jormun.runtime.layout import Layout
+from jormun.runtime.native.machine import Native
+from jormun.runtime.subtypes import keep_declared
+from jormun.syntax.names import NAME_SECTION, Names, Subsection, decode_names
+from jormun.types import ExternKind
+from jormun.validation.module import ValidModule
+
+if TYPE_CHECKING:
+    from jormun.runtime.module_instance import ModuleInstance
+    from jormun.runtime.native.code import LoadedObject
+
+
+class CompiledModule:
+    """A valid module with an engine that compiles its functions, each at its first call or all at once.
+
+    Its code serves all instances, in all stores and threads, and is freed when neither the module nor an instance is in
+    use any more.
+    """
+
+    def __init__(self, valid: ValidModule, engine: Engine) -> None:
+        self.valid = valid
+        self.engine = engine
+        self.layout = Layout(valid)
+        self.first_own = self.layout.imported_functions
+        """The index of the first function that is not imported."""
+        self._code_table = Native.get().code_table(len(valid.module.functions))
+        self._code = self._code_table.view().cast("Q")
+        self._is_compiled = bytearray(len(valid.module.functions))
+        self._loaded: list[LoadedObject] = []
+        self._instances: WeakSet[ModuleInstance] = WeakSet()
+        self._lock = RLock()
+        self._types = keep_declared(valid.types)
+
+    @property
+    def code_table(self) -> int:
+        """The address of the table of code pointers."""
+        return self._code_table.address
+
+    def code(self, func_index: int) -> int:
+        """The present address of an own function's code: it compiles when it is called, if it is not yet."""
+        return self._code[func_index - self.first_own]
+
+    def ensure(self, func_index: int) -> int:
+        """Compile an own function, unless that is done; returns the address of its code."""
+        with self._lock:
+            if not self._is_compiled[func_index - self.first_own]:
+                self._load(self.engine.compile(self.valid, self.layout, (func_index,)))
+                if not self._is_compiled[func_index - self.first_own]:
+                    raise WasmError(f"the {self.engine.name} engine did not compile function {func_index}")
+            return self.code(func_index)
+
+    def compile_all(self, progress: Progress | None = None) -> None:
+        """Compile all functions, on all cores. `progress` is called with how many are done and how many there are.
+
+        A second call does nothing. What cannot be compiled yet fails when it is called.
+        """
+        if all(self._is_compiled):
+            return
+        for data in self.engine.compile_all(self.valid, self.layout, progress):
+            self._load(data)
+
+    def attach(self, instance: ModuleInstance) -> None:
+        """Fill the function records of a new instance, and keep them up to date while it lives."""
+        with self._lock:
+            self._instances.add(instance)
+            for func_index in self.layout.own_function_records:
+                instance.set_code(func_index, self.code(func_index))
+
+    @cached_property
+    def names(self) -> Names:
+        """The names in the module's name section, or none if it has none or a malformed one."""
+        for custom in self.valid.module.customs:
+            if custom.name == NAME_SECTION:
+                try:
+                    return decode_names(custom.data)
+                except MalformedError:
+                    break  # a custom section cannot make a module malformed
+        return Names()
+
+    @cached_property
+    def export_names(self) -> dict[int, str]:
+        """The first name that a function is exported by, by its index."""
+        names: dict[int, str] = {}
+        for export in self.valid.module.exports:
+            if export.kind is ExternKind.FUNC:
+                names.setdefault(export.index, export.name)
+        return names
+
+    def function_name(self, func_index: int) -> str | None:
+        """What the name section calls a function, else the first name that it is exported by."""
+        name = self.names.of(Subsection.FUNCTION).get(func_index)
+        return self.export_names.get(func_index) if name is None else name
+
+    def frame(self, function_index: int) -> Frame:
+        """A frame of a backtrace."""
+        return Frame(self.names.module, function_index, self.function_name(function_index))
+
+    def _load(self, data: bytes) -> None:
+        """Load an object and let everything that calls its functions find them."""
+        loaded = Native.get().load(data, self, self._resolve)
+        with self._lock:
+            self._loaded.append(loaded)
+            for name, address in loaded.symbols.items():
+                if name[:1] == "f" and name[1:].isdecimal():
+                    self._publish(int(name[1:]), address)
+
+    def _publish(self, func_index: int, address: int) -> None:
+        place = func_index - self.first_own
+        if self._is_compiled[place]:
+            return  # two threads compiled it; either is as good
+        self._code[place] = address
+        self._is_compiled[place] = True
+        if func_index in self.layout.own_function_records:
+            for instance in self._instances:
+                instance.set_code(func_index, address)
+
+    def _resolve(self, name: str) -> int:
+        """The address of another own function that an object calls by name."""
+        if name[:1] == "f" and name[1:].isdecimal() and int(name[1:]) >= self.first_own:
+            return self.code(int(name[1:]))
+        raise WasmError(f"undefined symbol {name}")
+
+    def __del__(self) -> None:
+        # Instances keep their module: none is left, so no thread runs this code.
+        for loaded in self.__dict__.get("_loaded", ()):
+            loaded.free()

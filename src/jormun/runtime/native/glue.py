@@ -1,0 +1,248 @@
+"""The glue between Python and guest code, as one LLVM module: assembled once, loaded into the code region from bytes.
+
+What runs on the host's stack or the signal stack is LLVM text here; what switches stacks is in the architecture's file.
+The object holds no address: it reaches its data, at the start of the code region, at 32-bit distances, and everything
+outside of the region through islands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jormun.errors import TrapKind
+from jormun.runtime import layout
+from jormun.runtime.native import x86_64
+
+# The glue's data.
+DATA_CODE_BASE = 0
+DATA_CODE_END = 8
+DATA_STACK_BASE = 16
+DATA_STACK_END = 24
+DATA_PREVIOUS = 32
+"""{handler, -} for SIGSEGV and then SIGBUS: whom to ask about faults that are not a guest's."""
+DATA_SERVICES = 64
+"""A host record for each of SERVICES."""
+
+SIGSEGV, SIGBUS = 11, 7
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A function that guest code calls and Python answers, given by LLVM types. Each argument and the result fill 8
+    bytes.
+    """
+
+    name: str
+    params: tuple[str, ...]
+    result: str
+
+
+SERVICES = (
+    Service("jormun_compile", ("ptr", "i32"), "i64"),
+    Service("jormun_memory_grow", ("ptr", "i32", "i64"), "i64"),
+    Service("jormun_table_grow", ("ptr", "i32", "i64", "i64"), "i64"),
+    Service("jormun_memory_wait32", ("ptr", "i32", "i64", "i32", "i64"), "i32"),
+    Service("jormun_memory_wait64", ("ptr", "i32", "i64", "i64", "i64"), "i32"),
+    Service("jormun_memory_notify", ("ptr", "i32", "i64", "i32"), "i32"),
+    Service("jormun_is_subtype", ("i64", "i64"), "i32"),
+)
+DATA_BYTES = DATA_SERVICES + layout.HOST_RECORD_BYTES * len(SERVICES)
+
+PYTHON_FUNCTIONS = (
+    "PyEval_SaveThread",
+    "PyEval_RestoreThread",
+    "PyLong_FromVoidPtr",
+    "PyObject_CallFunctionObjArgs",
+    "Py_IncRef",
+    "Py_DecRef",
+)
+LIBC_FUNCTIONS = ("memmove", "memset", "sigaction", "raise")
+
+FOR_GUESTS = (
+    "jormun_trap",
+    *(service.name for service in SERVICES if service.name != "jormun_compile"),
+    "memmove",
+    "memset",
+)
+"""What guest code may refer to."""
+
+
+def far_symbol(name: str) -> str:
+    """The symbol that stands for the true address of a function outside of the code region."""
+    return f"far_{name}"
+
+
+# i32 jormun_call_python(ptr context, ptr host, ptr values): 0 when the callable returned, 1 when it raised or when the
+# stacks were switched under us. Called on the host's stack, without the GIL. The exception stays where Python keeps it,
+# in the thread's state: the activation is left at once, and ctypes raises it in the caller of `jormun_enter`. The
+# callable is held, since it might drop the last reference to its owner.
+_CALL_PYTHON = f"""
+define i32 @jormun_call_python(ptr %context, ptr %host, ptr %values) nounwind {{
+  %state_at = getelementptr i8, ptr %context, i64 {layout.CONTEXT_THREAD_STATE}
+  %state = load ptr, ptr %state_at
+  call void @PyEval_RestoreThread(ptr %state)
+  %activation_at = getelementptr i8, ptr %context, i64 {layout.CONTEXT_ACTIVATION}
+  %activation = load i64, ptr %activation_at
+  %callable = load ptr, ptr %host
+  %address = call ptr @PyLong_FromVoidPtr(ptr %values)
+  %is_short = icmp eq ptr %address, null
+  br i1 %is_short, label %leave, label %go
+go:
+  call void @Py_IncRef(ptr %callable)
+  %result = call ptr (ptr, ...) @PyObject_CallFunctionObjArgs(ptr %callable, ptr %address, ptr null)
+  call void @Py_DecRef(ptr %address)
+  call void @Py_DecRef(ptr %callable)
+  %has_raised = icmp eq ptr %result, null
+  br i1 %has_raised, label %leave, label %returned
+returned:
+  call void @Py_DecRef(ptr %result)
+  %now = load volatile i64, ptr %activation_at
+  %is_other = icmp ne i64 %now, %activation
+  %is_other_bit = zext i1 %is_other to i32
+  br label %leave
+leave:
+  %status = phi i32 [ 1, %0 ], [ 1, %go ], [ %is_other_bit, %returned ]
+  %saved = call ptr @PyEval_SaveThread()
+  store ptr %saved, ptr %state_at
+  ret i32 %status
+}}
+"""
+
+# void jormun_on_fault(i32 signal, ptr info, ptr ucontext): the handler of SIGSEGV and SIGBUS, on the signal stack.
+#
+# A fault is a guest's when the kernel itself made the signal (si_code > 0), the stack pointer is in the range of guest
+# stacks, where the block's context is accessible, and either the address is in that block's guard, or the instruction
+# is in the code region. Then the interrupted code is replaced by `jormun_resume` on the host's stack, and the kernel
+# restores the signal mask as it was. Whatever else it is goes to who was asked before us; where that is nobody, the
+# default action is set, and the fault happens again (or, sent by a process, is raised again) and ends the process.
+_ON_FAULT = f"""
+@default_action = private constant [152 x i8] zeroinitializer
+define void @jormun_on_fault(i32 %signal, ptr %info, ptr %ucontext) nounwind {{
+  %code_at = getelementptr i8, ptr %info, i64 8
+  %code = load i32, ptr %code_at
+  %is_kernel = icmp sgt i32 %code, 0
+  %sp_at = getelementptr i8, ptr %ucontext, i64 {x86_64.UCONTEXT_SP}
+  %sp = load i64, ptr %sp_at
+  %stack_base = load i64, ptr getelementptr (i8, ptr @jormun_data, i64 {DATA_STACK_BASE})
+  %stack_end = load i64, ptr getelementptr (i8, ptr @jormun_data, i64 {DATA_STACK_END})
+  %is_above = icmp uge i64 %sp, %stack_base
+  %is_below = icmp ult i64 %sp, %stack_end
+  %is_inside = and i1 %is_above, %is_below
+  %is_guest = and i1 %is_kernel, %is_inside
+  br i1 %is_guest, label %guest, label %chain
+guest:
+  %address_at = getelementptr i8, ptr %info, i64 16
+  %address = load i64, ptr %address_at
+  %block = and i64 %sp, {-layout.STACK_BLOCK_BYTES}
+  %distance = sub i64 %address, %block
+  %into_guard = sub i64 %distance, {layout.STACK_CONTEXT_BYTES}
+  %is_guard = icmp ult i64 %into_guard, {layout.STACK_GUARD_BYTES}
+  %pc_at = getelementptr i8, ptr %ucontext, i64 {x86_64.UCONTEXT_PC}
+  %pc = load i64, ptr %pc_at
+  %code_base = load i64, ptr getelementptr (i8, ptr @jormun_data, i64 {DATA_CODE_BASE})
+  %code_end = load i64, ptr getelementptr (i8, ptr @jormun_data, i64 {DATA_CODE_END})
+  %pc_above = icmp uge i64 %pc, %code_base
+  %pc_below = icmp ult i64 %pc, %code_end
+  %is_code = and i1 %pc_above, %pc_below
+  %is_ours = or i1 %is_guard, %is_code
+  br i1 %is_ours, label %trap, label %chain
+trap:
+  %kind = select i1 %is_guard, i32 {TrapKind.STACK_EXHAUSTED.value}, i32 {TrapKind.MEMORY_OUT_OF_BOUNDS.value}
+  %context = inttoptr i64 %block to ptr
+  %kind_at = getelementptr i8, ptr %context, i64 {layout.CONTEXT_TRAP_KIND}
+  store i32 %kind, ptr %kind_at
+  %trap_pc_at = getelementptr i8, ptr %context, i64 {layout.CONTEXT_TRAP_PC}
+  store i64 %pc, ptr %trap_pc_at
+  %fp_at = getelementptr i8, ptr %ucontext, i64 {x86_64.UCONTEXT_FP}
+  %fp = load i64, ptr %fp_at
+  %trap_fp_at = getelementptr i8, ptr %context, i64 {layout.CONTEXT_TRAP_FP}
+  store i64 %fp, ptr %trap_fp_at
+  %trap_sp_at = getelementptr i8, ptr %context, i64 {layout.CONTEXT_TRAP_SP}
+  store i64 %sp, ptr %trap_sp_at
+  %fault_at = getelementptr i8, ptr %context, i64 {layout.CONTEXT_FAULT_ADDRESS}
+  store i64 %address, ptr %fault_at
+  %host_sp_at = getelementptr i8, ptr %context, i64 {layout.CONTEXT_HOST_SP}
+  %host_sp = load i64, ptr %host_sp_at
+  store i64 %host_sp, ptr %sp_at
+  store i64 ptrtoint (ptr @jormun_resume to i64), ptr %pc_at
+  %flags_at = getelementptr i8, ptr %ucontext, i64 {x86_64.UCONTEXT_FLAGS}
+  %flags = load i64, ptr %flags_at
+  %kept = and i64 %flags, {x86_64.FLAGS_KEPT}
+  store i64 %kept, ptr %flags_at
+  ret void
+chain:
+  %is_bus = icmp eq i32 %signal, {SIGBUS}
+  %offset = select i1 %is_bus, i64 {DATA_PREVIOUS + 16}, i64 {DATA_PREVIOUS}
+  %previous_at = getelementptr i8, ptr @jormun_data, i64 %offset
+  %previous = load i64, ptr %previous_at
+  %is_handler = icmp ugt i64 %previous, 1
+  br i1 %is_handler, label %call, label %none
+call:
+  %handler = inttoptr i64 %previous to ptr
+  call void %handler(i32 %signal, ptr %info, ptr %ucontext)
+  ret void
+none:
+  %is_ignored = icmp eq i64 %previous, 1
+  %is_sent = icmp sle i32 %code, 0
+  %is_nothing = and i1 %is_ignored, %is_sent
+  br i1 %is_nothing, label %done, label %die
+die:
+  %unused = call i32 @sigaction(i32 %signal, ptr @default_action, ptr null)
+  br i1 %is_sent, label %again, label %done
+again:
+  %unused2 = call i32 @raise(i32 %signal)
+  br label %done
+done:
+  ret void
+}}
+"""
+
+_DECLARATIONS = """
+@jormun_data = external dso_local constant i8
+declare dso_local void @jormun_resume()
+declare dso_local void @jormun_host_call(ptr, ptr)
+declare dso_local void @PyEval_RestoreThread(ptr)
+declare dso_local ptr @PyEval_SaveThread()
+declare dso_local ptr @PyLong_FromVoidPtr(ptr)
+declare dso_local ptr @PyObject_CallFunctionObjArgs(ptr, ...)
+declare dso_local void @Py_IncRef(ptr)
+declare dso_local void @Py_DecRef(ptr)
+declare dso_local i32 @sigaction(i32, ptr, ptr)
+declare dso_local i32 @raise(i32)
+"""
+
+
+def text() -> str:
+    """The module's LLVM text."""
+    islands = {name: far_symbol(name) for name in (*PYTHON_FUNCTIONS, *LIBC_FUNCTIONS)}
+    assembly = [f'module asm "{line}"\n' for line in x86_64.glue(islands).splitlines()]
+    return "".join([*assembly, _DECLARATIONS, *map(_service, SERVICES), _CALL_PYTHON, _ON_FAULT])
+
+
+def service_record(name: str) -> int:
+    """The offset in the glue's data of the host record of a service."""
+    for index, service in enumerate(SERVICES):
+        if service.name == name:
+            return DATA_SERVICES + layout.HOST_RECORD_BYTES * index
+    raise KeyError(name)
+
+
+def _service(service: Service) -> str:
+    """A function with the C convention that writes its arguments to memory, calls Python, and reads the result
+    there.
+    """
+    arguments = ", ".join(f"{t} %a{index}" for index, t in enumerate(service.params))
+    lines = [
+        f"define {service.result} @{service.name}({arguments}) nounwind "
+        '"frame-pointer"="all" "probe-stack"="inline-asm" {',
+        f"  %values = alloca [{len(service.params)} x i64], align 16",
+    ]
+    for index, t in enumerate(service.params):
+        lines.append(f"  %at{index} = getelementptr i64, ptr %values, i64 {index}")
+        lines.append(f"  store {t} %a{index}, ptr %at{index}, align 8")
+    record = f"getelementptr (i8, ptr @jormun_data, i64 {service_record(service.name)})"
+    lines.append(f"  call void @jormun_host_call(ptr {record}, ptr %values)")
+    lines.append(f"  %result = load {service.result}, ptr %values, align 8")
+    lines.append(f"  ret {service.result} %result")
+    lines.append("}\n")
+    return "\n".join(lines)

@@ -1,0 +1,285 @@
+"""The door to native execution: loading code, calling guests from Python, and Python functions that guests call.
+
+Calls take the GIL apart from the guest: `Native.call` runs machine code that releases it while the guest runs and
+takes it back for each call of Python, and at the end. An exception in such a call stays set in the thread while the
+guest is unwound, and leaves `Native.call` as if the guest were not there, with its traceback.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import sys
+import threading
+from array import array
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from jormun.errors import HostError, Trap, TrapKind, WasmError
+from jormun.llvm.target import assemble
+from jormun.runtime import layout
+from jormun.runtime.native import backtrace, glue, pages, signals, x86_64
+from jormun.runtime.native.calls import Signature, thunks
+from jormun.runtime.native.code import CodeRegion, LoadedObject
+from jormun.runtime.native.pages import Block, Protection
+from jormun.runtime.native.stacks import StackPool
+from jormun.runtime.trap import MAX_BACKTRACE_FRAMES, frames, make_trap, note_cut
+
+_STUB_CHUNK = 4096
+_HOST_EXCEPTION = TrapKind.HOST_EXCEPTION.value
+
+
+class Services(Protocol):
+    """What native code asks of the store; integers are unsigned. `vm` is the address of the instance record.
+    Exceptions end the guest's activation and reach its caller unchanged; a Trap gets the guest's backtrace.
+    """
+
+    def compile(self, vm: int, index: int) -> int:
+        """The address of the code of the own function `index` (imports not counted) of the instance's module.
+
+        Called when a function is called that has none: the entry of the code table leads to a stub. The implementer
+        enters the address there, so that the next call finds it. Several threads may ask for the same function at
+        once.
+        """
+
+    def memory_grow(self, vm: int, memory: int, delta_pages: int) -> int:
+        """The former size in pages, or -1."""
+
+    def table_grow(self, vm: int, table: int, init: int, delta: int) -> int:
+        """The former size in elements, or -1. `init` is a reference, `delta` unsigned."""
+
+    def memory_wait32(self, vm: int, memory: int, address: int, expected: int, timeout_ns: int) -> int:
+        """0 when woken, 1 when the value is not the expected one, 2 when the time is over. `timeout_ns` is the unsigned
+        reading of a signed number: from 2**63 on there is no limit.
+        """
+
+    def memory_wait64(self, vm: int, memory: int, address: int, expected: int, timeout_ns: int) -> int:
+        """Like `memory_wait32`, for 64 bits."""
+
+    def memory_notify(self, vm: int, memory: int, address: int, count: int) -> int:
+        """How many waiters were woken."""
+
+    def is_subtype(self, actual: int, expected: int) -> bool:
+        """Whether the definition with id `actual` matches the one with id `expected`."""
+
+
+class HostFunction:
+    """A Python function that guests can call: what goes into the code and vm fields of a function record.
+
+    It must be kept while a guest can reach it.
+    """
+
+    __slots__ = ("_callback", "_record", "code")
+
+    def __init__(self, code: int, callback: Callable[[int], object]) -> None:
+        self.code = code
+        self._callback = callback
+        self._record = Block(layout.HOST_RECORD_BYTES, 16)
+        self._record.write_u64(layout.HOST_CALLABLE, id(callback))
+
+    @property
+    def vm(self) -> int:
+        """The address of the host record."""
+        return self._record.address
+
+
+class Native:
+    """The process's native machinery. There is one: `Native.get()`."""
+
+    _instance: Native | None = None
+    _instance_lock = threading.Lock()
+
+    @classmethod
+    def get(cls) -> Native:
+        """The one instance, made at the first call. Raises WasmError on machines that are not supported."""
+        native = cls._instance
+        if native is None:
+            with cls._instance_lock:
+                native = cls._instance
+                if native is None:
+                    native = cls._instance = cls()
+        return native
+
+    def __init__(self) -> None:
+        _check_machine()
+        self.code = CodeRegion(glue.DATA_BYTES)
+        self._stacks = StackPool()
+        loaded = self.code.load(assemble(glue.text()), self._resolve_glue)
+        self._glue = loaded
+        self._symbols = {name: loaded.symbols[name] for name in glue.FOR_GUESTS}
+        self._enter = ctypes.PYFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 5)(loaded.symbols["jormun_enter"])
+        self._entries: dict[Signature, int] = {}
+        self._hosts: dict[Signature, int] = {}
+        self._stubs: list[int] = []
+        self._lock = threading.RLock()
+        self._services: Services | None = None
+        self._callables: list[Callable[[int], None]] = []
+        self._write_data(loaded)
+
+    def install(self, services: Services) -> Services | None:
+        """Say who answers what native code asks; returns who did before. To be called while no guest runs."""
+        with self._lock:
+            previous, self._services = self._services, services
+            self._callables = _service_callables(services)
+            pages.protect(self.code.data, pages.round_up(glue.DATA_BYTES), pages.READ_WRITE)
+            for index, function in enumerate(self._callables):
+                record = self.code.data + glue.DATA_SERVICES + layout.HOST_RECORD_BYTES * index
+                pages.write_u64(record + layout.HOST_CALLABLE, id(function))
+            pages.protect(self.code.data, pages.round_up(glue.DATA_BYTES), Protection.READ)
+        return previous
+
+    def load(self, data: bytes, owner: object = None, resolve: Callable[[str], int] | None = None) -> LoadedObject:
+        """Link an object file of guest code. `resolve` gives the addresses of what is not the run time's, like `f7`.
+
+        `owner`, kept weakly, names functions in backtraces when it has `frame` (see trap.CodeOwner).
+        """
+
+        def resolve_all(name: str) -> int:
+            address = self._symbols.get(name)
+            if address is not None:
+                return address
+            if resolve is None:
+                raise WasmError(f"undefined symbol {name}")
+            return resolve(name)
+
+        return self.code.load(data, resolve_all, owner)
+
+    def call(self, code: int, vm: int, signature: Signature, values: int) -> None:
+        """Call guest code. `values` is the address of 16-byte slots for the parameters, which the results replace.
+
+        Raises Trap or ExhaustionError when the guest trapped, and whatever a Python function that it called raised.
+        """
+        thunk = self._entries.get(signature)
+        if thunk is None:
+            thunk = self.entry(signature)
+        stack = self._stacks.current()
+        try:
+            kind = self._enter(stack.context, thunk, code, vm, values)
+        except Trap as trap:
+            if not trap.backtrace:  # made by a service; those of guests have theirs already
+                places, is_cut = backtrace.walk(stack, self.code.find, MAX_BACKTRACE_FRAMES)
+                trap.backtrace = frames(places)
+                note_cut(trap, is_cut)
+            raise
+        if kind:
+            if kind == _HOST_EXCEPTION:
+                raise HostError("the stack was switched (by a greenlet?) while a guest waited for a host function")
+            places, is_cut = backtrace.walk(stack, self.code.find, MAX_BACKTRACE_FRAMES)
+            raise make_trap(TrapKind(kind), places, is_cut)
+
+    def entry(self, signature: Signature) -> int:
+        """The address of the entry thunk for a signature."""
+        if signature not in self._entries:
+            self.prepare([signature])
+        return self._entries[signature]
+
+    def prepare(self, entries: Iterable[Signature], hosts: Iterable[Signature] = ()) -> None:
+        """Compile the thunks for calling guests (`entries`) and host functions (`hosts`) that are not there yet, at
+        once.
+        """
+        with self._lock:
+            new_entries = [s for s in dict.fromkeys(entries) if s not in self._entries]
+            new_hosts = [s for s in dict.fromkeys(hosts) if s not in self._hosts]
+            if not new_entries and not new_hosts:
+                return
+            symbols = self.code.load(assemble(thunks(new_entries, new_hosts)), self._resolve_thunk).symbols
+            self._entries.update((s, symbols[f"entry{index}"]) for index, s in enumerate(new_entries))
+            self._hosts.update((s, symbols[f"host{index}"]) for index, s in enumerate(new_hosts))
+
+    def host_function(self, signature: Signature, callback: Callable[[int], object]) -> HostFunction:
+        """A Python function for guests. `callback` gets the address of the slots with the parameters, puts the results
+        there and returns, or raises.
+        """
+        if signature not in self._hosts:
+            self.prepare((), [signature])
+        return HostFunction(self._hosts[signature], callback)
+
+    def stub(self, index: int) -> int:
+        """The address of code that asks `Services.compile` for own function `index` and then goes on there."""
+        chunk = index // _STUB_CHUNK
+        if chunk >= len(self._stubs):
+            with self._lock:
+                while chunk >= len(self._stubs):
+                    self._stubs.append(self._make_stubs(len(self._stubs) * _STUB_CHUNK))
+        return self._stubs[chunk] + index % _STUB_CHUNK * x86_64.STUB_BYTES
+
+    def code_table(self, size: int) -> Block:
+        """A table of code pointers for `size` functions that have no code yet."""
+        table = Block(max(layout.POINTER_BYTES * size, layout.POINTER_BYTES))
+        addresses = table.view().cast("Q")
+        for first in range(0, size, _STUB_CHUNK):
+            count = min(_STUB_CHUNK, size - first)
+            start = self.stub(first)
+            addresses[first : first + count] = memoryview(
+                array("Q", range(start, start + count * x86_64.STUB_BYTES, x86_64.STUB_BYTES))
+            )
+        return table
+
+    def _make_stubs(self, first: int) -> int:
+        target = self._glue.symbols["jormun_compile_stub"]
+        return self.code.load_code(
+            _STUB_CHUNK * x86_64.STUB_BYTES, lambda address: x86_64.stubs(address, first, _STUB_CHUNK, target)
+        )
+
+    def _resolve_thunk(self, name: str) -> int:
+        if name != "jormun_host_call":
+            raise WasmError(f"undefined symbol {name}")
+        return self._glue.symbols[name]
+
+    def _resolve_glue(self, name: str) -> int:
+        if name == "jormun_data":
+            return self.code.data
+        for python in glue.PYTHON_FUNCTIONS:
+            if name == glue.far_symbol(python):
+                return pages.python_address(python)
+        for libc in glue.LIBC_FUNCTIONS:
+            if name == glue.far_symbol(libc):
+                return pages.libc_address(libc)
+        raise WasmError(f"undefined symbol {name}")
+
+    def _write_data(self, loaded: LoadedObject) -> None:
+        """Fill the glue's data, which is only read from then on, and install the fault handler."""
+        data = self.code.data
+        pages.write_u64(data + glue.DATA_CODE_BASE, self.code.base)
+        pages.write_u64(data + glue.DATA_CODE_END, self.code.end)
+        pages.write_u64(data + glue.DATA_STACK_BASE, self._stacks.base)
+        pages.write_u64(data + glue.DATA_STACK_END, self._stacks.end)
+        handler = loaded.symbols["jormun_on_fault"]
+        for index, signal in enumerate((glue.SIGSEGV, glue.SIGBUS)):
+            at = data + glue.DATA_PREVIOUS + 16 * index
+            signals.install(signal, handler, at)
+        pages.protect(data, pages.round_up(glue.DATA_BYTES), Protection.READ)
+
+
+def _check_machine() -> None:
+    machine = platform.machine()
+    is_64_bit = sys.maxsize > 1 << 32
+    if sys.platform != "linux" or machine not in ("x86_64", "AMD64") or not is_64_bit:
+        raise WasmError(f"native execution needs x86-64 Linux; this is {sys.platform} on {machine}")
+    if sys.implementation.name != "cpython":
+        raise WasmError(f"native execution needs CPython; this is {sys.implementation.name}")
+
+
+def _service_callables(services: Services) -> list[Callable[[int], None]]:
+    """For each of glue.SERVICES what its host record calls: it reads the arguments and writes the result."""
+    methods: dict[str, Callable[..., int]] = {
+        "jormun_compile": services.compile,
+        "jormun_memory_grow": services.memory_grow,
+        "jormun_table_grow": services.table_grow,
+        "jormun_memory_wait32": services.memory_wait32,
+        "jormun_memory_wait64": services.memory_wait64,
+        "jormun_memory_notify": services.memory_notify,
+        "jormun_is_subtype": services.is_subtype,
+    }
+    return [_service_callable(methods[service.name], service) for service in glue.SERVICES]
+
+
+def _service_callable(method: Callable[..., int], service: glue.Service) -> Callable[[int], None]:
+    masks = [0xFFFF_FFFF if t == "i32" else 0xFFFF_FFFF_FFFF_FFFF for t in service.params]
+    slots = ctypes.c_uint64 * len(masks)
+
+    def call(values: int) -> None:
+        arguments = slots.from_address(values)
+        arguments[0] = method(*map(int.__and__, arguments, masks))
+
+    return call

@@ -1,0 +1,193 @@
+"""Address space and native memory: to reserve, protect, give back and release pages; to read and write addresses.
+
+Addresses are plain ints. Nothing here checks them: a wrong address crashes the process, so only runtime/ may hold any.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import mmap
+import os
+from enum import IntFlag
+
+from jormun.errors import ExhaustionError, TrapKind, WasmError
+
+PAGE_BYTES = mmap.PAGESIZE
+
+_MAP_FLAGS = 0x02 | 0x20 | 0x4000  # MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+_MAP_FIXED = 0x10
+_MADV_DONTNEED = 4
+_MAP_FAILED = ctypes.c_void_p(-1).value
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_mmap = _libc.mmap
+_mmap.restype = ctypes.c_void_p
+_mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+_mprotect = _libc.mprotect
+_mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+_munmap = _libc.munmap
+_munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+_madvise = _libc.madvise
+_madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+
+
+class Protection(IntFlag):
+    """What may be done with a page."""
+
+    NONE = 0
+    READ = 1
+    WRITE = 2
+    EXECUTE = 4
+
+
+READ_WRITE = Protection.READ | Protection.WRITE
+READ_EXECUTE = Protection.READ | Protection.EXECUTE
+
+
+def _error(action: str, size_bytes: int) -> WasmError:
+    """The exception for the last system call's errno."""
+    number = ctypes.get_errno()
+    message = f"cannot {action} {size_bytes:,} bytes: {os.strerror(number)}"
+    if number in (errno.ENOMEM, errno.EAGAIN, errno.EOVERFLOW):
+        return ExhaustionError(TrapKind.RESOURCE_LIMIT, message=message)
+    return WasmError(message)
+
+
+def round_up(size_bytes: int, multiple: int = PAGE_BYTES) -> int:
+    """The least multiple that is not below `size_bytes`."""
+    return -(-size_bytes // multiple) * multiple
+
+
+def reserve(size_bytes: int, alignment: int = PAGE_BYTES) -> int:
+    """The address of a new range of inaccessible pages, which take address space and no memory.
+
+    Raises ExhaustionError when there is no such range, for instance under a limit on address space.
+    """
+    size_bytes = round_up(size_bytes)
+    excess = alignment - PAGE_BYTES  # what has to be cut off on both sides to reach the alignment
+    start = _mmap(None, size_bytes + excess, Protection.NONE, _MAP_FLAGS, -1, 0)
+    if start == _MAP_FAILED:
+        raise _error("reserve", size_bytes)
+    base = round_up(start, alignment)
+    if base > start:
+        _munmap(start, base - start)
+    if base - start < excess:
+        _munmap(base + size_bytes, excess - (base - start))
+    return int(base)
+
+
+def protect(address: int, size_bytes: int, protection: Protection) -> None:
+    """Set what may be done with whole pages. Pages that become accessible for the first time read as zeros.
+
+    Raises ExhaustionError when the system is short of memory.
+    """
+    if size_bytes and _mprotect(address, size_bytes, protection):
+        raise _error("protect", size_bytes)
+
+
+def discard(address: int, size_bytes: int) -> None:
+    """Make whole pages inaccessible and give their memory back; the address range stays reserved."""
+    if size_bytes == 0:
+        return
+    # A fresh mapping over the old one: the pages are zeros again, and count as uncommitted even where madvise would
+    # not.
+    got = _mmap(address, size_bytes, Protection.NONE, _MAP_FLAGS | _MAP_FIXED, -1, 0)
+    if got == _MAP_FAILED:
+        raise _error("discard", size_bytes)
+
+
+def forget(address: int, size_bytes: int) -> None:
+    """Give the memory of accessible pages back; they stay accessible and read as zeros."""
+    if size_bytes and _madvise(address, size_bytes, _MADV_DONTNEED):
+        raise _error("give back", size_bytes)
+
+
+def release(address: int, size_bytes: int) -> None:
+    """Give back a range that `reserve` made."""
+    if _munmap(address, round_up(size_bytes)):
+        raise _error("release", size_bytes)
+
+
+def read_u32(address: int) -> int:
+    """The 32 bits at `address`, little-endian, unsigned."""
+    return ctypes.c_uint32.from_address(address).value
+
+
+def write_u32(address: int, value: int) -> None:
+    """Store the low 32 bits of `value`."""
+    ctypes.c_uint32.from_address(address).value = value
+
+
+def read_u64(address: int) -> int:
+    """The 64 bits at `address`, little-endian, unsigned."""
+    return ctypes.c_uint64.from_address(address).value
+
+
+def write_u64(address: int, value: int) -> None:
+    """Store the low 64 bits of `value`."""
+    ctypes.c_uint64.from_address(address).value = value
+
+
+def read_bytes(address: int, size_bytes: int) -> bytes:
+    """A copy of the bytes at `address`."""
+    return ctypes.string_at(address, size_bytes)
+
+
+def write_bytes(address: int, data: bytes | bytearray | memoryview) -> None:
+    """Copy `data` to `address`."""
+    if data:
+        view(address, len(data))[:] = data
+
+
+def view(address: int, size_bytes: int, owner: object = None) -> memoryview:
+    """A writable view of the bytes at `address`. It keeps `owner` alive; who gives none sees to it that they outlive
+    it.
+    """
+    if size_bytes == 0:
+        return memoryview(bytearray())
+    array = (ctypes.c_char * size_bytes).from_address(address)
+    array.owner = owner  # type: ignore[attr-defined]
+    return memoryview(array).cast("B")
+
+
+def address_of(data: bytes) -> int:
+    """The address of the bytes in `data` itself. They must only be read, and only while `data` is held."""
+    return int(ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0)
+
+
+class Block:
+    """Zeroed native memory that lives as long as this object. `address` is a multiple of `alignment`."""
+
+    __slots__ = ("_buffer", "address", "size_bytes")
+
+    def __init__(self, size_bytes: int, alignment: int = 64) -> None:
+        self.size_bytes = size_bytes
+        try:
+            self._buffer = (ctypes.c_char * (size_bytes + alignment))()
+        except MemoryError:
+            raise ExhaustionError(TrapKind.RESOURCE_LIMIT, message=f"cannot allocate {size_bytes:,} bytes") from None
+        self.address = round_up(ctypes.addressof(self._buffer), alignment)
+
+    def read_u64(self, offset: int) -> int:
+        """The 64 bits at `offset`."""
+        return ctypes.c_uint64.from_address(self.address + offset).value
+
+    def write_u64(self, offset: int, value: int) -> None:
+        """Store 64 bits at `offset`."""
+        ctypes.c_uint64.from_address(self.address + offset).value = value
+
+    def view(self) -> memoryview:
+        """A writable view of the block, which keeps it alive."""
+        start = self.address - ctypes.addressof(self._buffer)
+        return memoryview(self._buffer).cast("B")[start : start + self.size_bytes]
+
+
+def libc_address(name: str) -> int:
+    """The address of a function of the C library."""
+    return int(ctypes.cast(getattr(_libc, name), ctypes.c_void_p).value or 0)
+
+
+def python_address(name: str) -> int:
+    """The address of a function of Python's C interface."""
+    return int(ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value or 0)

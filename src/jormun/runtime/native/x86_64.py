@@ -1,0 +1,252 @@
+"""Machine code for x86-64 under Linux: what LLVM cannot express, because it changes stacks or must keep every register.
+
+This is trusted code. Three stacks take part: the host's (Python's), the guest's, and the signal stack. Invariants:
+- Guest code runs on a guest stack, inside of a block that is aligned to its size; its first page is the context. So
+  code on a guest stack finds the context by masking %rsp. runtime/layout.py gives the offsets of its fields.
+- Host code (Python, libc but for memmove and memset) runs on the host's stack alone.
+- HOST_SP of the context points to the frame of the innermost `jormun_enter` on the host's stack, from before its first
+  guest instruction until after its last; a trap drops everything above it on both stacks.
+Text is AT&T syntax, with System V calling conventions: %rbx, %rbp, %r12 to %r15 belong to the caller; %rsp + 8 is a
+multiple of 16 where a function begins.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+
+from jormun.errors import TrapKind
+from jormun.runtime import layout
+
+# Where ucontext_t of <ucontext.h> keeps the registers of the interrupted code (uc_mcontext.gregs).
+UCONTEXT_FP = 40 + 8 * 10
+UCONTEXT_SP = 40 + 8 * 15
+UCONTEXT_PC = 40 + 8 * 16
+UCONTEXT_FLAGS = 40 + 8 * 17
+FLAGS_KEPT = ~0x400
+"""The resumed code must find the direction flag clear, as the convention demands; a string instruction may have set
+it."""
+
+STUB_BYTES = 10
+
+_BLOCK_MASK = -layout.STACK_BLOCK_BYTES
+_HOST_SP = layout.CONTEXT_HOST_SP
+_GUEST_SP = layout.CONTEXT_GUEST_SP
+_GUEST_FP = layout.CONTEXT_GUEST_FP
+_ACTIVATION = layout.CONTEXT_ACTIVATION
+_ACTIVATIONS = layout.CONTEXT_ACTIVATIONS
+_THREAD_STATE = layout.CONTEXT_THREAD_STATE
+_HOST_LIMIT = layout.CONTEXT_HOST_LIMIT
+_TRAP_KIND = layout.CONTEXT_TRAP_KIND
+_TRAP_PC = layout.CONTEXT_TRAP_PC
+_TRAP_FP = layout.CONTEXT_TRAP_FP
+_TRAP_SP = layout.CONTEXT_TRAP_SP
+
+# i32 jormun_enter(ptr context, ptr thunk, ptr code, ptr vm, ptr values): run thunk(code, vm, values) on the guest
+# stack. Called and returns with the GIL held; the guest runs without it. Returns 0 or the kind of the trap.
+#
+# Safe because: everything that the caller owns is on the host's stack before HOST_SP is set, and is taken from there at
+# `jormun_resume`, however it is reached: by return, from `jormun_trap`, from `jormun_host_call`, or from the fault
+# handler. None of these needs a register of the guest's but %rsp. The fields of the context that the activation changes
+# are in the same frame, so that activations nest. 6 + 7 pushes make %rsp a multiple of 16 for the calls.
+_ENTER = f"""
+.type jormun_enter,@function
+jormun_enter:
+    pushq %rbp
+    pushq %rbx
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    cmpq {_HOST_LIMIT}(%rdi), %rsp
+    jb 2f
+    pushq %rdi
+    pushq {_HOST_SP}(%rdi)
+    pushq {_GUEST_SP}(%rdi)
+    pushq {_GUEST_FP}(%rdi)
+    pushq {_ACTIVATION}(%rdi)
+    pushq {_THREAD_STATE}(%rdi)
+    pushq %rdi
+    movq %rdi, %rbx
+    movq %rsi, %r12
+    movq %rdx, %r13
+    movq %rcx, %r14
+    movq %r8, %r15
+    callq PyEval_SaveThread
+    movq %rax, {_THREAD_STATE}(%rbx)
+    movq {_ACTIVATIONS}(%rbx), %rax
+    incq %rax
+    movq %rax, {_ACTIVATIONS}(%rbx)
+    movq %rax, {_ACTIVATION}(%rbx)
+    movq %r13, %rdi
+    movq %r14, %rsi
+    movq %r15, %rdx
+    movq %rsp, {_HOST_SP}(%rbx)
+    # From here to jormun_resume %rsp is in the guest's block: a push that hits its guard is a trap like any other.
+    # %rbp continues the chain of frames into the activation below, for backtraces; 0 ends it.
+    movq {_GUEST_FP}(%rbx), %rbp
+    movq {_GUEST_SP}(%rbx), %rsp
+    callq *%r12
+    movq {_HOST_SP}(%rbx), %rsp
+    movl $0, {_TRAP_KIND}(%rbx)
+jormun_resume:
+    movq (%rsp), %rbx
+    movq {_THREAD_STATE}(%rbx), %rdi
+    callq PyEval_RestoreThread
+    movl {_TRAP_KIND}(%rbx), %eax
+    addq $8, %rsp
+    popq {_THREAD_STATE}(%rbx)
+    popq {_ACTIVATION}(%rbx)
+    popq {_GUEST_FP}(%rbx)
+    popq {_GUEST_SP}(%rbx)
+    popq {_HOST_SP}(%rbx)
+    addq $8, %rsp
+1:  popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %rbx
+    popq %rbp
+    retq
+    # The host's stack is nearly full: a trap whose innermost frame is that of the guest that called the host, if any.
+2:  movq $0, {_TRAP_PC}(%rdi)
+    movq {_GUEST_FP}(%rdi), %rax
+    movq %rax, {_TRAP_FP}(%rdi)
+    movl ${TrapKind.STACK_EXHAUSTED.value}, %eax
+    jmp 1b
+.size jormun_enter, . - jormun_enter
+"""
+
+# void jormun_trap(i32 kind), noreturn: leave the innermost activation. Called by guest code on the guest stack.
+# Safe because: it reads what the call pushed and writes the context only. The return address may lie behind the end of
+# the caller, whose last instruction this call is, so the address noted is one less.
+_TRAP = f"""
+.type jormun_trap,@function
+jormun_trap:
+    movq %rsp, %rcx
+    andq ${_BLOCK_MASK}, %rcx
+    movq (%rsp), %rax
+    decq %rax
+    movl %edi, {_TRAP_KIND}(%rcx)
+    movq %rax, {_TRAP_PC}(%rcx)
+    movq %rbp, {_TRAP_FP}(%rcx)
+    movq %rsp, {_TRAP_SP}(%rcx)
+    movq {_HOST_SP}(%rcx), %rsp
+    jmp jormun_resume
+.size jormun_trap, . - jormun_trap
+"""
+
+# void jormun_host_call(ptr host, ptr values): call Python, on the host's stack, from guest code on the guest stack.
+# Returns when Python did so without an exception; otherwise leaves the innermost activation with HOST_EXCEPTION.
+#
+# Safe because: the guest's %rsp waits in %rbx, the context in %r12, the activation's HOST_SP in %r13, which
+# jormun_call_python preserves as any C function does. The host's stack below HOST_SP is free: `jormun_enter` left it
+# there. Nested activations begin on the guest stack at GUEST_SP, below this frame, and put the context back as they
+# found it. Where they did not, because something switched host stacks in between (a greenlet), jormun_call_python sees
+# another activation, and the frames of this one can no longer be trusted: it is left through its own HOST_SP.
+_HOST_CALL = f"""
+.type jormun_host_call,@function
+jormun_host_call:
+    pushq %rbp
+    movq %rsp, %rbp
+    pushq %rbx
+    pushq %r12
+    pushq %r13
+    pushq %r13
+    movq %rsp, %rbx
+    movq %rsp, %r12
+    andq ${_BLOCK_MASK}, %r12
+    movq %rsp, {_GUEST_SP}(%r12)
+    movq %rbp, {_GUEST_FP}(%r12)
+    movq {_HOST_SP}(%r12), %r13
+    movq %rsi, %rdx
+    movq %rdi, %rsi
+    movq %r12, %rdi
+    movq %r13, %rsp
+    callq jormun_call_python
+    testl %eax, %eax
+    jne 1f
+    movq %rbx, %rsp
+    addq $8, %rsp
+    popq %r13
+    popq %r12
+    popq %rbx
+    popq %rbp
+    retq
+1:  movl ${TrapKind.HOST_EXCEPTION.value}, {_TRAP_KIND}(%r12)
+    movq $0, {_TRAP_PC}(%r12)
+    movq %rbp, {_TRAP_FP}(%r12)
+    movq %rbx, {_TRAP_SP}(%r12)
+    movq %r13, {_HOST_SP}(%r12)
+    movq %r13, %rsp
+    jmp jormun_resume
+.size jormun_host_call, . - jormun_host_call
+"""
+
+# Where stubs lead: a guest called a function that has no code yet. The stub pushed the function's number; all else is
+# as the caller left it: %rdi is the callee's vm.
+#
+# Safe because: tailcc passes arguments in %rdi, %rsi, %rdx, %rcx, %r8, %r9, %xmm0 to %xmm7 and on the stack, all of
+# which are kept; values are 16 bytes at most, so that upper halves of vector registers carry nothing; %rax, %r10 and
+# %r11 are nobody's at a call. 224 bytes below %rbp keep %rsp a multiple of 16, as it is behind the push of %rbp.
+_COMPILE = f"""
+.type jormun_compile_stub,@function
+jormun_compile_stub:
+    popq %rax
+    pushq %rbp
+    movq %rsp, %rbp
+    subq $224, %rsp
+{chr(10).join(f"    movq {r}, {8 * k}(%rsp)" for k, r in enumerate(("%rdi", "%rsi", "%rdx", "%rcx", "%r8", "%r9")))}
+{chr(10).join(f"    movups %xmm{k}, {64 + 16 * k}(%rsp)" for k in range(8))}
+    movl %eax, %esi
+    callq jormun_compile
+    movq %rax, %r11
+{chr(10).join(f"    movq {8 * k}(%rsp), {r}" for k, r in enumerate(("%rdi", "%rsi", "%rdx", "%rcx", "%r8", "%r9")))}
+{chr(10).join(f"    movups {64 + 16 * k}(%rsp), %xmm{k}" for k in range(8))}
+    movq %rbp, %rsp
+    popq %rbp
+    jmpq *%r11
+.size jormun_compile_stub, . - jormun_compile_stub
+"""
+
+EXPORTED = ("jormun_enter", "jormun_resume", "jormun_trap", "jormun_host_call", "jormun_compile_stub")
+
+
+def glue(islands: Mapping[str, str]) -> str:
+    """The machine code as assembly text. `islands` maps a function's name to the symbol of its address far away: the
+    code region may be out of the reach of a call to it. Islands clobber %r11, which no argument is in.
+    """
+    jumps = [f"{name}:\n    movabsq ${far}, %r11\n    jmpq *%r11\n" for name, far in islands.items()]
+    exported = [f".globl {name}\n" for name in (*EXPORTED, *islands)]
+    return "".join([".text\n", *exported, _ENTER, _TRAP, _HOST_CALL, _COMPILE, *jumps])
+
+
+def stubs(address: int, first: int, count: int, target: int) -> bytes:
+    """Code for `address`: stubs of functions `first` and following, each STUB_BYTES long, that lead to `target`."""
+    out = bytearray()
+    distance = target - (address + STUB_BYTES)
+    for index in range(first, first + count):
+        out += struct.pack("<BiBi", 0x68, index, 0xE9, distance)  # pushq $index; jmp target
+        distance -= STUB_BYTES
+    return bytes(out)
+
+
+def return_address_offset(code: bytes) -> int:
+    """Where, from the frame pointer, the return address of a function is that begins with `code`.
+
+    It is beside the caller's frame pointer, but in functions that make room for a tail call with more arguments:
+    they begin by `subq $n, %rsp` before they push the frame pointer.
+    """
+    if code[:3] == b"\x48\x83\xec" and code[4:5] == b"\x55":
+        return 8 + code[3]
+    if code[:3] == b"\x48\x81\xec" and code[7:8] == b"\x55":
+        return 8 + int.from_bytes(code[3:7], "little")
+    return 8
+
+
+def has_frame(code: bytes) -> bool:
+    """Whether a function that ran the bytes `code` has set its frame pointer.
+
+    LLVM moves `pushq %rbp; movq %rsp, %rbp` behind early exits; before it the stack is as the call left it.
+    """
+    return b"\x55\x48\x89\xe5" in code

@@ -1,0 +1,64 @@
+"""What guest code asks of the run time while it runs: the answers to native/machine.py's `Services`."""
+
+from __future__ import annotations
+
+from threading import Lock
+
+from jormun.runtime import layout
+from jormun.runtime.module_instance import ModuleInstance
+from jormun.runtime.native import pages
+from jormun.runtime.native.machine import Native
+from jormun.runtime.owners import owner_of
+from jormun.runtime.subtypes import is_subtype
+
+_install_lock = Lock()
+_is_installed = False
+
+
+def install_services() -> None:
+    """Connect native code to the run time; the first call does it."""
+    global _is_installed
+    if not _is_installed:
+        with _install_lock:
+            if not _is_installed:
+                Native.get().install(RuntimeServices())
+                _is_installed = True
+
+
+class RuntimeServices:
+    """Answers for all instances of the process. `vm` is the address of the caller's record."""
+
+    def compile(self, vm: int, index: int) -> int:
+        """Compile the module's function `index`, imports not counted, and return the address of its code."""
+        compiled = _instance(vm).compiled
+        return compiled.ensure(compiled.first_own + index)
+
+    def memory_grow(self, vm: int, memory: int, delta_pages: int) -> int:
+        """The size in pages before, or -1."""
+        return _instance(vm).memories[memory].try_grow(delta_pages)
+
+    def table_grow(self, vm: int, table: int, init: int, delta: int) -> int:
+        """The size in elements before, or -1."""
+        return _instance(vm).tables[table].grow(delta, init)
+
+    def memory_wait32(self, vm: int, memory: int, address: int, expected: int, timeout_ns: int) -> int:
+        """See `Memory.wait`."""
+        return _instance(vm).memories[memory].wait(address, expected, 4, timeout_ns)
+
+    def memory_wait64(self, vm: int, memory: int, address: int, expected: int, timeout_ns: int) -> int:
+        """See `Memory.wait`."""
+        return _instance(vm).memories[memory].wait(address, expected, 8, timeout_ns)
+
+    def memory_notify(self, vm: int, memory: int, address: int, count: int) -> int:
+        """See `Memory.notify`."""
+        return _instance(vm).memories[memory].notify(address, count)
+
+    def is_subtype(self, actual: int, expected: int) -> bool:
+        """See `subtypes.is_subtype`."""
+        return is_subtype(actual, expected)
+
+
+def _instance(vm: int) -> ModuleInstance:
+    instance = owner_of(pages.read_u64(vm + layout.VM_INSTANCE_KEY))
+    assert isinstance(instance, ModuleInstance)
+    return instance

@@ -1,0 +1,120 @@
+"""The store: all that instances are made of (core specification, section 4.2.3).
+
+Lifetimes follow one rule: a store owns everything that is made in it, and it dies as a whole, when neither itself nor
+any function, table, global, tag or instance of it is in use any more. Those are handles: they keep their store alive,
+and the store owns what is behind them (native records, compiled modules, host functions), which never refers back to
+it. So there are no cycles, and memory is given back at once. Memories alone need no store, and may serve several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import RLock
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakValueDictionary
+
+from jormun.errors import WasmError
+from jormun.runtime import layout, values
+from jormun.runtime.address_space import Budget
+from jormun.runtime.function import Function
+from jormun.runtime.host import HostFunctionInstance
+from jormun.runtime.limits import Limits
+from jormun.runtime.native import pages
+from jormun.runtime.owners import owner_of
+from jormun.runtime.references import Externals
+from jormun.types import DefType, FuncType, RecType, SubType, ValType
+from jormun.validation.canonical import close_group
+
+if TYPE_CHECKING:
+    from jormun.runtime.engine import Engine
+
+T = TypeVar("T")
+_CLOSED = "the store is closed"
+
+
+class Store:
+    """Where instances live. Instances of one store may import each other's functions, tables, globals and tags.
+
+    A store and all in it is freed when none of it is in use any more; `close` frees it earlier. Safe to use from
+    several threads: making instances takes the store's lock, running guests does not.
+    """
+
+    def __init__(self, engine: Engine | None = None, limits: Limits | None = None) -> None:
+        """An empty store. `engine` is kept for those who compile modules for it; the store does not use it."""
+        self.engine = engine
+        self.limits = Limits() if limits is None else limits
+        self.budget = Budget(self.limits.memory_bytes)
+        self.externals = Externals()
+        self.lock = RLock()
+        self._owned: list[object] | None = []
+        self._functions: WeakValueDictionary[int, Function] = WeakValueDictionary()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give up all that the store owns, but for what running calls, memories and tables in use still need.
+
+        Calling its functions from then on raises WasmError.
+        """
+        self._owned = None
+
+    @property
+    def owned(self) -> list[object]:
+        """What the store keeps alive. Who calls guest code holds this list meanwhile. Raises WasmError once closed."""
+        owned = self._owned
+        if owned is None:
+            raise WasmError(_CLOSED)
+        return owned
+
+    def keep(self, thing: T) -> T:
+        """Keep `thing` alive as long as the store; it must not refer to the store or to handles of it."""
+        self.owned.append(thing)
+        return thing
+
+    def function(self, address: int) -> Function:
+        """The function whose record is at `address`: always the same object while it is in use."""
+        function = self._functions.get(address)
+        if function is None:
+            with self.lock:
+                function = self._functions.get(address)
+                if function is None:
+                    function = self._function(address)
+                    self._functions[address] = function
+        return function
+
+    def _function(self, address: int) -> Function:
+        if self._owned is None:
+            raise WasmError(_CLOSED)
+        vm = pages.read_u64(address + layout.FUNCTION_VM)
+        cookie = pages.read_u64(address + layout.FUNCTION_COOKIE)
+        owner = owner_of(pages.read_u64(vm + layout.VM_INSTANCE_KEY))
+        return Function(self, address, owner.function_deftype(cookie), owner.function_name(cookie), owner)
+
+    def deftype(self, t: FuncType | DefType) -> DefType:
+        """The canonical definition of a function type that refers to no others, or `t` itself if it is a definition."""
+        if isinstance(t, DefType):
+            return t
+        deftypes: list[DefType] = []
+        close_group(RecType((SubType(True, (), t),)), deftypes)
+        return deftypes[0]
+
+    def host_function(self, t: FuncType | DefType, function: Callable[..., object], name: str) -> Function:
+        """See `Function.host`."""
+        name = name or getattr(function, "__name__", "host function")
+        host = self.keep(HostFunctionInstance(self, self.deftype(t), function, name))
+        return self.function(host.address)
+
+    def to_bits(self, t: ValType, value: object) -> int:
+        """The bits of a Python value; see values.to_bits."""
+        return values.to_bits(self, t, value)
+
+    def from_bits(self, t: ValType, bits: int) -> object:
+        """The Python value of some bits; see values.from_bits."""
+        return values.from_bits(self, t, bits)

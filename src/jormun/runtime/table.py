@@ -1,0 +1,171 @@
+"""Tables (core specification, sections 4.2.8 and 4.7.1). Like a memory, a table never moves."""
+
+from __future__ import annotations
+
+from operator import index as to_index
+from threading import Lock
+from typing import TYPE_CHECKING, SupportsIndex
+
+from jormun import limits
+from jormun.errors import ExhaustionError, TrapKind
+from jormun.runtime import layout, references
+from jormun.runtime.address_space import AddressSpace, Budget
+from jormun.runtime.native import pages
+from jormun.types import I64, Limits, TableType
+
+if TYPE_CHECKING:
+    from jormun.runtime.store import Store
+
+GROW_FAILED = -1
+"""The result of table.grow when the table does not grow."""
+_ELEMENT_BYTES = 8
+
+
+class TableInstance:
+    """The native side of a table: an array of references, as bits."""
+
+    __slots__ = ("_lock", "_maximum", "_record", "_space", "_type")
+
+    def __init__(self, type: TableType, budget: Budget, init: int = references.NULL) -> None:
+        """A table of its type's minimum, filled with `init`. Raises ExhaustionError beyond the limits."""
+        reach = (1 << 64) - 1 if type.address is I64 else (1 << 32) - 1
+        declared = reach if type.limits.maximum is None else type.limits.maximum
+        self._type = type
+        self._maximum = min(declared, limits.TABLE_ELEMENTS)
+        self._space = AddressSpace(self._maximum * _ELEMENT_BYTES, budget)
+        self._record = pages.Block(layout.TABLE_RECORD_BYTES, 16)
+        self._record.write_u64(layout.TABLE_ELEMENTS, self._space.base)
+        self._lock = Lock()
+        if self.grow(type.limits.minimum, init) == GROW_FAILED:
+            raise ExhaustionError(
+                TrapKind.RESOURCE_LIMIT,
+                message=f"a table of {type.limits.minimum} elements is beyond the limits: {self.reason}",
+            )
+
+    @property
+    def type(self) -> TableType:
+        """The type, with the present size as its minimum."""
+        t = self._type
+        return TableType(t.element, Limits(self.size, t.limits.maximum), t.address)
+
+    @property
+    def record(self) -> int:
+        """The address of its record (runtime/layout.py)."""
+        return self._record.address
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self._record.read_u64(layout.TABLE_SIZE)
+
+    @property
+    def reason(self) -> str:
+        """Why `grow` failed."""
+        return self._space.reason
+
+    def get(self, index: int) -> int:
+        """The reference at a place that is known to be in the table."""
+        return pages.read_u64(self._space.base + index * _ELEMENT_BYTES)
+
+    def set(self, index: int, bits: int) -> None:
+        """Put a reference at a place that is known to be in the table."""
+        pages.write_u64(self._space.base + index * _ELEMENT_BYTES, bits)
+
+    def write(self, index: int, elements: bytes | memoryview) -> None:
+        """Put references, 8 bytes each, from a place on; all are known to fit."""
+        pages.write_bytes(self._space.base + index * _ELEMENT_BYTES, elements)
+
+    def grow(self, delta: int, init: int) -> int:
+        """The instruction table.grow: the size before, or -1."""
+        with self._lock:
+            size = self.size
+            if delta > self._maximum - size:
+                self._space.reason = f"its maximum is {self._maximum} elements"
+                return GROW_FAILED
+            if not self._space.commit((size + delta) * _ELEMENT_BYTES):
+                return GROW_FAILED
+            if init != references.NULL:
+                self.write(size, init.to_bytes(_ELEMENT_BYTES, "little") * delta)
+            self._record.write_u64(layout.TABLE_SIZE, size + delta)
+            return size
+
+
+class Table:
+    """A table of WebAssembly: a row of references, which are functions, objects of the host, or None.
+
+    Indexing gets and sets elements, `len()` is the size. IndexError says that an index is outside.
+
+    >>> import jormun
+    >>> table = jormun.load('(module (table (export "table") 2 externref))').exports.table
+    >>> table[0] = "any object"
+    >>> list(table)
+    ['any object', None]
+    """
+
+    __slots__ = ("__weakref__", "instance", "store")
+
+    def __init__(self, store: Store, type: TableType, init: object = None) -> None:
+        """A table filled with `init`, for instances of `store` to import.
+
+        Raises TypeError when `init` is not of its element type, ExhaustionError beyond the store's limits.
+        """
+        self.store = store
+        self.instance = store.keep(TableInstance(type, store.budget, store.to_bits(type.element, init)))
+
+    @classmethod
+    def at(cls, store: Store, instance: TableInstance) -> Table:
+        """The handle of a table that is there."""
+        table = cls.__new__(cls)
+        table.store = store
+        table.instance = instance
+        return table
+
+    @property
+    def type(self) -> TableType:
+        """The type, for linking: the present size is its minimum."""
+        return self.instance.type
+
+    def __len__(self) -> int:
+        return self.instance.size
+
+    def __repr__(self) -> str:
+        return f"<Table of {len(self)} elements {self.type.element}>"
+
+    def __getitem__(self, index: SupportsIndex) -> object:
+        return self.store.from_bits(self.type.element, self.instance.get(self._place(index)))
+
+    def __setitem__(self, index: SupportsIndex, value: object) -> None:
+        place = self._place(index)
+        self.instance.set(place, self.store.to_bits(self.type.element, value))
+
+    def get(self, index: SupportsIndex) -> object:
+        """The element, as `table[index]`."""
+        return self[index]
+
+    def set(self, index: SupportsIndex, value: object) -> None:
+        """Set the element, as `table[index] = value`."""
+        self[index] = value
+
+    def grow(self, delta: int, init: object = None) -> int:
+        """Append `delta` elements, all `init`; returns the size before.
+
+        Raises ExhaustionError when that is more than the table's maximum or the store's limits allow.
+        """
+        if delta < 0:
+            raise ValueError(f"a table cannot grow by {delta} elements")
+        size = self.instance.grow(delta, self.store.to_bits(self.type.element, init))
+        if size == GROW_FAILED:
+            raise ExhaustionError(
+                TrapKind.RESOURCE_LIMIT,
+                message=f"a table of {len(self)} elements cannot grow by {delta}: {self.instance.reason}",
+            )
+        return size
+
+    def _place(self, index: SupportsIndex) -> int:
+        place = to_index(index)
+        size = len(self)
+        if place < 0:
+            place += size
+        if not 0 <= place < size:
+            raise IndexError(f"index {to_index(index)} is outside of a table of {size} elements")
+        return place

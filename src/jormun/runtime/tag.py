@@ -1,0 +1,43 @@
+"""Tags of exceptions (core specification, section 4.2.11)."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING
+
+from jormun.types import DefType, FuncType, TagType
+
+if TYPE_CHECKING:
+    from jormun.runtime.store import Store
+
+_identities = count(1)
+
+
+class Tag:
+    """A kind of exception: a function type without results, told from all other tags by its identity."""
+
+    __slots__ = ("__weakref__", "deftype", "identity", "store")
+
+    def __init__(self, store: Store, type: FuncType | DefType) -> None:
+        """A tag that is new, for instances of `store` to import."""
+        self.store = store
+        self.deftype = store.deftype(type)
+        self.identity = next(_identities)
+        """What native code compares; never used twice in a process."""
+
+    @classmethod
+    def at(cls, store: Store, deftype: DefType, identity: int) -> Tag:
+        """The handle of a tag that is there."""
+        tag = cls.__new__(cls)
+        tag.store = store
+        tag.deftype = deftype
+        tag.identity = identity
+        return tag
+
+    @property
+    def type(self) -> TagType:
+        """The type, for linking."""
+        return TagType(self.deftype)
+
+    def __repr__(self) -> str:
+        return f"<Tag {self.identity}: {self.deftype.composite}>"

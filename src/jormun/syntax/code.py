@@ -1,0 +1,167 @@
+"""Instructions in the binary format, read and written one at a time (core specification, section 5.4).
+
+A reading of the instruction table: no instruction is known by name. Readers return a value and the offset behind it;
+errors carry offsets in the bytes given. To be compiled by mypyc.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from jormun.errors import MalformedError
+from jormun.opcodes.immediates import Immediate, ImmediateValue
+from jormun.opcodes.table import BY_CODE, Row
+from jormun.syntax.immediate_code import (
+    Reader,
+    Writer,
+    read_label_and_cast,
+    reader_of,
+    write_label_and_cast,
+    writer_of,
+)
+from jormun.syntax.instruction import Expr, Instruction
+from jormun.syntax.leb128 import UNEXPECTED_END, read_u32, write_unsigned
+from jormun.syntax.type_code import (
+    encode_blocktype,
+    encode_heaptype,
+    encode_reftype,
+    encode_valtype,
+    read_blocktype,
+    read_heaptype,
+    read_reftype,
+    read_valtype,
+)
+
+__all__ = [
+    "END",
+    "canonical",
+    "encode_blocktype",
+    "encode_heaptype",
+    "encode_instruction",
+    "encode_reftype",
+    "encode_valtype",
+    "instructions",
+    "read_blocktype",
+    "read_heaptype",
+    "read_immediates",
+    "read_reftype",
+    "read_row",
+    "read_valtype",
+    "skip_expression",
+]
+
+END: Final = 0x0B
+"""The opcode that closes a block, a function's body and an expression."""
+_FIRST_PREFIX: Final = 0xFB
+_LAST_PREFIX: Final = 0xFE
+_OPENS_BLOCK: Final = frozenset({0x02, 0x03, 0x04, 0x1F})
+"""block, loop, if, try_table."""
+
+
+def instructions(code: bytes, start: int = 0) -> Iterator[Instruction]:
+    """The instructions from `start` to the `end` that closes the expression, that one included.
+
+    Blocks are counted, no more: whether an `else` belongs to an `if` is the validator's question. Raises
+    MalformedError with the offset in `code`; offsets of instructions are in `code` too.
+    """
+    at = start
+    depth = 0
+    while True:
+        pc = at
+        row, at = read_row(code, pc)
+        immediates, at = read_immediates(code, at, row)
+        yield Instruction(row, immediates, pc)
+        opcode = row.code
+        if opcode == END:
+            if depth == 0:
+                return
+            depth -= 1
+        elif opcode in _OPENS_BLOCK:
+            depth += 1
+
+
+def skip_expression(code: bytes, at: int, end: int) -> int:
+    """The offset behind the expression at `at`, whose instructions are read and dropped; none may start at `end`."""
+    depth = 0
+    while True:
+        if at >= end:
+            raise MalformedError(UNEXPECTED_END, offset=end)
+        row, at = read_row(code, at)
+        _, at = read_immediates(code, at, row)
+        opcode = row.code
+        if opcode == END:
+            if depth == 0:
+                return at
+            depth -= 1
+        elif opcode in _OPENS_BLOCK:
+            depth += 1
+
+
+def read_row(code: bytes, at: int) -> tuple[Row, int]:
+    """The row of the opcode at `at`."""
+    if at >= len(code):
+        raise MalformedError(UNEXPECTED_END, offset=at)
+    byte = code[at]
+    row = _ROWS[byte]
+    if row is not None:
+        return row, at + 1
+    if not _FIRST_PREFIX <= byte <= _LAST_PREFIX:
+        raise MalformedError(f"illegal opcode {byte:02x}", offset=at)
+    number, after = read_u32(code, at + 1)
+    row = BY_CODE.get(byte << 16 | number) if number <= 0xFFFF else None
+    if row is None:
+        raise MalformedError(f"illegal opcode {byte:02x} {number:02x}", offset=at)
+    return row, after
+
+
+def read_immediates(code: bytes, at: int, row: Row) -> tuple[tuple[ImmediateValue, ...], int]:
+    """The immediates of an instruction, which start at `at`, in the row's order."""
+    readers = _READERS_OF[row.code]
+    if not readers:
+        return (), at
+    if len(readers) == 1:
+        value, at = readers[0](code, at)
+        return (value,), at
+    if row.code in _CAST_BRANCHES:
+        return read_label_and_cast(code, at)
+    values: list[ImmediateValue] = []
+    for reader in readers:
+        value, at = reader(code, at)
+        values.append(value)
+    return tuple(values), at
+
+
+def encode_instruction(out: bytearray, row: Row, immediates: Sequence[ImmediateValue]) -> None:
+    """Append an instruction. `immediates` are in the row's order, and of the types that the row's kinds ask for."""
+    code = row.code
+    if code > 0xFF:
+        out.append(code >> 16)
+        write_unsigned(out, code & 0xFFFF)
+    else:
+        out.append(code)
+    if code in _CAST_BRANCHES:
+        write_label_and_cast(out, *immediates)
+        return
+    for writer, value in zip(_WRITERS_OF[code], immediates, strict=True):
+        writer(out, value)
+
+
+def canonical(expr: Expr) -> Expr:
+    """The same instructions, with every number in as few bytes as hold it."""
+    out = bytearray()
+    for instruction in instructions(expr.code):
+        encode_instruction(out, instruction.row, instruction.immediates)
+    return Expr(bytes(out))
+
+
+# Kinds are looked up once, when the table is read, and not at each instruction.
+_CAST_BRANCHES = frozenset(code for code, row in BY_CODE.items() if Immediate.CAST in row.immediates)
+"""The codes whose immediates are no sequence: br_on_cast and br_on_cast_fail."""
+_ROWS: list[Row | None] = [BY_CODE.get(byte) for byte in range(256)]
+_READERS_OF: dict[int, tuple[Reader, ...]] = {
+    code: tuple(reader_of(kind) for kind in row.immediates) for code, row in BY_CODE.items()
+}
+_WRITERS_OF: dict[int, tuple[Writer, ...]] = {
+    code: tuple(writer_of(kind) for kind in row.immediates) for code, row in BY_CODE.items()
+}

@@ -1,0 +1,176 @@
+"""Modules (core specification, section 2.5), as immutable values.
+
+Index spaces count imports first. Offsets say where in the file a thing was; they do not take part in equality.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from jormun.syntax.instruction import Expr
+from jormun.types import (
+    ExternKind,
+    ExternType,
+    FuncExternType,
+    GlobalType,
+    MemoryType,
+    RecType,
+    RefType,
+    TableType,
+    TagType,
+    ValType,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a text, both counted from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an expression came from: its byte offset in a binary, or, for text, a position for each instruction.
+
+    `positions` pairs the offset of an instruction within the expression with its place in the text, ascending.
+    """
+
+    offset: int | None = None
+    positions: Sequence[tuple[int, Position]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """An import: two names and a type."""
+
+    module: str
+    name: str
+    type: ExternType
+
+    @property
+    def kind(self) -> ExternKind:
+        """What is imported."""
+        match self.type:
+            case FuncExternType():
+                return ExternKind.FUNC
+            case TableType():
+                return ExternKind.TABLE
+            case MemoryType():
+                return ExternKind.MEMORY
+            case GlobalType():
+                return ExternKind.GLOBAL
+            case TagType():
+                return ExternKind.TAG
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function that the module defines. `locals` are runs (count, type), parameters not among them."""
+
+    type_index: int
+    locals: tuple[tuple[int, ValType], ...]
+    body: Expr
+    source: Source = field(default=Source(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table with the value its elements start with; None is the null reference."""
+
+    type: TableType
+    init: Expr | None = None
+    source: Source = field(default=Source(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Global:
+    """A global with its initial value."""
+
+    type: GlobalType
+    init: Expr
+    source: Source = field(default=Source(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """An export: a name for entry `index` of the index space that `kind` names."""
+
+    name: str
+    kind: ExternKind
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """A segment that is copied into table or memory `index`, at `offset`, when the module is instantiated."""
+
+    index: int
+    offset: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Passive:
+    """A segment that instructions copy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declarative:
+    """An element segment that only declares functions whose references are taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """An element segment.
+
+    `init` is either the function indices of a segment written by index, or an expression for each element.
+    """
+
+    type: RefType
+    init: tuple[int, ...] | tuple[Expr, ...]
+    mode: Active | Passive | Declarative
+    source: Source = field(default=Source(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """A data segment."""
+
+    init: bytes
+    mode: Active | Passive
+    source: Source = field(default=Source(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Custom:
+    """A custom section. `after` is the id of the last section that is not custom before it, 0 for none."""
+
+    name: str
+    data: bytes
+    after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A module."""
+
+    types: tuple[RecType, ...] = ()
+    imports: tuple[Import, ...] = ()
+    functions: tuple[Function, ...] = ()
+    tables: tuple[Table, ...] = ()
+    memories: tuple[MemoryType, ...] = ()
+    tags: tuple[TagType, ...] = ()
+    globals: tuple[Global, ...] = ()
+    exports: tuple[Export, ...] = ()
+    start: int | None = None
+    elements: tuple[Element, ...] = ()
+    datas: tuple[Data, ...] = ()
+    has_data_count: bool = False
+    """Whether there is a data count section; its number is `len(datas)`."""
+    customs: tuple[Custom, ...] = ()
+
+    def imported(self, kind: ExternKind) -> tuple[Import, ...]:
+        """The imports of a kind, in the order of their index space."""
+        return tuple(i for i in self.imports if i.kind is kind)

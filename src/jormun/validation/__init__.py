@@ -1,0 +1,1 @@
+"""Layer 4: validation, which modules are allowed to run (core specification, chapter 3)."""

@@ -1,0 +1,72 @@
+"""Constant expressions (core specification, section 3.4.13)."""
+
+from __future__ import annotations
+
+from jormun.errors import InvalidError, MalformedError
+from jormun.opcodes.table import BY_NAME
+from jormun.syntax.instruction import Expr
+from jormun.syntax.module import Module, Source
+from jormun.types import ExternKind
+from jormun.validation.code_reader import PADDING
+from jormun.validation.context import Context
+from jormun.validation.control_stack import Body
+from jormun.validation.instructions import apply, read_entry
+from jormun.validation.location import located
+from jormun.validation.operand import FUNCREF, NULLABLE, describe
+
+CONSTANT = frozenset(
+    row.code
+    for name in (
+        "i32.const", "i64.const", "f32.const", "f64.const", "v128.const",
+        "i32.add", "i32.sub", "i32.mul", "i64.add", "i64.sub", "i64.mul",
+        "global.get", "ref.null", "ref.func", "ref.i31", "any.convert_extern", "extern.convert_any",
+        "struct.new", "struct.new_default", "array.new", "array.new_default", "array.new_fixed", "end",
+    )
+    for row in BY_NAME[name]
+)  # fmt: skip
+"""The codes of the instructions that a constant expression may have."""
+
+
+def validate_constant(
+    context: Context, expr: Expr, expected: int, source: Source, *, is_at_source: bool = True
+) -> None:
+    """Check that an expression is constant and yields one value of a type.
+
+    Functions that it refers to become referenced ones. `is_at_source` says whether the source's offset is that of the
+    expression, or of a segment that it is somewhere in.
+    """
+    code = expr.code
+    body = Body(context, code + PADDING, len(code), context.single(expected), True)
+    try:
+        while body.frames:
+            body.start = body.pc
+            entry = read_entry(body)
+            if entry.row.code not in CONSTANT:
+                raise InvalidError("constant expression required")
+            apply(body, entry)
+        if body.pc < body.length:
+            raise MalformedError("END opcode expected", offset=body.pc)
+    except (InvalidError, MalformedError) as error:
+        raise located(error, body, source, None, is_at_source=is_at_source) from None
+
+
+def referenced_functions(module: Module) -> set[int]:
+    """The functions that exports and the element segments written by index refer to."""
+    referenced = {export.index for export in module.exports if export.kind is ExternKind.FUNC}
+    for element in module.elements:
+        referenced.update([init for init in element.init if isinstance(init, int)])
+    return referenced
+
+
+def validate_function_indices(context: Context, indices: tuple[int, ...], expected: int) -> None:
+    """Check the elements of a segment that is written as function indices."""
+    functions = context.functions
+    for index in indices:
+        if index >= len(functions):
+            raise InvalidError(f"unknown function {index}, there are {len(functions)}")
+    if expected | NULLABLE == FUNCREF:
+        return
+    for index in indices:
+        found = functions[index].heap << 1
+        if not context.matches(found, expected):
+            raise InvalidError(f"type mismatch: expected {describe(expected)}, found {describe(found)}")

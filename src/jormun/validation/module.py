@@ -1,0 +1,322 @@
+"""Validation of a whole module (core specification, section 3.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from jormun.errors import InvalidError
+from jormun.features import DEFAULT_FEATURES, Features
+from jormun.limits import PARAMETERS, RESULTS, STRUCT_FIELDS
+from jormun.syntax.module import Active, Element, Module
+from jormun.types import (
+    I32,
+    DefType,
+    ExternKind,
+    ExternType,
+    FuncExternType,
+    FuncType,
+    GlobalType,
+    Limits,
+    MemoryType,
+    StructType,
+    SubType,
+    TableType,
+    TagType,
+)
+from jormun.validation import operand
+from jormun.validation.body import validate_function
+from jormun.validation.canonical import close, close_index, close_ref
+from jormun.validation.constant import referenced_functions, validate_constant, validate_function_indices
+from jormun.validation.context import Context
+from jormun.validation.matching import close_types
+
+
+@dataclass(frozen=True, slots=True)
+class ValidModule:
+    """A module that is valid, with what validation found out. Types are closed; index spaces count imports first."""
+
+    module: Module
+    types: tuple[DefType, ...]
+    """The definition of each type index."""
+    function_types: tuple[int, ...]
+    """The type index of each function."""
+    table_types: tuple[TableType, ...]
+    memory_types: tuple[MemoryType, ...]
+    global_types: tuple[GlobalType, ...]
+    tag_types: tuple[DefType, ...]
+    referenced_functions: frozenset[int]
+    """The functions whose references may be taken: by exports, element segments, constant expressions and code."""
+    import_types: tuple[ExternType, ...]
+    export_types: tuple[ExternType, ...]
+
+    def __reduce__(self) -> tuple[Callable[[Module], ValidModule], tuple[Module]]:
+        """Pickle the module alone: definitions are objects of one process, and nest as deeply as a file likes."""
+        return _revive, (self.module,)
+
+
+def validate(module: Module, features: Features = DEFAULT_FEATURES) -> ValidModule:
+    """Validate a module.
+
+    Raises InvalidError when it breaks a rule, and MalformedError when the code of a function does not decode: the
+    decoder leaves function bodies to the validator's one pass.
+    """
+    validator = _ModuleValidator(module, features)
+    validator.check_declarations()
+    validator.check_code()
+    return validator.result()
+
+
+def _revive(module: Module) -> ValidModule:
+    """What `validate` returned for a module that it has found valid, in another process."""
+    validator = _ModuleValidator(module, DEFAULT_FEATURES)
+    validator.check_declarations()
+    return validator.result()
+
+
+class _ModuleValidator:
+    """A module under validation: its index spaces, closed, and the context that its code sees."""
+
+    def __init__(self, module: Module, features: Features) -> None:
+        self.module = module
+        self.features = features
+        self.deftypes = close_types(module)
+        self.subtypes: list[SubType] = [subtype for rec in module.types for subtype in rec.subtypes]
+        self.context = Context(self.subtypes, self.deftypes, features)
+        self.function_types: list[int] = []
+        self.tables: list[TableType] = []
+        self.memories: list[MemoryType] = []
+        self.globals: list[GlobalType] = []
+        self.tags: list[DefType] = []
+        self.import_types: list[ExternType] = []
+        self.export_types: list[ExternType] = []
+
+    def check_declarations(self) -> None:
+        """Check all but the code of functions."""
+        module = self.module
+        self.check_type_sizes()
+        for entry in module.imports:
+            self.import_types.append(self.add_import(entry.type))
+        for function in module.functions:
+            self.add_function(function.type_index)
+        for tag in module.tags:
+            self.add_tag(tag)
+        self.context.referenced_functions = referenced_functions(module)
+        # Tables' initial values see the imported globals only, globals' those before them, segments all.
+        for table in module.tables:
+            closed = self.add_table(table.type)
+            code = self.context.code(table.type.element)
+            if table.init is not None:
+                validate_constant(self.context, table.init, code, table.source)
+            elif not closed.element.nullable:
+                raise InvalidError(f"type mismatch: table {len(self.tables) - 1} has no default and no initial value")
+        for memory in module.memories:
+            self.add_memory(memory)
+        for variable in module.globals:
+            validate_constant(self.context, variable.init, self.context.code(variable.type.value), variable.source)
+            self.add_global(variable.type)
+        self.context.data_count = len(module.datas)
+        self.context.has_data_count = module.has_data_count
+        self.check_elements()
+        self.check_datas()
+        self.check_start()
+        self.check_exports()
+
+    def check_code(self) -> None:
+        """Check the functions that the module defines (3.5.1). Everything that they may refer to is declared."""
+        first = len(self.function_types) - len(self.module.functions)
+        for index, function in enumerate(self.module.functions, first):
+            validate_function(self.context, index, function)
+
+    def result(self) -> ValidModule:
+        """The module, valid."""
+        return ValidModule(
+            self.module,
+            tuple(self.deftypes),
+            tuple(self.function_types),
+            tuple(self.tables),
+            tuple(self.memories),
+            tuple(self.globals),
+            tuple(self.tags),
+            frozenset(self.context.referenced_functions),
+            tuple(self.import_types),
+            tuple(self.export_types),
+        )
+
+    def check_type_sizes(self) -> None:
+        """Check the bounds that implementations share on the size of a type."""
+        for index, subtype in enumerate(self.subtypes):
+            composite = subtype.composite
+            if isinstance(composite, FuncType):
+                _check_count("parameters", len(composite.params), PARAMETERS, index)
+                _check_count("results", len(composite.results), RESULTS, index)
+            elif isinstance(composite, StructType):
+                _check_count("fields", len(composite.fields), STRUCT_FIELDS, index)
+
+    def add_import(self, entry: ExternType) -> ExternType:
+        """Add an import to its index space, and return its closed type."""
+        match entry:
+            case FuncExternType(type_index):
+                assert isinstance(type_index, int)
+                return FuncExternType(self.add_function(type_index))
+            case TableType():
+                return self.add_table(entry)
+            case MemoryType():
+                return self.add_memory(entry)
+            case GlobalType():
+                return self.add_global(entry)
+            case TagType():
+                return TagType(self.add_tag(entry))
+
+    def add_function(self, type_index: int) -> DefType:
+        """Add a function."""
+        self.context.functions.append(self.context.function_type(type_index))
+        self.function_types.append(type_index)
+        return self.deftypes[type_index]
+
+    def add_tag(self, tag: TagType) -> DefType:
+        """Add a tag (3.2.17)."""
+        assert isinstance(tag.type, int)
+        functype = self.context.function_type(tag.type)
+        if functype.results:
+            raise InvalidError(f"non-empty tag result type {operand.describe_all(functype.results)}")
+        self.context.tags.append(functype)
+        deftype = self.deftypes[tag.type]
+        self.tags.append(deftype)
+        return deftype
+
+    def add_table(self, table: TableType) -> TableType:
+        """Add a table (3.2.19)."""
+        bound = (1 << table.address.bits) - 1
+        _check_limits(table.limits, bound, f"table size must be at most {bound} elements")
+        closed = TableType(close_ref(table.element, self.deftypes), table.limits, table.address)
+        self.tables.append(closed)
+        self.context.tables.append(self.context.code(table.element))
+        self.context.table_addresses.append(table.address.value)
+        return closed
+
+    def add_memory(self, memory: MemoryType) -> MemoryType:
+        """Add a memory (3.2.18 with the threads and custom page sizes proposals)."""
+        log2 = memory.page_size_log2
+        if log2 not in (0, 16):
+            raise InvalidError(f"invalid custom page size: expected 1 or 65536, found 2**{log2}")
+        if log2 != 16 and not self.features.custom_page_sizes:
+            raise InvalidError("invalid custom page size: the custom page sizes proposal is off")
+        bits = memory.address.bits
+        bound = min(1 << (bits - log2), (1 << bits) - 1)
+        total = "4GiB" if memory.address is I32 else "16EiB"
+        _check_limits(memory.limits, bound, f"memory size must be at most {bound} pages ({total})")
+        if memory.is_shared:
+            if not self.features.threads:
+                raise InvalidError("shared memory, but the threads proposal is off")
+            if memory.limits.maximum is None:
+                raise InvalidError("shared memory must have maximum")
+        self.memories.append(memory)
+        self.context.memory_addresses.append(memory.address.value)
+        return memory
+
+    def add_global(self, entry: GlobalType) -> GlobalType:
+        """Add a global (3.2.16)."""
+        closed = GlobalType(close(entry.value, self.deftypes), entry.is_mutable)
+        self.globals.append(closed)
+        self.context.globals.append(self.context.code(entry.value))
+        self.context.are_globals_mutable.append(entry.is_mutable)
+        return closed
+
+    def check_elements(self) -> None:
+        """Check the element segments (3.5.9)."""
+        for index, element in enumerate(self.module.elements):
+            code = self.context.code(element.type)
+            self.context.elements.append(code)
+            if isinstance(element.mode, Active):
+                self.check_active_element(index, element, element.mode, code)
+            indices = tuple([init for init in element.init if isinstance(init, int)])
+            validate_function_indices(self.context, indices, code)
+            for init in element.init:
+                if not isinstance(init, int):
+                    validate_constant(self.context, init, code, element.source, is_at_source=False)
+
+    def check_active_element(self, index: int, element: Element, mode: Active, code: int) -> None:
+        """Check the table and offset of an active element segment."""
+        tables = self.context.tables
+        if mode.index >= len(tables):
+            raise InvalidError(f"unknown table {mode.index}, there are {len(tables)}, in element segment {index}")
+        if not self.context.matches(code, tables[mode.index]):
+            raise InvalidError(
+                f"type mismatch: expected {operand.describe(tables[mode.index])} as in table {mode.index}, "
+                f"found {operand.describe(code)} in element segment {index}"
+            )
+        address = self.context.table_addresses[mode.index]
+        validate_constant(self.context, mode.offset, address, element.source, is_at_source=False)
+
+    def check_datas(self) -> None:
+        """Check the data segments (3.5.8)."""
+        addresses = self.context.memory_addresses
+        for index, data in enumerate(self.module.datas):
+            mode = data.mode
+            if isinstance(mode, Active):
+                if mode.index >= len(addresses):
+                    raise InvalidError(
+                        f"unknown memory {mode.index}, there are {len(addresses)}, in data segment {index}"
+                    )
+                validate_constant(self.context, mode.offset, addresses[mode.index], data.source, is_at_source=False)
+
+    def check_start(self) -> None:
+        """Check the start function (3.5.11)."""
+        start = self.module.start
+        if start is None:
+            return
+        functions = self.context.functions
+        if start >= len(functions):
+            raise InvalidError(f"unknown function {start}, there are {len(functions)}, as start function")
+        functype = functions[start]
+        if functype.params or functype.results:
+            found = f"{operand.describe_all(functype.params)} -> {operand.describe_all(functype.results)}"
+            raise InvalidError(f"start function {start}: expected type [] -> [], found {found}")
+
+    def check_exports(self) -> None:
+        """Check the exports, whose names must differ (3.5.12)."""
+        names: set[str] = set()
+        for export in self.module.exports:
+            if export.name in names:
+                raise InvalidError(f"duplicate export name {export.name!r}")
+            names.add(export.name)
+            self.export_types.append(self.export_type(export.kind, export.index, export.name))
+
+    def export_type(self, kind: ExternKind, index: int, name: str) -> ExternType:
+        """The closed type of an entry of an index space."""
+        match kind:
+            case ExternKind.FUNC:
+                _check_index("function", index, len(self.function_types), name)
+                return FuncExternType(close_index(self.function_types[index], self.deftypes))
+            case ExternKind.TABLE:
+                _check_index("table", index, len(self.tables), name)
+                return self.tables[index]
+            case ExternKind.MEMORY:
+                _check_index("memory", index, len(self.memories), name)
+                return self.memories[index]
+            case ExternKind.GLOBAL:
+                _check_index("global", index, len(self.globals), name)
+                return self.globals[index]
+            case ExternKind.TAG:
+                _check_index("tag", index, len(self.tags), name)
+                return TagType(self.tags[index])
+
+
+def _check_index(space: str, index: int, count: int, name: str) -> None:
+    if index >= count:
+        raise InvalidError(f"unknown {space} {index}, there are {count}, in export {name!r}")
+
+
+def _check_count(what: str, count: int, bound: int, type_index: int) -> None:
+    if count > bound:
+        raise InvalidError(f"too many {what}: type {type_index} has {count}, at most {bound} are allowed")
+
+
+def _check_limits(limits: Limits, bound: int, message: str) -> None:
+    if limits.minimum > bound or (limits.maximum is not None and limits.maximum > bound):
+        raise InvalidError(message)
+    if limits.maximum is not None and limits.minimum > limits.maximum:
+        raise InvalidError(
+            f"size minimum must not be greater than maximum: {limits.minimum} is greater than {limits.maximum}"
+        )

@@ -1,0 +1,3 @@
+"""The version of Jormun, in one place."""
+
+VERSION = "0.1.0"

@@ -1,0 +1,235 @@
+"""Numbers and record layouts of WASI 0.1, and the few in which its two modules differ.
+
+All numbers are little-endian. The source is the interface description (witx) of `wasi_snapshot_preview1` and of
+`wasi_unstable`, the snapshot before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, unique
+from struct import Struct
+from typing import Final
+
+SUCCESS: Final = 0
+"""What a call returns that did what it was asked."""
+
+
+@unique
+class FileType(IntEnum):
+    """What a file is."""
+
+    UNKNOWN = 0
+    BLOCK_DEVICE = 1
+    CHARACTER_DEVICE = 2
+    DIRECTORY = 3
+    REGULAR_FILE = 4
+    SOCKET_DGRAM = 5
+    SOCKET_STREAM = 6
+    SYMBOLIC_LINK = 7
+
+
+class Rights:
+    """What may be done with a descriptor. Bits are plain numbers, here and below: an IntFlag is slow to combine."""
+
+    FD_DATASYNC: Final = 1 << 0
+    FD_READ: Final = 1 << 1
+    FD_SEEK: Final = 1 << 2
+    FD_FDSTAT_SET_FLAGS: Final = 1 << 3
+    FD_SYNC: Final = 1 << 4
+    FD_TELL: Final = 1 << 5
+    FD_WRITE: Final = 1 << 6
+    FD_ADVISE: Final = 1 << 7
+    FD_ALLOCATE: Final = 1 << 8
+    PATH_CREATE_DIRECTORY: Final = 1 << 9
+    PATH_CREATE_FILE: Final = 1 << 10
+    PATH_LINK_SOURCE: Final = 1 << 11
+    PATH_LINK_TARGET: Final = 1 << 12
+    PATH_OPEN: Final = 1 << 13
+    FD_READDIR: Final = 1 << 14
+    PATH_READLINK: Final = 1 << 15
+    PATH_RENAME_SOURCE: Final = 1 << 16
+    PATH_RENAME_TARGET: Final = 1 << 17
+    PATH_FILESTAT_GET: Final = 1 << 18
+    PATH_FILESTAT_SET_SIZE: Final = 1 << 19
+    PATH_FILESTAT_SET_TIMES: Final = 1 << 20
+    FD_FILESTAT_GET: Final = 1 << 21
+    FD_FILESTAT_SET_SIZE: Final = 1 << 22
+    FD_FILESTAT_SET_TIMES: Final = 1 << 23
+    PATH_SYMLINK: Final = 1 << 24
+    PATH_REMOVE_DIRECTORY: Final = 1 << 25
+    PATH_UNLINK_FILE: Final = 1 << 26
+    POLL_FD_READWRITE: Final = 1 << 27
+    SOCK_SHUTDOWN: Final = 1 << 28
+    SOCK_ACCEPT: Final = 1 << 29
+
+
+ALL_RIGHTS: Final = (1 << 30) - 1
+"""Every right there is; bits above are reserved and ignored."""
+
+FILE_RIGHTS: Final = (
+    Rights.FD_DATASYNC
+    | Rights.FD_READ
+    | Rights.FD_SEEK
+    | Rights.FD_FDSTAT_SET_FLAGS
+    | Rights.FD_SYNC
+    | Rights.FD_TELL
+    | Rights.FD_WRITE
+    | Rights.FD_ADVISE
+    | Rights.FD_ALLOCATE
+    | Rights.FD_FILESTAT_GET
+    | Rights.FD_FILESTAT_SET_SIZE
+    | Rights.FD_FILESTAT_SET_TIMES
+    | Rights.POLL_FD_READWRITE
+)
+"""The rights that mean something on a file."""
+
+SEEK_RIGHTS: Final = Rights.FD_SEEK | Rights.FD_TELL
+"""wasi-libc takes a character device without these for a terminal."""
+
+STREAM_RIGHTS: Final = (
+    Rights.FD_READ
+    | Rights.FD_WRITE
+    | Rights.FD_FDSTAT_SET_FLAGS
+    | Rights.FD_SYNC
+    | Rights.FD_DATASYNC
+    | Rights.FD_FILESTAT_GET
+    | Rights.POLL_FD_READWRITE
+)
+"""The rights that mean something on a pipe or a terminal."""
+
+DIRECTORY_RIGHTS: Final = (
+    Rights.FD_FDSTAT_SET_FLAGS
+    | Rights.FD_SYNC
+    | Rights.FD_DATASYNC
+    | Rights.PATH_CREATE_DIRECTORY
+    | Rights.PATH_CREATE_FILE
+    | Rights.PATH_LINK_SOURCE
+    | Rights.PATH_LINK_TARGET
+    | Rights.PATH_OPEN
+    | Rights.FD_READDIR
+    | Rights.PATH_READLINK
+    | Rights.PATH_RENAME_SOURCE
+    | Rights.PATH_RENAME_TARGET
+    | Rights.PATH_FILESTAT_GET
+    | Rights.PATH_FILESTAT_SET_SIZE
+    | Rights.PATH_FILESTAT_SET_TIMES
+    | Rights.FD_FILESTAT_GET
+    | Rights.FD_FILESTAT_SET_TIMES
+    | Rights.PATH_SYMLINK
+    | Rights.PATH_REMOVE_DIRECTORY
+    | Rights.PATH_UNLINK_FILE
+    | Rights.POLL_FD_READWRITE
+)
+"""The rights that mean something on a directory."""
+
+
+class FdFlags:
+    """How a descriptor reads and writes."""
+
+    APPEND: Final = 1
+    DSYNC: Final = 2
+    NONBLOCK: Final = 4
+    RSYNC: Final = 8
+    SYNC: Final = 16
+
+
+class OFlags:
+    """How path_open opens."""
+
+    CREAT: Final = 1
+    DIRECTORY: Final = 2
+    EXCL: Final = 4
+    TRUNC: Final = 8
+
+
+class LookupFlags:
+    """How a path is resolved."""
+
+    SYMLINK_FOLLOW: Final = 1
+
+
+class FstFlags:
+    """Which times to set, and to what."""
+
+    ATIM: Final = 1
+    ATIM_NOW: Final = 2
+    MTIM: Final = 4
+    MTIM_NOW: Final = 8
+
+
+@unique
+class ClockId(IntEnum):
+    """A clock."""
+
+    REALTIME = 0
+    MONOTONIC = 1
+    PROCESS_CPUTIME_ID = 2
+    THREAD_CPUTIME_ID = 3
+
+
+@unique
+class EventType(IntEnum):
+    """What a subscription of poll_oneoff waits for."""
+
+    CLOCK = 0
+    FD_READ = 1
+    FD_WRITE = 2
+
+
+SUBSCRIPTION_CLOCK_ABSTIME: Final = 1
+"""The timeout of a clock subscription is a time of that clock, not a duration."""
+EVENT_RW_HANGUP: Final = 1
+"""The peer of a stream has closed its end."""
+
+PREOPENTYPE_DIR: Final = 0
+
+U32: Final = Struct("<I")
+U64: Final = Struct("<Q")
+IOVEC: Final = Struct("<II")
+"""Address, length in bytes."""
+FDSTAT: Final = Struct("<BxHxxxxQQ")
+"""File type, flags, base rights, inheriting rights."""
+PRESTAT: Final = Struct("<BxxxI")
+"""Tag, length of the name in bytes."""
+DIRENT: Final = Struct("<QQIBxxx")
+"""Cookie of the next entry, inode, length of the name in bytes, file type; the name follows."""
+EVENT: Final = Struct("<QHB5xQH6x")
+"""User data, error number, event type, bytes available, flags."""
+
+
+@dataclass(frozen=True, slots=True)
+class Abi:
+    """In what the two modules differ."""
+
+    module: str
+    """The name that guests import from."""
+    filestat: Struct
+    """Device, inode, file type, number of links, size, and access, modification and change time in nanoseconds."""
+    whence: tuple[int, int, int]
+    """For each number that a guest passes to fd_seek, the host's os.SEEK_SET, SEEK_CUR or SEEK_END."""
+    subscription_size_bytes: int
+    subscription_clock: Struct
+    """Clock, timeout, precision (both in nanoseconds), flags; 16 bytes into a subscription."""
+    has_sock_accept: bool
+    has_proc_raise: bool
+
+
+PREVIEW1: Final = Abi(
+    module="wasi_snapshot_preview1",
+    filestat=Struct("<QQB7xQQQQQ"),
+    whence=(0, 1, 2),
+    subscription_size_bytes=48,
+    subscription_clock=Struct("<IxxxxQQH"),
+    has_sock_accept=True,
+    has_proc_raise=True,
+)
+UNSTABLE: Final = Abi(
+    module="wasi_unstable",
+    filestat=Struct("<QQB3xIQQQQ"),
+    whence=(1, 2, 0),
+    subscription_size_bytes=56,
+    subscription_clock=Struct("<8xIxxxxQQH"),
+    has_sock_accept=False,
+    has_proc_raise=True,
+)

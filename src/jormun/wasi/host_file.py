@@ -1,0 +1,196 @@
+"""Files of the host, behind their descriptors: regular files, and the streams and devices that a guest was given."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import select
+import stat as stat_module
+import struct
+import termios
+from typing import Final
+
+from jormun.wasi.abi import FdFlags, FileType
+from jormun.wasi.filesystem import Buffers, Stat, Times
+
+_TYPES: Final = {
+    stat_module.S_IFREG: FileType.REGULAR_FILE,
+    stat_module.S_IFDIR: FileType.DIRECTORY,
+    stat_module.S_IFLNK: FileType.SYMBOLIC_LINK,
+    stat_module.S_IFCHR: FileType.CHARACTER_DEVICE,
+    stat_module.S_IFBLK: FileType.BLOCK_DEVICE,
+    stat_module.S_IFSOCK: FileType.SOCKET_STREAM,
+}
+"""A FIFO has no type in WASI and is UNKNOWN."""
+
+_ADVICE: Final = (
+    os.POSIX_FADV_NORMAL,
+    os.POSIX_FADV_SEQUENTIAL,
+    os.POSIX_FADV_RANDOM,
+    os.POSIX_FADV_WILLNEED,
+    os.POSIX_FADV_DONTNEED,
+    os.POSIX_FADV_NOREUSE,
+)
+
+OPEN_FLAGS: Final = (
+    (FdFlags.APPEND, os.O_APPEND),
+    (FdFlags.DSYNC, os.O_DSYNC),
+    (FdFlags.SYNC, os.O_SYNC),
+    (FdFlags.RSYNC, os.O_SYNC),
+)
+"""FdFlags and what they are to open(2). NONBLOCK is kept apart: see HostFile."""
+
+
+def file_type(mode: int) -> FileType:
+    """The type that the host's st_mode tells."""
+    return _TYPES.get(stat_module.S_IFMT(mode), FileType.UNKNOWN)
+
+
+def stat_of(status: os.stat_result) -> Stat:
+    """The host's attributes as WASI has them."""
+    return Stat(
+        dev=status.st_dev,
+        ino=status.st_ino,
+        type=file_type(status.st_mode),
+        links=status.st_nlink,
+        size_bytes=status.st_size,
+        accessed_ns=status.st_atime_ns,
+        modified_ns=status.st_mtime_ns,
+        changed_ns=status.st_ctime_ns,
+    )
+
+
+def times_pair(times: Times, status: os.stat_result) -> tuple[int, int]:
+    """What os.utime takes: the time that is to stay is the one that `status` has."""
+    return (
+        status.st_atime_ns if times.accessed_ns is None else times.accessed_ns,
+        status.st_mtime_ns if times.modified_ns is None else times.modified_ns,
+    )
+
+
+class HostFile:
+    """A descriptor of the host.
+
+    A borrowed one (a standard stream that the guest inherits) is not closed, and its flags, which belong to all
+    processes that share it, are not touched: appending is refused and NONBLOCK is done here, by asking first.
+    """
+
+    __slots__ = ("_fd", "_flags", "_is_borrowed", "_is_read_only", "is_seekable", "type")
+
+    def __init__(self, fd: int, *, flags: int = 0, is_borrowed: bool = False, is_read_only: bool = False) -> None:
+        self._fd = fd
+        self._flags = flags
+        self._is_borrowed = is_borrowed
+        self._is_read_only = is_read_only
+        self.type = file_type(os.fstat(fd).st_mode)
+        self.is_seekable = True
+        if self.type is not FileType.REGULAR_FILE:
+            try:
+                os.lseek(fd, 0, os.SEEK_CUR)
+            except OSError:
+                self.is_seekable = False
+
+    def read(self, buffers: Buffers) -> int:
+        """See File."""
+        if self._flags & FdFlags.NONBLOCK:
+            self._require_ready(select.POLLIN)
+        return os.readv(self._fd, buffers)
+
+    def write(self, buffers: Buffers) -> int:
+        """See File."""
+        if self._flags & FdFlags.NONBLOCK:
+            self._require_ready(select.POLLOUT)
+        return os.writev(self._fd, buffers)
+
+    def _require_ready(self, event: int) -> None:
+        if self.type is FileType.REGULAR_FILE:
+            return
+        poll = select.poll()
+        poll.register(self._fd, event)
+        if not poll.poll(0):
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    def read_at(self, buffers: Buffers, offset: int) -> int:
+        """See File."""
+        return os.preadv(self._fd, buffers, offset)
+
+    def write_at(self, buffers: Buffers, offset: int) -> int:
+        """See File. The offset counts even for a file that appends, as POSIX says and Linux alone does not."""
+        if self._flags & FdFlags.APPEND and not self._is_borrowed:
+            host_flags = fcntl.fcntl(self._fd, fcntl.F_GETFL)
+            fcntl.fcntl(self._fd, fcntl.F_SETFL, host_flags & ~os.O_APPEND)
+            try:
+                return os.pwritev(self._fd, buffers, offset)
+            finally:
+                fcntl.fcntl(self._fd, fcntl.F_SETFL, host_flags)
+        return os.pwritev(self._fd, buffers, offset)
+
+    def seek(self, offset: int, whence: int) -> int:
+        """See File."""
+        return os.lseek(self._fd, offset, whence)
+
+    def stat(self) -> Stat:
+        """See File."""
+        return stat_of(os.fstat(self._fd))
+
+    def set_times(self, times: Times) -> None:
+        """See File. EROFS below a read-only directory: the host would not ask for a descriptor that can write."""
+        if self._is_read_only:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        os.utime(self._fd, ns=times_pair(times, os.fstat(self._fd)))
+
+    def set_size(self, size_bytes: int) -> None:
+        """See File."""
+        os.ftruncate(self._fd, size_bytes)
+
+    def allocate(self, offset: int, size_bytes: int) -> None:
+        """See File."""
+        os.posix_fallocate(self._fd, offset, size_bytes)
+
+    def advise(self, offset: int, size_bytes: int, advice: int) -> None:
+        """See File."""
+        os.posix_fadvise(self._fd, offset, size_bytes, _ADVICE[advice])
+
+    def sync(self, *, data_only: bool) -> None:
+        """See File."""
+        if data_only:
+            os.fdatasync(self._fd)
+        else:
+            os.fsync(self._fd)
+
+    @property
+    def flags(self) -> int:
+        """See File."""
+        return self._flags
+
+    def set_flags(self, flags: int) -> None:
+        """See File. The synchronous flags of an open file cannot be changed (fcntl(2), F_SETFL)."""
+        if (flags ^ self._flags) & FdFlags.APPEND:
+            if self._is_borrowed:
+                raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+            host_flags = fcntl.fcntl(self._fd, fcntl.F_GETFL) & ~os.O_APPEND
+            if flags & FdFlags.APPEND:
+                host_flags |= os.O_APPEND
+            fcntl.fcntl(self._fd, fcntl.F_SETFL, host_flags)
+        changeable = FdFlags.APPEND | FdFlags.NONBLOCK
+        self._flags = (self._flags & ~changeable) | (flags & changeable)
+
+    def fileno(self) -> int | None:
+        """See File."""
+        return None if self.type is FileType.REGULAR_FILE else self._fd
+
+    def available(self) -> int:
+        """See File."""
+        if self.type is FileType.REGULAR_FILE:
+            return max(0, os.fstat(self._fd).st_size - os.lseek(self._fd, 0, os.SEEK_CUR))
+        try:
+            answer = fcntl.ioctl(self._fd, termios.FIONREAD, b"\0\0\0\0")
+        except OSError:
+            return 0
+        return max(0, int(struct.unpack("=i", answer)[0]))
+
+    def close(self) -> None:
+        """See File."""
+        if not self._is_borrowed:
+            os.close(self._fd)

@@ -1,0 +1,178 @@
+"""Waiting: poll_oneoff."""
+
+from __future__ import annotations
+
+import select
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from jormun.wasi.abi import (
+    EVENT,
+    EVENT_RW_HANGUP,
+    SUBSCRIPTION_CLOCK_ABSTIME,
+    SUCCESS,
+    ClockId,
+    EventType,
+    Rights,
+)
+from jormun.wasi.abi import (
+    U32 as U32_RECORD,
+)
+from jormun.wasi.abi import (
+    U64 as U64_RECORD,
+)
+from jormun.wasi.clock import CLOCKS
+from jormun.wasi.errno import Errno, WasiError
+from jormun.wasi.filesystem import File
+from jormun.wasi.function import U32, Pointer, wasi_function
+from jormun.wasi.wasi import Wasi
+
+_TAG_OFFSET: Final = 8
+_CONTENT_OFFSET: Final = 16
+"""Where in a subscription the tag, and what belongs to it, is; user data come first."""
+_PIECE_MS: Final = 86_400_000
+"""A day: the longest wait that is asked of the host at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Timer:
+    userdata: int
+    deadline_ns: int
+    """On the host's monotonic clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    userdata: int
+    type: EventType
+    file: File
+    fd: int
+    """The host's descriptor."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    userdata: int
+    errno: int
+    type: EventType
+    available: int = 0
+    flags: int = 0
+
+
+@wasi_function
+def poll_oneoff(wasi: Wasi, in_: Pointer, out: Pointer, nsubscriptions: U32, nevents: Pointer) -> int:
+    """Waits until one of several things has happened, and tells all that have.
+
+    in_, nsubscriptions: an array of subscriptions of 48 bytes (56 for wasi_unstable), their number. Each is user data,
+        a tag, and for a clock: the clock, a timeout in nanoseconds, a precision, and whether the timeout is a time of
+        the clock or a duration; for reading or writing: a descriptor
+    out: where to write events of 32 bytes, as many as there are subscriptions at most: the user data, an error number,
+        the tag, and for a descriptor the number of bytes that can be read, and whether the other end has hung up
+    nevents: where to write the number of events, 4 bytes
+
+    A subscription that cannot be waited for makes an event with an error number of its own, and the call return at
+    once: EBADF when the descriptor is not open, ENOTCAPABLE when it has not the right POLL_FD_READWRITE, EISDIR for a
+    directory, ENOTSUP for a clock that counts the processor's time, EINVAL for one that there is not.
+
+    EINVAL: there are no subscriptions, or one has a tag that there is not
+    EFAULT: the subscriptions, the events or `nevents` do not fit the memory
+    """
+    if not nsubscriptions:
+        raise WasiError(Errno.EINVAL)
+    size = wasi.abi.subscription_size_bytes
+    wasi.memory.require(in_, nsubscriptions * size)
+    wasi.memory.require(out, nsubscriptions * EVENT.size)
+    wasi.memory.require(nevents, 4)
+    timers: list[_Timer] = []
+    streams: list[_Stream] = []
+    events: list[_Event] = []
+    for k in range(nsubscriptions):
+        _subscribe(wasi, in_ + k * size, timers, streams, events)
+    if not events:
+        events = _wait(timers, streams)
+    else:
+        events += _ready(streams, 0)
+    for k, event in enumerate(events):
+        wasi.memory.pack(
+            EVENT, out + k * EVENT.size, event.userdata, event.errno, event.type, event.available, event.flags
+        )
+    wasi.memory.write_u32(nevents, len(events))
+    return SUCCESS
+
+
+def _subscribe(wasi: Wasi, address: int, timers: list[_Timer], streams: list[_Stream], events: list[_Event]) -> None:
+    """Reads a subscription and puts it where it belongs; what is ready or wrong already becomes an event."""
+    memory = wasi.memory
+    userdata = memory.unpack(U64_RECORD, address)[0]
+    tag = memory.read(address + _TAG_OFFSET, 1)[0]
+    if tag >= len(EventType):
+        raise WasiError(Errno.EINVAL)
+    if tag == EventType.CLOCK:
+        clock, timeout, _, flags = memory.unpack(wasi.abi.subscription_clock, address + _CONTENT_OFFSET)
+        if clock > ClockId.MONOTONIC:
+            error = Errno.ENOTSUP if clock < len(ClockId) else Errno.EINVAL
+            events.append(_Event(userdata, error, EventType.CLOCK))
+            return
+        if flags & SUBSCRIPTION_CLOCK_ABSTIME:
+            timeout -= CLOCKS[clock]()
+        timers.append(_Timer(userdata, time.monotonic_ns() + timeout))
+        return
+    kind = EventType(tag)
+    fd = memory.unpack(U32_RECORD, address + _CONTENT_OFFSET)[0]
+    try:
+        file = wasi.table.file(fd, Rights.POLL_FD_READWRITE)
+    except WasiError as error:
+        events.append(_Event(userdata, error.errno, kind))
+        return
+    host_fd = file.fileno()
+    if host_fd is None:
+        available = file.available() if kind is EventType.FD_READ else 0
+        events.append(_Event(userdata, SUCCESS, kind, available))
+    else:
+        streams.append(_Stream(userdata, kind, file, host_fd))
+
+
+def _wait(timers: list[_Timer], streams: list[_Stream]) -> list[_Event]:
+    """Waits until there is an event."""
+    while True:
+        left_ns = min((timer.deadline_ns for timer in timers), default=None)
+        if left_ns is not None:
+            left_ns = max(0, left_ns - time.monotonic_ns())
+        if streams:
+            events = _ready(streams, left_ns)
+        else:
+            # poll(2) counts milliseconds; a sleep alone is exact.
+            assert left_ns is not None
+            time.sleep(min(left_ns / 1e9, _PIECE_MS / 1e3))
+            events = []
+        now = time.monotonic_ns()
+        events += [_Event(t.userdata, SUCCESS, EventType.CLOCK) for t in timers if t.deadline_ns <= now]
+        if events:
+            return events
+
+
+def _ready(streams: list[_Stream], timeout_ns: int | None) -> list[_Event]:
+    """Waits for streams until the time is up (None: without end); the events of those that are ready."""
+    if not streams:
+        return []
+    poll = select.poll()
+    wanted: dict[int, int] = {}
+    for stream in streams:
+        event = select.POLLIN if stream.type is EventType.FD_READ else select.POLLOUT
+        wanted[stream.fd] = wanted.get(stream.fd, 0) | event
+    for fd, mask in wanted.items():
+        poll.register(fd, mask)
+    timeout_ms = None if timeout_ns is None else min(-(-timeout_ns // 1_000_000), _PIECE_MS)
+    answers = dict(poll.poll(timeout_ms))
+    events = []
+    for stream in streams:
+        answer = answers.get(stream.fd, 0)
+        if stream.type is EventType.FD_READ:
+            if answer & (select.POLLIN | select.POLLHUP | select.POLLERR | select.POLLNVAL):
+                flags = EVENT_RW_HANGUP if answer & select.POLLHUP else 0
+                events.append(_Event(stream.userdata, SUCCESS, stream.type, stream.file.available(), flags))
+        elif answer & (select.POLLOUT | select.POLLHUP | select.POLLERR | select.POLLNVAL):
+            flags = EVENT_RW_HANGUP if answer & (select.POLLHUP | select.POLLERR) else 0
+            events.append(_Event(stream.userdata, SUCCESS, stream.type, 0, flags))
+    return events

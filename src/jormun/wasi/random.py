@@ -1,0 +1,28 @@
+"""Randomness: random_get."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from jormun.wasi.abi import SUCCESS
+from jormun.wasi.function import U32, Pointer, wasi_function
+from jormun.wasi.wasi import Wasi
+
+_PIECE_BYTES: Final = 1 << 20
+"""How much is asked of the host at once, so that a guest does not double its memory."""
+
+
+@wasi_function
+def random_get(wasi: Wasi, buf: Pointer, buf_len: U32) -> int:
+    """Fills a buffer with random bytes from the host's cryptographic source (os.urandom).
+
+    buf, buf_len: the buffer, its length in bytes
+
+    EFAULT: the buffer does not fit the memory; nothing is written then
+    """
+    span = wasi.memory.span(buf, buf_len)
+    for start in range(0, buf_len, _PIECE_BYTES):
+        piece = span[start : start + _PIECE_BYTES]
+        piece[:] = os.urandom(len(piece))
+    return SUCCESS

@@ -1,0 +1,1 @@
+"""Tests of Jormun, in the tree that they test."""

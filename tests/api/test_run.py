@@ -1,0 +1,92 @@
+"""jormun.run, which reads like subprocess.run."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import jormun
+
+WASI = """(import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 1)"""
+ECHO = f"""(module {WASI} (data (i32.const 0) "\\40\\00\\00\\00\\00\\10\\00\\00")
+  (func (export "_start")
+    (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 4)))
+    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
+    (i32.store (i32.const 4) (i32.const 1))
+    (drop (call $write (i32.const 2) (i32.const 0) (i32.const 1) (i32.const 8)))
+    (call $exit (i32.load8_u (i32.const 64)))))"""
+"""Writes standard input to standard output and its first byte to standard error, and exits with that byte as status."""
+
+
+@pytest.fixture
+def echo(tmp_path: Path) -> Path:
+    file = tmp_path / "echo.wat"
+    file.write_text(ECHO)
+    return file
+
+
+def test_captured_bytes(echo: Path) -> None:
+    """Input and output are bytes, and the exit status is the program's."""
+    done = jormun.run([echo], input=b"\x07ab", capture_output=True)
+    assert (done.args, done.returncode, done.stderr) == ([echo], 7, b"\x07")
+    assert isinstance(done.stdout, bytes) and done.stdout.startswith(b"\x07ab")
+
+
+def test_captured_text(echo: Path) -> None:
+    """With text=True they are str, with line ends as Python has them."""
+    done = jormun.run([str(echo)], input="A\r\nb\r", capture_output=True, text=True)
+    assert done.returncode == ord("A")
+    assert isinstance(done.stdout, str) and done.stdout.startswith("A\nb\n")
+
+
+def test_check(echo: Path) -> None:
+    """As subprocess.run's."""
+    with pytest.raises(subprocess.CalledProcessError) as error:
+        jormun.run([echo], input=b"\x03", capture_output=True, check=True)
+    assert (error.value.returncode, error.value.stderr) == (3, b"\x03")
+    assert jormun.run([echo], input=b"\0", capture_output=True, check=True).returncode == 0
+
+
+def test_output_that_is_not_captured(echo: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """It goes where that of this process goes."""
+    done = jormun.run([echo], input=b"\0")
+    assert (done.stdout, done.stderr) == (None, None)
+    assert capfd.readouterr().err == "\0"
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"input": "text"}, TypeError),
+        ({"input": b"bytes", "text": True}, TypeError),
+        ({"memory_limit": "much"}, ValueError),
+        ({"memory_limit": 1000, "input": b""}, jormun.ExhaustionError),
+        ({"timeout": 1}, TypeError),
+        ({"dirs": {"/d": "/no such directory"}, "input": b""}, FileNotFoundError),
+        ({"env": {"A=B": "c"}, "input": b""}, ValueError),
+    ],
+)
+def test_wrong_arguments(echo: Path, options: dict[str, object], error: type[Exception]) -> None:
+    """They are refused before the program runs."""
+    with pytest.raises(error):
+        jormun.run([echo], capture_output=True, **options)  # type: ignore[arg-type]
+
+
+def test_no_program(tmp_path: Path) -> None:
+    """No arguments, no file, a library, a trap."""
+    with pytest.raises(ValueError, match="args"):
+        jormun.run([])
+    with pytest.raises(FileNotFoundError):
+        jormun.run([tmp_path / "none.wasm"])
+    library = tmp_path / "library.wat"
+    library.write_text('(module (func (export "f")))')
+    with pytest.raises(jormun.LinkError, match="_start"):
+        jormun.run([library])
+    library.write_text('(module (func (export "_start") unreachable) (memory (export "memory") 1))')
+    with pytest.raises(jormun.Trap, match="unreachable"):
+        jormun.run([library])

@@ -1,0 +1,224 @@
+"""Guest code's calling convention as LLVM compiles it: chains of calls and tail calls with arguments of all kinds.
+
+Each seed makes functions with random parameters, each of which calls the next, directly or through a pointer, as a
+call, a tail call or in a loop, with frames of many sizes; the last one hashes what arrives. This found that LLVM
+compiles vectors on the stack and `musttail` wrong (see llvm/convention.py).
+"""
+
+from __future__ import annotations
+
+import random
+import struct
+from dataclasses import dataclass, field
+
+import pytest
+
+from jormun.llvm.convention import padding, tail_call_marker
+from jormun.llvm.target import Target, binding, host
+from jormun.runtime.native.calls import LLVM_TYPES, Signature, parameter_types
+from jormun.runtime.native.machine import Native
+from jormun.runtime.native.pages import Block
+
+ATTRIBUTES = 'nounwind noinline "frame-pointer"="all" "probe-stack"="inline-asm" "no-builtins"'
+MULTIPLIER = 6364136223846793005
+MASK = (1 << 64) - 1
+TIMES = 50
+
+Argument = int | bytes
+"""The index of the caller's parameter that is passed on, or the value's bytes."""
+
+
+@dataclass
+class Chain:
+    """LLVM text and what its functions compute."""
+
+    signatures: list[Signature] = field(default_factory=list)
+    arguments: list[list[Argument]] = field(default_factory=list)
+    text: list[str] = field(default_factory=list)
+
+
+def _parameters(signature: Signature, is_void: bool) -> str:
+    names = ["ptr %vm", *(["ptr %results"] if is_void else [])]
+    names += [f"{LLVM_TYPES[letter]} %p{k}" for k, letter in enumerate(signature.params)]
+    names += [f"{t} %pad" for t in padding(parameter_types(signature))]
+    return ", ".join(names)
+
+
+def _types(signature: Signature) -> list[str]:
+    types = parameter_types(signature)
+    return [*types, *padding(types)]
+
+
+def _hash_function(index: int, signature: Signature, is_void: bool, returns: str) -> str:
+    lines = [f"define dso_local tailcc {returns} @f{index}({_parameters(signature, is_void)}) {ATTRIBUTES} {{"]
+    lines.append("  %h0 = add i64 0, 12345")
+    count = 0
+    for k, letter in enumerate(signature.params):
+        words = [f"%w{k}"]
+        match letter:
+            case "i":
+                lines.append(f"  %w{k} = zext i32 %p{k} to i64")
+            case "l":
+                words = [f"%p{k}"]
+            case "f":
+                lines += [f"  %b{k} = bitcast float %p{k} to i32", f"  %w{k} = zext i32 %b{k} to i64"]
+            case "d":
+                lines.append(f"  %w{k} = bitcast double %p{k} to i64")
+            case _:
+                lines.append(f"  %b{k} = bitcast <16 x i8> %p{k} to <2 x i64>")
+                lines.append(f"  %w{k} = extractelement <2 x i64> %b{k}, i32 0")
+                lines.append(f"  %x{k} = extractelement <2 x i64> %b{k}, i32 1")
+                words.append(f"%x{k}")
+        for word in words:
+            lines.append(f"  %m{count} = mul i64 %h{count}, {MULTIPLIER}")
+            lines.append(f"  %h{count + 1} = add i64 %m{count}, {word}")
+            count += 1
+    lines += [f"  store i64 %h{count}, ptr %results", "  ret void"] if is_void else [f"  ret i64 %h{count}"]
+    return "\n".join([*lines, "}\n"])
+
+
+def _argument(letter: str, caller: Signature, source: random.Random) -> tuple[str, Argument]:
+    """An argument as text, and what it is."""
+    own = [k for k, other in enumerate(caller.params) if other == letter]
+    if own and source.random() < 0.7:
+        k = source.choice(own)
+        return f"{LLVM_TYPES[letter]} %p{k}", k
+    n = source.randrange(1, 1 << 20)
+    match letter:
+        case "i" | "l":
+            return f"{LLVM_TYPES[letter]} {n}", struct.pack("<q", n)
+        case "f":
+            return f"float {float(n)}", struct.pack("<f", n)
+        case "d":
+            return f"double {float(n)}", struct.pack("<d", n)
+        case _:
+            data = source.randbytes(16)
+            return f"<16 x i8> <{', '.join(f'i8 {byte}' for byte in data)}>", data
+
+
+def _chain(seed: int) -> Chain:
+    source = random.Random(seed)
+    chain = Chain()
+    is_void = source.random() < 0.3
+    returns, assign, give = ("void", "", "void") if is_void else ("i64", "%r = ", "i64 %r")
+    for _ in range(source.randint(2, 6)):
+        letters = "ilfdv" if source.random() < 0.7 else "v"
+        params = "".join(source.choice(letters) for _ in range(source.choice([0, 2, 5, 8, 12, 18, 25])))
+        chain.signatures.append(Signature(params, "ll" if is_void else "l"))
+    for k, (signature, callee) in enumerate(zip(chain.signatures, chain.signatures[1:], strict=False)):
+        lines = [f"define dso_local tailcc {returns} @f{k}({_parameters(signature, is_void)}) {ATTRIBUTES} {{"]
+        if source.random() < 0.3:
+            size_bytes, alignment = source.choice([40, 3000, 9000, 100_000]), source.choice([1, 16, 32])
+            lines.append(f"  %frame = alloca [{size_bytes} x i8], align {alignment}")
+            lines.append("  store volatile i8 7, ptr %frame")
+        passed = [_argument(letter, signature, source) for letter in callee.params]
+        texts = [text for text, _ in passed]
+        chain.arguments.append([value for _, value in passed])
+        pad = [f"{t} 0.0" for t in padding(parameter_types(callee))]
+        arguments = ", ".join(["ptr %vm", *(["ptr %results"] if is_void else []), *texts, *pad])
+        target = f"@f{k + 1}"
+        if source.random() < 0.4:
+            lines += [f"  %at = getelementptr i8, ptr %vm, i64 {8 * (k + 1)}", "  %code = load ptr, ptr %at"]
+            target = "%code"
+        call = f"call tailcc {returns} {target}({arguments})"
+        marker = tail_call_marker(_types(signature), _types(callee))
+        match source.choice(["tail", "call", "branch", "loop"]):
+            case "tail":
+                lines += [f"  {assign}{marker} {call}", f"  ret {give}"]
+            case "call":
+                lines += [f"  {assign}{call}", "  fence seq_cst", f"  ret {give}"]
+            case "branch":
+                lines += ["  %v = load volatile i64, ptr %vm", "  %c = icmp eq i64 %v, 77"]
+                lines += ["  br i1 %c, label %a, label %b"]
+                for label, result in (("a", "%r"), ("b", "%s")):
+                    lines += [f"{label}:", f"  {assign.replace('%r', result)}{marker} {call}"]
+                    lines += [f"  ret {give.replace('%r', result)}"]
+            case _:
+                lines += ["  br label %again", "again:", "  %n = phi i64 [0, %0], [%m, %again]", f"  {assign}{call}"]
+                lines += ["  %m = add i64 %n, 1", f"  %c = icmp eq i64 %m, {source.choice([1, 2, 7])}"]
+                lines += ["  br i1 %c, label %out, label %again", "out:", f"  ret {give}"]
+        chain.text.append("\n".join([*lines, "}\n"]))
+    chain.text.append(_hash_function(len(chain.signatures) - 1, chain.signatures[-1], is_void, returns))
+    # Many times from one frame: a stack pointer that drifts by a word at each call does not go unnoticed.
+    parameters = _parameters(chain.signatures[0], is_void)
+    chain.text.append(
+        f"define dso_local tailcc {returns} @f99({parameters}) {ATTRIBUTES} {{\n  br label %again\nagain:\n"
+        f"  %n = phi i64 [0, %0], [%m, %again]\n  {assign}call tailcc {returns} @f0({parameters})\n"
+        f"  %m = add i64 %n, 1\n  %c = icmp eq i64 %m, {TIMES}\n  br i1 %c, label %out, label %again\n"
+        f"out:\n  ret {give}\n}}\n"
+    )
+    return chain
+
+
+def _value(letter: str, source: random.Random) -> bytes:
+    match letter:
+        case "i" | "l":
+            return struct.pack("<q", source.randrange(1 << 31))
+        case "f":
+            return struct.pack("<f", source.random())
+        case "d":
+            return struct.pack("<d", source.random())
+        case _:
+            return source.randbytes(16)
+
+
+def _expected(chain: Chain, values: list[bytes]) -> int:
+    for arguments in chain.arguments:
+        values = [values[x] if isinstance(x, int) else x for x in arguments]
+    total = 12345
+    for letter, value in zip(chain.signatures[-1].params, values, strict=True):
+        size_bytes = {"i": 4, "f": 4, "v": 16}.get(letter, 8)
+        for at in range(0, size_bytes, 8):
+            word = int.from_bytes(value[at : min(at + 8, size_bytes)], "little")
+            total = (total * MULTIPLIER + word) & MASK
+    return total
+
+
+@pytest.mark.parametrize("level", [0, 2])
+@pytest.mark.parametrize("seed", range(40))
+def test_chains_of_calls(seed: int, level: int) -> None:
+    """What reaches the end of the chain is what was passed at its start, at any level of optimization, and the
+    stack pointer comes back.
+    """
+    chain = _chain(seed)
+    source = random.Random(seed)
+    values = [_value(letter, source) for letter in chain.signatures[0].params]
+    llvm = binding()
+    target = host() if seed % 2 else Target(host().triple, "x86-64")
+    machine = target.machine(level)
+    module = llvm.parse_assembly("".join(chain.text))
+    module.triple = target.triple
+    module.data_layout = str(machine.target_data)
+    module.verify()
+    if level:
+        builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=level))
+        builder.getModulePassManager().run(module, builder)
+    native = Native.get()
+    loaded = native.load(bytes(machine.emit_object(module)))
+    vm = Block(8 * len(chain.signatures) + 8)
+    for k in range(len(chain.signatures)):
+        vm.write_u64(8 * k, loaded.symbols[f"f{k}"])
+    slots = Block(16 * max(chain.signatures[0].slots, 1), 16)
+    for k, value in enumerate(values):
+        slots.view()[16 * k : 16 * k + len(value)] = value
+    native.call(loaded.symbols["f99"], vm.address, chain.signatures[0], slots.address)
+    assert slots.read_u64(0) == _expected(chain, values)
+    loaded.free()
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ("", ()),
+        ("v" * 8, ()),
+        ("v" * 9, ()),
+        ("v" * 9 + "d", ("double",)),
+        ("v" * 9 + "dd", ()),
+        ("d" * 9, ()),
+        ("d" * 9 + "v", ()),
+        ("v" * 9 + "i" * 6, ("double",)),
+    ],
+)
+def test_padding(params: str, expected: tuple[str, ...]) -> None:
+    """A double follows where a vector is on the stack beside an odd number of words."""
+    assert padding(parameter_types(Signature(params, ""))) == expected

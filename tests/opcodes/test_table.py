@@ -1,0 +1,93 @@
+"""The instruction table as a whole: nothing missing, nothing twice, and what has no semantics is listed here."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from jormun.opcodes.immediates import Immediate
+from jormun.opcodes.markers import LATER, STRUCTURAL
+from jormun.opcodes.signatures import NOTHING
+from jormun.opcodes.table import BY_CODE, BY_NAME, TableError, opcode
+from tests.shared import needs_shared, scripts
+
+ROWS_BY_PREFIX = {None: 194, 0xFB: 31, 0xFC: 22, 0xFD: 236 + 20, 0xFE: 67}
+"""WebAssembly 3.0, and in 0xFE the threads proposal, in 0xFC four instructions of wide arithmetic."""
+STRUCTURAL_NAMES = {
+    "block", "loop", "if", "else", "end", "br", "br_if", "br_table", "br_on_null", "br_on_non_null", "return",
+    "call", "call_indirect", "call_ref", "return_call", "return_call_indirect", "return_call_ref", "drop", "select",
+}  # fmt: skip
+LATER_NAMES = {
+    "throw", "throw_ref", "try_table", "br_on_cast", "br_on_cast_fail", "ref.test", "ref.cast", "ref.i31", "i31.get_s",
+    "i31.get_u", "any.convert_extern", "extern.convert_any", "struct.new", "struct.new_default", "struct.get",
+    "struct.get_s", "struct.get_u", "struct.set", "array.new", "array.new_default", "array.new_fixed",
+    "array.new_data", "array.new_elem", "array.get", "array.get_s", "array.get_u", "array.set", "array.len",
+    "array.fill", "array.copy", "array.init_data", "array.init_elem",
+}  # fmt: skip
+"""To be emptied when garbage collection and exceptions get their semantics."""
+TWO_ENCODINGS = {"select", "ref.test", "ref.cast"}
+VALUES_OF_SCRIPTS = {"ref.extern", "ref.host", "ref.array", "ref.struct", "ref.exn", "v128.const", "nan:canonical"}
+"""Words that only the commands of scripts use, as what they expect."""
+
+
+def test_all_instructions_are_there() -> None:
+    """Each prefix has as many rows as the standard has instructions."""
+    counts = {prefix: sum(row.prefix == prefix for row in BY_CODE.values()) for prefix in ROWS_BY_PREFIX}
+    assert counts == ROWS_BY_PREFIX
+    assert sum(counts.values()) == len(BY_CODE)
+
+
+def test_names_are_unique_but_where_the_standard_repeats_them() -> None:
+    """A name has one row, or two where one text instruction has two encodings."""
+    assert {name for name, rows in BY_NAME.items() if len(rows) > 1} == TWO_ENCODINGS
+    assert sum(len(rows) for rows in BY_NAME.values()) == len(BY_CODE)
+
+
+def test_a_code_belongs_to_one_row() -> None:
+    """A second row with a code of the table is a mistake that is told at once."""
+    with pytest.raises(TableError, match=r"0x6a belongs to i32\.add"):
+        opcode("i32.plus", 0x6A, NOTHING)(lambda: None)
+
+
+def test_rows_without_semantics_are_these() -> None:
+    """What an engine handles itself and what is not written yet is listed above, row by row."""
+    assert {row.name for row in BY_CODE.values() if row.semantics in STRUCTURAL} == STRUCTURAL_NAMES
+    assert {row.name for row in BY_CODE.values() if row.semantics in LATER} == LATER_NAMES
+
+
+def test_every_meaning_is_documented() -> None:
+    """A row's semantics function says in words what it does, for the reference documentation."""
+    assert not [row.name for row in BY_CODE.values() if not row.semantics.__doc__]
+
+
+def test_memory_arguments_come_with_the_width_of_the_access() -> None:
+    """The second static argument is the access's width in bits, from which validation knows the natural alignment."""
+    for row in BY_CODE.values():
+        if Immediate.MEMARG in row.immediates:
+            assert row.static[1] in (8, 16, 32, 64, 128), row.name
+            written = re.search(r"(?:load|store|rmw|wait)(\d+)(x\d+)?", row.name)
+            if written:
+                factor = int((written.group(2) or "x1")[1:])
+                assert row.static[1] == int(written.group(1)) * factor, row.name
+
+
+@needs_shared
+def test_scripts_use_no_other_instructions() -> None:
+    """Every dotted word of the standard's scripts, outside of strings and comments, is an instruction of the table."""
+    unknown: set[str] = set()
+    for path in scripts():
+        if "legacy" in path.parts:
+            continue
+        text = re.sub(r'"(?:[^"\\]|\\.)*"|;;[^\n]*|\(;.*?;\)', " ", path.read_text("utf-8", "replace"), flags=re.DOTALL)
+        words = re.findall(r"(?<=[\s(])[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+(?=[\s)])", text)
+        unknown |= {word for word in words if word not in BY_NAME and word not in VALUES_OF_SCRIPTS}
+    assert not unknown
+
+
+@needs_shared
+def test_scripts_use_every_instruction() -> None:
+    """The standard's scripts execute, or at least spell, each instruction of the table but one."""
+    text = "\n".join(path.read_text("utf-8", "replace") for path in scripts())
+    words = set(re.findall(r"[a-z][a-z0-9_.]+", text))
+    assert set(BY_NAME) - words == {"atomic.fence"}

@@ -1,0 +1,149 @@
+"""Values cross between Python and guest code unchanged, for every type and any number of them."""
+
+from __future__ import annotations
+
+import random
+import struct
+from typing import Any
+
+import pytest
+
+from jormun.llvm.convention import padding
+from jormun.runtime.native.calls import LLVM_TYPES, Signature, parameter_types
+from jormun.runtime.native.machine import Native
+from jormun.runtime.native.pages import Block
+from jormun.types import EXTERNREF, F32, F64, FUNCREF, I32, I64, V128, FuncType
+
+SIGNATURES = [
+    "",
+    "i",
+    "l",
+    "f",
+    "d",
+    "v",
+    "ilfdv",
+    "iiiii",
+    "iiiiii",
+    "iiiiiii",
+    "llllllllllll",
+    "ffffffff",
+    "fffffffff",
+    "dddddddddd",
+    "vvvvvvvvvv",
+    "vivlvfvdvivlvfvdvi",
+    "ifldv" * 12,
+    "i" * 1000,
+]
+
+
+def _random(letter: str, source: random.Random) -> object:
+    match letter:
+        case "i":
+            return source.randrange(-(1 << 31), 1 << 31)
+        case "l":
+            return source.randrange(-(1 << 63), 1 << 63)
+        case "v":
+            return source.randbytes(16)
+        case _:
+            return struct.unpack("<f", struct.pack("<f", source.random()))[0]
+
+
+def _padding(letters: str, value: str) -> list[str]:
+    return [f"{t} {value}" for t in padding(parameter_types(Signature(letters, letters[::-1])))]
+
+
+def _reversing(name: str, letters: str) -> str:
+    """A guest function that returns its parameters in reverse order."""
+    params = ["ptr %vm", *(["ptr %results"] if len(letters) > 1 else [])]
+    params += [f"{LLVM_TYPES[letter]} %p{k}" for k, letter in enumerate(letters)]
+    params += _padding(letters, "%pad")
+    if len(letters) == 1:
+        return f"fn {LLVM_TYPES[letters]} @{name}({', '.join(params)}) {{\n  ret {LLVM_TYPES[letters]} %p0\n}}\n"
+    lines = [f"fn void @{name}({', '.join(params)}) {{"]
+    for k, letter in enumerate(letters):
+        lines.append(f"  %at{k} = getelementptr i8, ptr %results, i64 {16 * (len(letters) - 1 - k)}")
+        lines.append(f"  store {LLVM_TYPES[letter]} %p{k}, ptr %at{k}, align 8")
+    return "\n".join([*lines, "  ret void", "}\n"])
+
+
+@pytest.mark.parametrize("letters", SIGNATURES)
+def test_guest_returns_parameters_reversed(load: Any, letters: str) -> None:
+    """Parameters reach the guest in order, in registers and on the stack, and so do any number of results."""
+    source = random.Random(letters)
+    values = tuple(_random(letter, source) for letter in letters)
+    guest = load(_reversing("f0", letters))
+    assert guest.call("f0", letters, letters[::-1], *values) == values[::-1]
+
+
+@pytest.mark.parametrize("letters", SIGNATURES)
+def test_host_function_sees_and_returns_values(load: Any, native: Native, letters: str) -> None:
+    """A Python function gets what the guest passes, and the guest gets what it leaves in the slots."""
+    source = random.Random(letters)
+    arguments = tuple(_random(letter, source) for letter in letters)
+    results = tuple(_random(letter, source) for letter in letters[::-1])
+    seen = []
+
+    def callback(address: int) -> None:
+        seen.append(load.read_values(address, letters))
+        load.write_values(address, letters[::-1], results)
+
+    signature = Signature(letters, letters[::-1])
+    host = native.host_function(signature, callback)
+    assert load.call(native, host.code, host.vm, signature, *arguments) == results
+    assert seen == [arguments]
+
+
+@pytest.mark.parametrize("letters", [letters for letters in SIGNATURES if len(letters) < 100])
+def test_guest_calls_host(load: Any, native: Native, letters: str) -> None:
+    """A guest's own indirect call of a host function, with stack arguments on both sides, keeps the stack straight."""
+    source = random.Random(letters)
+    values = tuple(_random(letter, source) for letter in letters)
+
+    def callback(address: int) -> None:
+        load.write_values(address, letters[::-1], load.read_values(address, letters)[::-1])
+
+    host = native.host_function(Signature(letters, letters[::-1]), callback)
+    types = [LLVM_TYPES[letter] for letter in letters]
+    result = types[0] if len(letters) == 1 else "void"
+    results = ["ptr %results"] if len(letters) > 1 else []
+    values_text = [*results, *(f"{t} %p{k}" for k, t in enumerate(types)), *_padding(letters, "%pad")]
+    params = ", ".join(["ptr %vm", *values_text])
+    arguments = ", ".join(["ptr %host", *values_text])
+    assign, ret = ("%r = ", f"{result} %r") if result != "void" else ("", "void")
+    guest = load(
+        f"fn {result} @f0({params}) {{\n  %code = load ptr, ptr %vm\n  %at = getelementptr i8, ptr %vm, i64 8\n"
+        f"  %host = load ptr, ptr %at\n  call tailcc void @f1(ptr %vm)\n"
+        f"  {assign}call tailcc {result} %code({arguments})\n  call tailcc void @f1(ptr %vm)\n  ret {ret}\n}}\n"
+        "fn void @f1(ptr %vm) noinline {\n  ret void\n}\n"
+    )
+    record = native_record(host.code, host.vm)
+    for _ in range(3):
+        got = guest.call("f0", letters, letters[::-1], *values, vm=record.address)
+        assert got == values[::-1]
+
+
+def native_record(code: int, vm: int) -> Block:
+    """A function record."""
+    record = Block(32, 32)
+    record.write_u64(0, code)
+    record.write_u64(8, vm)
+    return record
+
+
+def test_signature_of_function_type() -> None:
+    """References travel as 64-bit integers."""
+    signature = Signature.of(FuncType((I32, I64, F32, F64, V128, FUNCREF), (EXTERNREF,)))
+    assert signature == Signature("ilfdvl", "l")
+    assert signature.slots == 6
+
+
+def test_nan_payloads_survive(load: Any, native: Native) -> None:
+    """Floats cross as bits: a signalling NaN stays one."""
+    guest = load(_reversing("f0", "fd"))
+    values = Block(32, 16)
+    view = values.view()
+    view[0:4] = bytes.fromhex("0100a07f")
+    view[16:24] = bytes.fromhex("010000000000f47f")
+    native.call(guest["f0"], 0, Signature("fd", "df"), values.address)
+    assert view[0:8] == bytes.fromhex("010000000000f47f")
+    assert view[16:20] == bytes.fromhex("0100a07f")

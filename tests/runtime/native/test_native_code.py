@@ -1,0 +1,180 @@
+"""The code region: linking, pages that are written or executed but never both, freeing, finding functions."""
+
+from __future__ import annotations
+
+import gc
+import random
+import re
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jormun.errors import WasmError
+from jormun.llvm.object import Fixup, Image, ObjectError, Relocation, Symbol
+from jormun.llvm.target import Target, assemble
+from jormun.runtime.native import pages
+from jormun.runtime.native.code import CodeRegion
+from jormun.runtime.native.machine import Native
+
+RETURN = bytes.fromhex("b82a000000c3")  # movl $42, %eax; ret
+
+
+@pytest.fixture
+def region() -> Any:
+    """A region of its own."""
+    region = CodeRegion()
+    yield region
+    pages.release(region.base, region.size_bytes)
+
+
+def _image(size_bytes: int) -> Image:
+    return Image(bytes(size_bytes), 16, {"f1": Symbol(0, size_bytes, True)}, (), (), "x86_64")
+
+
+def test_no_page_is_writable_and_executable(load: Any) -> None:
+    """No page of the code region is writable but while it is filled, and the data in front is not executable."""
+    load("fn i64 @f0(ptr %vm, i64 %n) {\n  ret i64 %n\n}")
+    region = Native.get().code
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        start, end, flags = re.match(r"(\w+)-(\w+) (\S+)", line).groups()  # type: ignore[union-attr]
+        if region.base <= int(start, 16) < region.end:
+            assert int(end, 16) <= region.end
+            assert "w" not in flags
+            assert int(start, 16) != region.data or "x" not in flags
+
+
+def test_constants_and_jump_tables(load: Any) -> None:
+    """Constant pools and switch tables are reached from code, wherever the object lies."""
+    cases = "\n".join(f"    i64 {k}, label %c{k}" for k in range(20))
+    blocks = "\n".join(
+        f"c{k}:\n  %r{k} = call tailcc double @f1(ptr %vm, double {k}.25)\n  ret double %r{k}" for k in range(20)
+    )
+    text = (
+        f"fn double @f0(ptr %vm, i64 %n) {{\n  switch i64 %n, label %none [\n{cases}\n  ]\n{blocks}\n"
+        "none:\n  ret double -1.0\n}\n"
+        "fn double @f1(ptr %vm, double %x) noinline {\n  %y = fmul double %x, 3.0\n  ret double %y\n}\n"
+        "fn <16 x i8> @f2(ptr %vm) {\n  ret <16 x i8> <" + ", ".join(f"i8 {k}" for k in range(16)) + ">\n}\n"
+    )
+    for _ in range(3):
+        guest = load(text)
+        assert [guest.call("f0", "l", "d", k) for k in range(21)] == [((k + 0.25) * 3,) for k in range(20)] + [(-1.0,)]
+        assert guest.call("f2", "", "v") == (bytes(range(16)),)
+
+
+def test_undefined_symbols_are_refused(native: Native) -> None:
+    """Code that refers to anything but what it may is not loaded, and leaves no pages behind."""
+    data = assemble("declare void @exit(i32)\ndefine void @f0() {\n  call void @exit(i32 1)\n  ret void\n}")
+    used = native.code.used_bytes
+    with pytest.raises(WasmError, match="undefined symbol exit"):
+        native.load(data)
+    assert native.code.used_bytes == used
+
+
+def test_resolve_is_asked_for_others(native: Native, load: Any) -> None:
+    """Names that are not the run time's are the loader's to resolve."""
+    guest = load("fn i64 @f5(ptr %vm, i64 %n) {\n  %m = add i64 %n, 7\n  ret i64 %m\n}")
+    data = assemble(
+        "declare dso_local tailcc i64 @f5(ptr, i64)\ndefine tailcc i64 @f6(ptr %vm, i64 %n) nounwind {\n"
+        "  %r = call tailcc i64 @f5(ptr %vm, i64 %n)\n  %s = mul i64 %r, 2\n  ret i64 %s\n}"
+    )
+    loaded = native.load(data, None, {"f5": guest["f5"]}.__getitem__)
+    from jormun.runtime.native.calls import Signature
+
+    assert load.call(native, loaded.symbols["f6"], 0, Signature("l", "l"), 3) == (20,)
+    loaded.free()
+
+
+def test_code_for_another_machine_is_refused(native: Native) -> None:
+    """An object for aarch64 is not run on x86-64."""
+    llvm = pytest.importorskip("llvmlite.binding")
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    data = assemble("define i32 @f0() {\n  ret i32 1\n}", Target("aarch64-unknown-linux-gnu"))
+    with pytest.raises(ObjectError, match="aarch64"):
+        native.load(data)
+
+
+def test_distances_are_checked(region: CodeRegion) -> None:
+    """A symbol out of the reach of 32 bits is an error, never a wrong address."""
+    image = Image(bytes(16), 16, {}, (Fixup(0, Relocation.RELATIVE_32, "far", 0),), ("far",), "x86_64")
+    with pytest.raises(ObjectError, match="reach"):
+        region.load_image(image, lambda name: 0x1000)
+    assert region.load_image(image, lambda name: region.base).size_bytes == pages.PAGE_BYTES
+
+
+def test_freed_pages_are_used_again(region: CodeRegion) -> None:
+    """However objects come and go, holes merge, and in the end nothing is taken but the data page."""
+    source = random.Random(1)
+    empty = region.used_bytes
+    loaded = []
+    for _ in range(500):
+        if loaded and source.random() < 0.5:
+            loaded.pop(source.randrange(len(loaded))).free()
+        else:
+            loaded.append(region.load_image(_image(source.randrange(1, 40_000)), lambda name: 0))
+    taken = sorted((x.address, x.address + x.size_bytes) for x in loaded)
+    assert all(a[1] <= b[0] for a, b in pairwise(taken))
+    assert region.used_bytes - empty == sum(x.size_bytes for x in loaded)
+    for x in loaded:
+        x.free()
+        x.free()  # freeing twice does nothing
+    assert region.used_bytes == empty
+    assert region._holes == []
+
+
+def test_free_while_the_region_is_busy(region: CodeRegion) -> None:
+    """A finalizer may free an object in the middle of the region's own work; that neither blocks nor gets lost."""
+    loaded = [region.load_image(_image(100), lambda name: 0) for _ in range(3)]
+    used = region.used_bytes
+    with region._lock:
+        loaded[1].free()
+    assert region.find(loaded[1].address) is not None
+    again = region.load_image(_image(100), lambda name: 0)
+    assert again.address == loaded[1].address
+    assert region.used_bytes == used
+
+
+def test_exhausted_region(region: CodeRegion) -> None:
+    """A region without room says so and stays usable."""
+    region.end = region.base + (1 << 20)
+    first = region.load_image(_image(900_000), lambda name: 0)
+    with pytest.raises(WasmError, match="out of code memory"):
+        region.load_image(_image(200_000), lambda name: 0)
+    first.free()
+    assert region.load_image(_image(200_000), lambda name: 0).address == first.address
+
+
+def test_find(region: CodeRegion) -> None:
+    """An address leads to its function, its index and its owner while that lives."""
+
+    class Owner:
+        pass
+
+    owner = Owner()
+    image = Image(
+        bytes(64),
+        16,
+        {"f7": Symbol(0, 10, True), "f12": Symbol(16, 20, True), "x": Symbol(48, 16, False)},
+        (),
+        (),
+        "x86_64",
+    )
+    loaded = region.load_image(image, lambda name: 0, owner)
+    other = region.load_image(image, lambda name: 0)
+    expected = {0: 7, 9: 7, 10: None, 16: 12, 35: 12, 36: None, 48: None}
+    for offset, index in expected.items():
+        for x in (loaded, other):
+            place = region.find(x.address + offset)
+            assert (place.function_index if place else None) == index
+    place = region.find(loaded.address)
+    assert place is not None and place.owner is owner
+    del owner, place
+    gc.collect()
+    place = region.find(loaded.address)
+    assert place is not None and place.owner is None
+    other.free()
+    assert region.find(other.address) is None
+    assert region.find(0) is None
+    assert region.find(region.end) is None

@@ -1,0 +1,1 @@
+"""Tests of abstract syntax and of its codecs."""
