@@ -1,4 +1,4 @@
-;; A program that never ends, to see a time limit, a fuel limit or Ctrl-C stop it.
+;; A program that never ends, to see Ctrl-C stop it.
 (module
   (memory (export "memory") 1)
   (func (export "_start")

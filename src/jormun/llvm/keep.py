@@ -1,8 +1,8 @@
 """`keep`: holds a value alive through LLVM's optimizer at next to no cost in machine code.
 
 LLVM drops a load whose result is unused, and a volatile load keeps a loop from being vectorised. A call of `keep` on
-the result is a third way. It is declared to touch no memory, which makes it harmless to the vectoriser, and not
-declared to return, which makes it indispensable: what follows may depend on its returning. Its vector forms are
+the result is a third way. It is declared to have an effect on memory that the program cannot see: so it must happen,
+and yet stands in the way of nothing. LLVM's vectoriser takes calls of functions that have vector forms, which are
 declared beside it (LLVM's "vector-function-abi-variant"), so a loop with a call of it vectorises.
 
 When the optimizer is done, most calls have become needless: a value that its own block uses for something that has an
@@ -21,21 +21,25 @@ _V128 = "<16 x i8>"
 _SMALLEST_REGISTER = 128
 
 
+_HARMLESS = "nounwind willreturn memory(inaccessiblemem: readwrite)"
+"""A call has an effect, so it must happen, but on memory that nothing else reads or writes."""
+_NAMES = {_V128: "jormun_keep_v128"} | {type: f"jormun_keep_{type}" for type in _BITS}
+_GROUPS = {type: f"#{100 + k}" for k, type in enumerate(_NAMES)}
+"""The attribute group of calls for a type; modules must not use these numbers otherwise."""
+
+
 def keep(type: str, value: str) -> str:
     """The line that keeps `value` alive; `type` is a number's, i8, i16 or <16 x i8>."""
-    return f"call {type} @{_NAMES[type]}({type} {value}) {_ATTRIBUTES[type]}"
+    return f"call {type} @{_NAMES[type]}({type} {value}) {_GROUPS[type]}"
 
 
 def _attributes(type: str) -> str:
+    """What LLVM is told of calls for a type: for a number, which functions are their vector forms."""
+    if type == _V128:
+        return _HARMLESS
     name = _NAMES[type]
     variants = ",".join(f"_ZGV_LLVM_N{width}v_{name}({name}_{width})" for width in _WIDTHS)
-    return f'nounwind willreturn memory(inaccessiblemem: readwrite) "vector-function-abi-variant"="{variants}"'
-
-
-_NAMES = {_V128: "jormun_keep_v128"} | {type: f"jormun_keep_{type}" for type in _BITS}
-_ATTRIBUTES = {_V128: "nounwind willreturn memory(inaccessiblemem: readwrite)"} | {
-    type: _attributes(type) for type in _BITS
-}
+    return f'{_HARMLESS} "vector-function-abi-variant"="{variants}"'
 
 
 def _forms() -> list[tuple[str, str, int, str]]:
@@ -92,10 +96,8 @@ def _pruned(block: str) -> str:
 @cache
 def declarations() -> str:
     """What a module that calls `keep` must hold. All forms are listed as used, or LLVM would drop the vector ones."""
-    lines = [
-        f"declare {type} @{name}({type}) nounwind willreturn memory(inaccessiblemem: readwrite)"
-        for _, type, _, name in _forms()
-    ]
+    lines = [f"declare {type} @{name}({type}) {_HARMLESS}" for _, type, _, name in _forms()]
+    lines += [f"attributes {group} = {{ {_attributes(type)} }}" for type, group in _GROUPS.items()]
     used = ", ".join(f"ptr @{name}" for _, _, _, name in _forms())
     lines.append(f'@llvm.compiler.used = appending global [{len(_forms())} x ptr] [{used}], section "llvm.metadata"')
     return "\n".join(lines)

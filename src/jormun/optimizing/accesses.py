@@ -42,8 +42,9 @@ class Accesses(TextOps):
         self.shape = shape
         self.bases: dict[int, str] = {}
         """The memories whose base address the function needs: loaded once, at its entry."""
-        self.pending: list[tuple[int, str]] = []
-        """Accesses as (index into `lines`, the plain form), in case a loop around them turns out to have no calls."""
+        self.pending: list[tuple[int, str, str]] = []
+        """Volatile accesses, in case a loop around them turns out to have no calls: index into `lines`, type, and the
+        name of what a load reads."""
 
     # --- lines
 
@@ -142,9 +143,7 @@ class Accesses(TextOps):
         pointer = self.pointer(memarg, address, bits // 8)
         type = memory_type(t, bits)
         value = self.fresh()
-        self.pending.append(
-            (len(self.lines), f"{value} = load {type}, ptr {pointer}, align 1, {GUEST}\n{keep(type, value)}")
-        )
+        self.pending.append((len(self.lines), type, value))
         self.lines.append(f"{value} = load volatile {type}, ptr {pointer}, align 1, {GUEST}")
         if type in ("i8", "i16", "i32") and bits < 8 * (16 if t is VecType.V128 else t.bits // 8):
             return self.line(f"{'sext' if is_signed else 'zext'} {type} {value} to {llvm_type(t)}")
@@ -156,13 +155,14 @@ class Accesses(TextOps):
         type = memory_type(t, bits)
         if type != llvm_type(t):
             x = self.line(f"trunc {llvm_type(t)} {x} to {type}")
-        self.pending.append((len(self.lines), f"store {type} {x}, ptr {pointer}, align 1, {GUEST}"))
+        self.pending.append((len(self.lines), type, ""))
         self.lines.append(f"store volatile {type} {x}, ptr {pointer}, align 1, {GUEST}")
 
     def relax(self, start: int) -> None:
         """Make the accesses from number `start` on plain: they are in a loop without calls."""
-        for index, plain in self.pending[start:]:
-            self.lines[index] = plain
+        for index, type, loaded in self.pending[start:]:
+            plain = self.lines[index].replace(" volatile ", " ", 1)
+            self.lines[index] = f"{plain}\n{keep(type, loaded)}" if loaded else plain
         del self.pending[start:]
 
     def memory_size(self, memory: int) -> str:

@@ -84,13 +84,21 @@ _BY_STATE: dict[Rule, tuple[int, str]] = {
 or that of the global, table or memory that its first immediate names."""
 
 
+_FIXED: dict[int, tuple[int, list[str]]] = {
+    code: (len(row.signature.params), [llvm_type(t) for t in row.signature.results if not isinstance(t, Address)])
+    for code, row in BY_CODE.items()
+    if isinstance(row.signature, Signature)
+}
+"""The same for rows with a signature, by code. No result depends on a memory's address type."""
+
+
 def operands_of(shape: ModuleShape, row: Row, immediates: Sequence[ImmediateValue]) -> tuple[int, list[str]]:
     """How many operands a row takes, and the LLVM types of its results."""
-    signature = row.signature
-    if isinstance(signature, Signature):
-        assert Address.MEMORY not in signature.results
-        return len(signature.params), [llvm_type(t) for t in signature.results if not isinstance(t, Address)]
-    count, result = _BY_STATE[signature]
+    fixed = _FIXED.get(row.code)
+    if fixed is not None:
+        return fixed
+    assert isinstance(row.signature, Rule)
+    count, result = _BY_STATE[row.signature]
     if not result:
         return count, []
     index = immediates[0] if immediates else 0
