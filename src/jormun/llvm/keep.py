@@ -53,10 +53,12 @@ def _forms() -> list[tuple[str, str, int, str]]:
 
 def is_called(text: str) -> bool:
     """Whether LLVM text calls `keep`."""
-    return "@jormun_keep_" in text
+    return _ANY_CALL.search(text) is not None
 
 
+_ANY_CALL = re.compile(r"call [^\n]*@jormun_keep_")
 _CALL = re.compile(r"^  (?:%\S+ = )?(?:tail )?call .*@jormun_keep_\w+\(.* (%[^\s,()]+)\)")
+_USED = re.compile(r"^@llvm\.compiler\.used = .*$", re.MULTILINE)
 _NAME = re.compile(r"%[-\w.$]+")
 _EFFECT = re.compile(r"^  (?:(?:store|br|switch|ret) |(?:%\S+ = )?(?:tail |musttail |notail )?call (?!.*@llvm\.))")
 
@@ -68,7 +70,8 @@ def prune(text: str) -> str:
     if there are none. Neither happens to a load on which its own block's end depends, or a store or call in the block.
     """
     blocks = text.split("\n\n")
-    return "\n\n".join([_pruned(block) if is_called(block) else block for block in blocks])
+    pruned = "\n\n".join([_pruned(block) if is_called(block) else block for block in blocks])
+    return pruned if is_called(pruned) else _USED.sub("", pruned)
 
 
 def _pruned(block: str) -> str:
@@ -107,10 +110,10 @@ def declarations() -> str:
 def definitions(register_bits: int) -> str:
     """The definitions of all forms, for a machine whose widest vector register has so many bits.
 
-    They are internal in effect: inlined wherever they are called, and dropped with the code generator's input.
+    They are there to be inlined: LLVM generates no code for what is available externally.
     """
     return "\n".join(
-        f"define {type} @{name}({type} %v) alwaysinline nounwind {{\n{_body(element, type, lanes, register_bits)}\n"
+        f"define available_externally {type} @{name}({type} %v) alwaysinline nounwind {{\n{_body(element, type, lanes, register_bits)}\n"
         f"ret {type} %v\n}}"
         for element, type, lanes, name in _forms()
     )

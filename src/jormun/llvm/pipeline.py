@@ -98,16 +98,16 @@ def _compile(text: str, target: Target, effort: Effort) -> bytes:
             return bytes(machine.emit_object(module))
         pruned = keep.prune(str(module))
     with llvm.parse_assembly(pruned, context) as module:
-        _inline_keep(llvm, context, module, builder, target)
+        if keep.is_called(pruned):
+            definitions = llvm.parse_assembly(keep.definitions(target.vector_bits), context)
+            definitions.triple, definitions.data_layout = module.triple, module.data_layout
+            module.link_in(definitions)
+        _finish(llvm, module, builder)
         return bytes(machine.emit_object(module))
 
 
-def _inline_keep(llvm: Any, context: Any, module: Any, builder: Any, target: Target) -> None:
-    """Inline what `keep` comes to in machine code (keep.py)."""
-    definitions = llvm.parse_assembly(keep.definitions(target.vector_bits), context)
-    definitions.triple = module.triple
-    definitions.data_layout = module.data_layout
-    module.link_in(definitions)
+def _finish(llvm: Any, module: Any, builder: Any) -> None:
+    """Inline the definitions of `keep`, and do what LLVM does not do to loops with calls: unroll them."""
     manager = llvm.create_new_module_pass_manager()
     manager.add_always_inliner_pass()
     manager.add_loop_unroll_pass()

@@ -35,6 +35,11 @@ class Target:
             return 512
         return 256 if "+avx" in features else 128
 
+    def lacking(self) -> str | None:
+        """The extension that guest code is made of and that the CPU lacks, if there is one."""
+        needed = "SSE4.1" if self.architecture == "x86_64" else None  # which comes with SSSE3: llvm/values.py uses both
+        return needed if needed is not None and f"+{needed.lower()}" not in self.features.split(",") else None
+
     def machine(self, optimization: int = 2) -> Any:
         """An llvmlite TargetMachine whose code generator runs at level `optimization`, 0 to 3."""
         return _machine(self, optimization)
@@ -55,9 +60,15 @@ def binding() -> Any:
 
 @cache
 def host() -> Target:
-    """The machine that we run on."""
+    """The machine that we run on. Raises WasmError where the code generator could not do with its instructions."""
     llvm = binding()
-    return Target(llvm.get_process_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
+    target = Target(llvm.get_process_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
+    lacking = target.lacking()
+    if lacking:
+        raise WasmError(
+            f"native execution needs a CPU with {lacking}; this one ({target.cpu}) has no such instructions"
+        )
+    return target
 
 
 @lru_cache(maxsize=16)

@@ -13,7 +13,7 @@ from jormun.errors import TrapKind
 from jormun.optimizing.frame import BLOCK, BODY, ELSE, IF, LOOP, Frame
 from jormun.optimizing.shapes import llvm_type
 from jormun.runtime import layout
-from jormun.syntax.code import read_blocktype, read_valtype
+from jormun.syntax.type_code import read_blocktype, read_valtype
 from jormun.types import FuncType
 
 if TYPE_CHECKING:
