@@ -9,9 +9,11 @@ Nothing outside of this folder is touched: a system Python that refuses global i
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import venv
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -28,22 +30,48 @@ def run(*command: str | Path) -> None:
         sys.exit(status)
 
 
+def is_made() -> bool:
+    """Whether .venv is there, works, and has this version of Python."""
+    ask = f"import sys; sys.exit(sys.version_info[:2] != {sys.version_info[:2]})"
+    return PYTHON.exists() and subprocess.run([PYTHON, "-c", ask], capture_output=True).returncode == 0
+
+
 def make_environment() -> None:
     """Make .venv. Some systems ship a venv module without ensurepip; pip then works on it from outside."""
-    if PYTHON.exists():
+    if is_made():
         return
-    try:
-        venv.create(ENVIRONMENT, with_pip=True)
-    except (subprocess.CalledProcessError, ImportError):
-        venv.create(ENVIRONMENT, with_pip=False, clear=True)
+    print("$", sys.executable, "-m", "venv", "--clear", ENVIRONMENT, flush=True)
+    if find_spec("ensurepip") is not None:
+        try:
+            venv.create(ENVIRONMENT, with_pip=True, clear=True)
+            return
+        except (subprocess.CalledProcessError, ImportError, SystemExit):  # Debian's venv exits
+            pass
+    venv.create(ENVIRONMENT, with_pip=False, clear=True)
 
 
 def install(requirement: str) -> None:
     """Install Jormun, with what `requirement` adds to it, into .venv."""
     make_environment()
-    has_pip = subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True).returncode == 0
-    pip = [PYTHON, "-m", "pip"] if has_pip else [sys.executable, "-m", "pip", "--python", PYTHON]
+    shutil.rmtree(ROOT / "build", ignore_errors=True)  # what an earlier build left there would be installed too
+    if has_pip(PYTHON):
+        pip = [PYTHON, "-m", "pip"]
+    elif has_pip(sys.executable):
+        pip = [sys.executable, "-m", "pip", "--python", PYTHON]
+    else:
+        sys.exit(f"{sys.executable} has no pip, which installs Jormun; your system's package manager has it")
     run(*pip, "install", "--quiet", "--disable-pip-version-check", requirement)
+
+
+def has_pip(python: str | Path) -> bool:
+    """Whether a Python has pip."""
+    return subprocess.run([python, "-m", "pip", "--version"], capture_output=True).returncode == 0
+
+
+def workers() -> int:
+    """How many processes test at a time: one for each core that we may use, but each wants half a gigabyte."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, 8)
 
 
 def demo() -> None:
@@ -58,7 +86,7 @@ def test() -> None:
     run(PYTHON, "-m", "ruff", "format", "--check", ".")
     run(PYTHON, "-m", "ruff", "check", ".")
     run(PYTHON, "-m", "mypy")
-    run(PYTHON, "-m", "pytest", "-n", str(os.cpu_count() or 1), *sys.argv[2:])
+    run(PYTHON, "-m", "pytest", "-n", str(workers()), "--dist", "worksteal", *sys.argv[2:])
 
 
 def main() -> None:

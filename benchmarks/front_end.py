@@ -41,7 +41,7 @@ def lower_all(valid: ValidModule) -> int:
     count = 0
     for k, function in enumerate(valid.module.functions):
         try:
-            FunctionLowering(shape, shape.imported_count + k, ()).text()
+            FunctionLowering(shape, shape.imported_function_count + k, ()).text()
         except UnsupportedError:
             continue
         count += len(function.body.code)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         TimeoutError,
         Trap,
         TrapKind,
+        UnsupportedError,
         WasmError,
     )
     from jormun.features import Features
@@ -46,7 +47,7 @@ _PLACES = {
     "jormun.api.run": ("CompletedProcess", "run"),
     "jormun.errors": (
         "ExhaustionError", "Frame", "HostError", "InvalidError", "LinkError", "MalformedError", "TimeoutError", "Trap",
-        "TrapKind", "WasmError",
+        "TrapKind", "UnsupportedError", "WasmError",
     ),
     "jormun.features": ("Features",),
     "jormun.runtime.engine": ("Engine",),
@@ -87,6 +88,7 @@ __all__ = [
     "TimeoutError",
     "Trap",
     "TrapKind",
+    "UnsupportedError",
     "WasmError",
     "__version__",
     "load",

@@ -76,6 +76,10 @@ class LinkError(WasmError):
     """An import that is missing or does not match what the module asks for."""
 
 
+class UnsupportedError(WasmError):
+    """A module or a machine needs what Jormun does not have yet."""
+
+
 class HostError(WasmError):
     """A host function, or another thing that the host supplied, broke its contract."""
 
@@ -156,8 +160,20 @@ class Frame:
     function_name: str | None
 
     def __str__(self) -> str:
-        name = f"${self.function_name}" if self.function_name is not None else f"function {self.function_index}"
-        return f"{self.module}!{name}" if self.module else name
+        name = (
+            f"${_shortened(self.function_name)}"
+            if self.function_name is not None
+            else f"function {self.function_index}"
+        )
+        return f"{_shortened(self.module)}!{name}" if self.module else name
+
+
+_SHOWN_CHARACTERS = 1000
+"""How much of a name a backtrace shows: those of C++ are long, and those of hostile files have millions."""
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _SHOWN_CHARACTERS else f"{name[:_SHOWN_CHARACTERS]}..."
 
 
 class Trap(WasmError):

@@ -1,7 +1,7 @@
 """Bounds on what a file may ask for before a byte of it runs, each with its origin.
 
-They keep hostile input from costing memory or time out of proportion to its size. Most are those that the
-WebAssembly JavaScript interface (section "Implementation-defined limits") gives to all browsers.
+They keep hostile input from costing memory or time out of proportion to its size. Most, and all that say no more, are
+those that the WebAssembly JavaScript interface (section "Implementation-defined limits") gives to all browsers.
 """
 
 from __future__ import annotations

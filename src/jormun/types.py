@@ -80,11 +80,11 @@ class DefType:
     by validation/canonical.py alone.
     """
 
-    __slots__ = ("composite", "depth", "final", "group", "id", "supertype")
+    __slots__ = ("composite", "depth", "group", "id", "is_final", "supertype")
 
-    def __init__(self, id: int, final: bool, supertype: DefType | None, group: object = None) -> None:
+    def __init__(self, id: int, is_final: bool, supertype: DefType | None, group: object = None) -> None:
         self.id = id
-        self.final = final
+        self.is_final = is_final
         self.supertype = supertype
         self.group = group
         self.depth: int = 0 if supertype is None else supertype.depth + 1

@@ -17,7 +17,8 @@ def test_sources(tmp_path: Path) -> None:
     wat, wasm = tmp_path / "add.wat", tmp_path / "empty.wasm"
     wat.write_text("\n ;; a comment\n" + ADD)
     wasm.write_bytes(EMPTY)
-    for source in (ADD, f"\n  {ADD}", f";; comment\n{ADD}", ADD.encode(), wat, str(wat)):
+    far = f"{' ' * 100_000}{ADD}"
+    for source in (ADD, f"\n  {ADD}", f";; comment\n{ADD}", far, ADD.encode(), far.encode(), wat, str(wat)):
         assert [export.name for export in jormun.Module(source).exports] == ["add"]
     for source in (EMPTY, bytearray(EMPTY), memoryview(EMPTY), wasm, str(wasm)):
         assert jormun.Module(source).exports == ()
@@ -61,6 +62,12 @@ def test_what_is_no_module(source, error: type[Exception]) -> None:
     """Each has its error."""
     with pytest.raises(error):
         jormun.Module(source)
+
+
+def test_malformed_utf_8_has_a_place() -> None:
+    """In text, a line and a column."""
+    with pytest.raises(jormun.MalformedError, match="line 2, column 3: malformed UTF-8 encoding"):
+        jormun.Module(b"(module\n  \xff)")
 
 
 def test_compiling_ahead_shows_progress() -> None:

@@ -47,8 +47,9 @@ def command(capfd: pytest.CaptureFixture[str]) -> Command:
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """The environment of a process of its own."""
-    return {**os.environ, "PYTHONPATH": str(SOURCE), **variables}
+    """The environment of a process of its own, in which Python's streams work as they do by default."""
+    ours = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    return {**ours, "PYTHONPATH": str(SOURCE), **variables}
 
 
 def start(*arguments: str | Path, **options: object) -> subprocess.Popen[bytes]:

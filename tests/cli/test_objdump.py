@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from jormun.binary.decode import decode
 from jormun.binary.encode import encode
 from jormun.cli.dump import Dump, section_lines
+from jormun.cli.machine_code import machine_code
 from jormun.errors import MalformedError
 from jormun.syntax.instruction import Expr
 from jormun.syntax.module import Function, Module
+from jormun.text.module import parse_module
 from tests.strategies import modules
 
 ADD = bytes.fromhex(
@@ -78,6 +80,22 @@ def test_a_function_is_disassembled() -> None:
     """Each instruction stands behind its offset in the file and its bytes."""
     dump = Dump(decode(ADD), ADD)
     assert "\n".join(dump.disassembly(1)) + "\n" == DISASSEMBLED
+
+
+def test_machine_code_is_shown() -> None:
+    """The instructions of this computer, and its labels, without what else assemblers are told."""
+    lines = list(machine_code(decode(ADD))(1))
+    assert lines[0] == "f1:"
+    assert lines[-1].startswith("    ret")
+    assert not any(line.lstrip().startswith((".text", ".globl", ".size")) for line in lines)
+
+
+def test_what_cannot_be_compiled_has_no_machine_code() -> None:
+    """Its line says why, and the other functions are shown."""
+    module = parse_module("(module (type $s (struct)) (func (drop (struct.new $s))) (func))")
+    lines_of = machine_code(module)
+    assert list(lines_of(0)) == ["  not compiled: function 0: struct.new is not supported yet"]
+    assert next(lines_of(1)) == "f1:"
 
 
 def test_functions_are_found_by_name_and_number() -> None:

@@ -8,22 +8,34 @@ import select
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from .conftest import COMMAND, environment, start, wat
 
-SPIN = '(module (memory (export "memory") 1) (func (export "_start") (loop $again (br $again))))'
-SLEEP = """
+READY = """
 (module
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 1)
+  (data (i32.const 256) "\\08\\01\\00\\00\\06\\00\\00\\00ready\\n")
   (func (export "_start")
+    (drop (call $fd_write (i32.const 1) (i32.const 256) (i32.const 1) (i32.const 64)))
+    BODY))
+"""
+"""Says so when it runs, and then does what stands for BODY."""
+SPIN = READY.replace("BODY", "(loop $again (br $again))")
+SLEEP = READY.replace(
+    "BODY",
+    """
     (i32.store (i32.const 16) (i32.const 1))
     (i64.store (i32.const 24) (i64.const 60000000000))
-    (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))))
-"""
+    (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))
+    """,
+)
 YES = """
 (module
   (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
@@ -50,28 +62,43 @@ CAT = """
 """Copies standard input to standard output, a read at a time."""
 
 
-@pytest.mark.parametrize("module", [SPIN, SLEEP])
+@contextmanager
+def running(path: Path, **options: object) -> Iterator[subprocess.Popen[bytes]]:
+    """A process in which a guest of READY's kind runs, has said so, and has had the time to go on."""
+    with start("run", path, **options) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            time.sleep(0.2)
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("module", [SPIN, SLEEP], ids=["spin", "sleep"])
 def test_interrupt_ends_a_guest_by_the_signal(tmp_path: Path, module: str) -> None:
     """While it computes and while it waits; silently, and the shell sees the signal."""
-    process = start("run", wat(tmp_path, module))
-    time.sleep(3)
-    assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=10)
-    assert process.returncode == -signal.SIGINT
-    assert (out, err) == (b"", b"")
+    with running(wat(tmp_path, module)) as process:
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == -signal.SIGINT
+        assert (out, err) == (b"", b"")
 
 
 def test_an_interrupt_that_was_ignored_stays_so(tmp_path: Path) -> None:
     """As for a job that a shell started in the background."""
-    process = start("run", wat(tmp_path, SLEEP), preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
-    time.sleep(3)
-    process.send_signal(signal.SIGINT)
-    time.sleep(0.5)
-    assert process.poll() is None
-    process.terminate()
-    process.communicate(timeout=10)
-    assert process.returncode == -signal.SIGTERM
+
+    def ignore() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    with running(wat(tmp_path, SLEEP), preexec_fn=ignore) as process:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        assert process.poll() is None
+        process.terminate()
+        process.communicate(timeout=60)
+        assert process.returncode == -signal.SIGTERM
 
 
 @pytest.mark.parametrize("verb", ["run", "print"])

@@ -44,6 +44,42 @@ def test_names_are_unique_but_where_the_standard_repeats_them() -> None:
     assert sum(len(rows) for rows in BY_NAME.values()) == len(BY_CODE)
 
 
+CONSTANT_NAMES = {
+    "i32.const", "i64.const", "f32.const", "f64.const", "v128.const",
+    "i32.add", "i32.sub", "i32.mul", "i64.add", "i64.sub", "i64.mul",
+    "global.get", "ref.null", "ref.func", "ref.i31", "any.convert_extern", "extern.convert_any",
+    "struct.new", "struct.new_default", "array.new", "array.new_default", "array.new_fixed", "end",
+}  # fmt: skip
+"""The instructions of constant expressions (3.4.13)."""
+ACCESS = re.compile(r"(?:load|store|rmw|wait)(\d+)(?:x(\d+))?")
+TYPE = re.compile(r"[ifv](\d+)(?:x(\d+))?\.")
+
+
+def bits_by_name(name: str) -> int:
+    """The number of bits that an instruction accesses, as its name says it."""
+    access, of_type = ACCESS.search(name), TYPE.match(name)
+    if access is not None:
+        return int(access[1]) * int(access[2] or 1)
+    # memory.atomic.notify is the only one that names neither; it is of the size that wait32 waits for.
+    return 32 if of_type is None else int(of_type[1])
+
+
+def test_accesses_are_as_wide_as_their_names_say() -> None:
+    """So are the lanes of instructions with a lane index as many."""
+    for row in BY_CODE.values():
+        if Immediate.MEMARG in row.immediates:
+            assert row.access_bits == bits_by_name(row.name) == 8 << row.natural_alignment, row.name
+        if Immediate.LANE in row.immediates:
+            of_type = TYPE.match(row.name)
+            assert of_type is not None
+            assert row.lane_count == int(of_type[2] or 128 // bits_by_name(row.name)), row.name
+
+
+def test_constant_instructions() -> None:
+    """They are those that the standard lists."""
+    assert {row.name for row in BY_CODE.values() if row.is_constant} == CONSTANT_NAMES
+
+
 def test_a_code_belongs_to_one_row() -> None:
     """A second row with a code of the table is a mistake that is told at once."""
     with pytest.raises(TableError, match=r"0x6a belongs to i32\.add"):

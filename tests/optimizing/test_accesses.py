@@ -114,3 +114,14 @@ def test_an_endless_recursion_exhausts_the_stack() -> None:
     f = jormun.load('(module (func $f (export "f") (call $f)))')
     with pytest.raises(jormun.ExhaustionError, match="call stack exhausted"):
         f.exports.f()
+
+
+def test_a_narrow_exchange_compares_narrowly() -> None:
+    """What an atomic exchange expects is cut to the width of the access, as the threads proposal says."""
+    exports = jormun.load("""(module (memory 1) (func (export "f") (param i32 i64) (result i32)
+        (drop (i32.atomic.rmw16.cmpxchg_u (i32.const 0) (local.get 0) (i32.const 0x98765)))
+        (drop (i64.atomic.rmw32.cmpxchg_u (i32.const 4) (local.get 1) (i64.const 0x1_0000_0002)))
+        (i32.add (i32.load (i32.const 0)) (i32.load (i32.const 4)))))""").exports
+    assert exports.f(0x7FFF_0000, 0xF_0000_0000) == 0x8767
+    assert exports.f(0x7FFF_0000, 0xF_0000_0000) == 0x8767
+    assert exports.f(0x10_8765, -2) == 0x8767

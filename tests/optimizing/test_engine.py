@@ -55,3 +55,25 @@ def test_an_unsupported_function_does_not_stop_the_others() -> None:
     assert exports.one() == 1
     with pytest.raises(jormun.WasmError, match=r"function 0: struct.new is not supported yet"):
         exports.new()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "(local.set 0 (i32.add (local.get 0) (i32.const 1)))",
+        "(if (i32.const 1) (then (local.set 0 (i32.add (local.get 0) (i32.const 1)))))",
+        "(local.set 0 (call $next (local.get 0)))",
+    ],
+    ids=["straight code", "branches", "calls"],
+)
+def test_a_hard_function_is_compiled_as_it_comes(body: str) -> None:
+    """A function that LLVM's optimizer would take minutes for computes what it should."""
+    count = 40_000
+    exports = jormun.load(
+        f"""(module
+          (func $next (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))
+          (func (export "f") (param i32) (result i32) {body * count} (local.get 0))
+          (func (export "g") (param i32) (result i32) {body * count} (return_call $next (local.get 0))))"""
+    ).exports
+    assert exports.f(2) == count + 2
+    assert exports.g(2) == count + 3

@@ -8,7 +8,7 @@ import pytest
 
 from jormun.optimizing.engine import OptimizingEngine
 from jormun.runtime.instance import Instance, instantiate
-from jormun.runtime.linking import Modules, resolve
+from jormun.runtime.linking import Imports, resolve
 from jormun.runtime.module import CompiledModule
 from jormun.runtime.store import Store
 from jormun.text.module import parse_module
@@ -33,7 +33,7 @@ def store() -> Store:
 def make(store: Store) -> Make:
     """Makes an instance of a text in the test's store."""
 
-    def make(wat: str, imports: Modules | None = None) -> Instance:
+    def make(wat: str, imports: Imports | None = None) -> Instance:
         module = compiled(wat)
         return instantiate(store, module, resolve(module.valid, imports or {}, store))
 

@@ -12,15 +12,14 @@ from jormun.opcodes.table import BY_CODE, BY_NAME, Row
 from jormun.syntax.code import (
     canonical,
     encode_instruction,
-    encode_valtype,
     instructions,
     read_immediates,
     read_row,
-    read_valtype,
     skip_expression,
 )
 from jormun.syntax.immediate_code import reader_of, writer_of
 from jormun.syntax.instruction import Expr
+from jormun.syntax.type_code import encode_valtype, read_valtype
 from jormun.types import AbsHeapType, RefType, ValType
 from tests.strategies import Operation, assemble, expressions, immediates, operations, valtypes
 

@@ -20,7 +20,6 @@ from jormun.types import (
     I64,
     ValType,
 )
-from jormun.validation.access import natural_alignment
 from jormun.validation.instructions import RULES
 from jormun.validation.module import validate
 
@@ -32,7 +31,7 @@ from .surroundings import H, push, ref, surround, with_operands
 def immediate(row: Row, kind: Immediate, memory: int) -> ImmediateValue:
     match kind:
         case Immediate.MEMARG:
-            return MemArg(natural_alignment(row), 0, memory)
+            return MemArg(row.natural_alignment, 0, memory)
         case Immediate.V128 | Immediate.LANES:
             return bytes(16)
         case _:

@@ -35,9 +35,9 @@ from jormun.types import (
     TagType,
 )
 from jormun.validation import canonical
+from jormun.validation.canonical import close
 from jormun.validation.context import Context
 from jormun.validation.matching import (
-    close,
     close_types,
     match_deftype,
     match_extern,

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
+from jormun.api.tier import TIERS, Tier
 from jormun.features import DEFAULT_FEATURES, Features
 
 if TYPE_CHECKING:
     from jormun.runtime.engine import Engine
-
-Tier = Literal["auto", "optimizing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +26,8 @@ class Config:
     features: Features = DEFAULT_FEATURES
 
     def __post_init__(self) -> None:
-        if self.tier not in get_args(Tier):
-            raise ValueError(f"unknown tier {self.tier!r}, there are {', '.join(get_args(Tier))}")
+        if self.tier not in TIERS:
+            raise ValueError(f"unknown tier {self.tier!r}, there are {', '.join(TIERS)}")
 
     @property
     def engine(self) -> Engine:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from jormun.api.config import Config
-from jormun.api.module import Module, Source
+from jormun.api.module import Module
+from jormun.api.source import Source
 from jormun.runtime import instance as runtime
 from jormun.runtime.limits import Limits
-from jormun.runtime.linking import Modules, resolve
+from jormun.runtime.linking import Imports, resolve
 from jormun.runtime.memory import Memory
 from jormun.runtime.store import Store
 
@@ -76,12 +77,12 @@ class Instance:
     def __init__(
         self,
         module: Module,
-        imports: Modules | None = None,
+        imports: Imports | None = None,
         *,
         store: Store | None = None,
         limits: Limits | None = None,
     ) -> None:
-        given: Modules = {} if imports is None else imports
+        given: Imports = {} if imports is None else imports
         if store is None:
             store = _store_of(module, given) or Store(limits=limits)
         elif limits is not None:
@@ -97,7 +98,7 @@ class Instance:
 
 def load(
     source: Source,
-    imports: Modules | None = None,
+    imports: Imports | None = None,
     *,
     store: Store | None = None,
     limits: Limits | None = None,
@@ -113,7 +114,7 @@ def load(
     return Instance(Module(source, config=config), imports, store=store, limits=limits)
 
 
-def _store_of(module: Module, imports: Modules) -> Store | None:
+def _store_of(module: Module, imports: Imports) -> Store | None:
     """The store that an import is of. Whether all are of the same one is checked when they are linked."""
     for each in module.valid.module.imports:
         try:

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from os import PathLike
-from pathlib import Path
-from typing import TypeAlias
 
 from jormun.api.config import Config
-from jormun.errors import MalformedError
-from jormun.features import DEFAULT_FEATURES, Features
+from jormun.api.source import Source, read_module
 from jormun.runtime.engine import Progress
 from jormun.runtime.linking import describe
 from jormun.runtime.module import CompiledModule
-from jormun.syntax import module as syntax
 from jormun.types import ExternKind, ExternType
 from jormun.validation.module import ValidModule, validate
-
-Source: TypeAlias = str | PathLike[str] | bytes | bytearray | memoryview
-"""A path, the bytes of a module (binary or text), or WAT text."""
-_TEXT_STARTS = ("(", ";;")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,34 +92,3 @@ class Module:
 
     def __repr__(self) -> str:
         return f"<Module of {len(self.imports)} imports and {len(self.exports)} exports>"
-
-
-def read_module(source: Source, features: Features = DEFAULT_FEATURES) -> syntax.Module:
-    """The module that a source is, decoded or parsed, not validated. Raises MalformedError and OSError."""
-    if isinstance(source, str) and source.lstrip().startswith(_TEXT_STARTS):
-        return _parse(source)
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        data = bytes(source)
-    elif isinstance(source, (str, PathLike)):
-        data = Path(source).read_bytes()
-    else:
-        raise TypeError(f"a module is made from a path, bytes or WAT text, not {type(source).__name__}")
-    if data[:64].lstrip().startswith(tuple(start.encode() for start in _TEXT_STARTS)):
-        return _parse_bytes(data)
-    from jormun.binary.decode import decode
-
-    return decode(data, features)
-
-
-def _parse_bytes(data: bytes) -> syntax.Module:
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        raise MalformedError("malformed UTF-8 encoding", offset=error.start) from error
-    return _parse(text)
-
-
-def _parse(text: str) -> syntax.Module:
-    from jormun.text.module import parse_module
-
-    return parse_module(text)

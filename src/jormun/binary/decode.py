@@ -6,6 +6,8 @@ else is checked here. Time and memory are in proportion to the file. To be compi
 
 from __future__ import annotations
 
+from typing import Final
+
 from jormun import limits
 from jormun.binary import segments, type_section
 from jormun.binary.reader import Reader
@@ -172,14 +174,14 @@ def _imports(reader: Reader, features: Features) -> tuple[Import, ...]:
     return tuple(imports)
 
 
-_HAS_INIT = 0x40
+HAS_INIT: Final = b"\x40\x00"
 """Stands where a table's type would begin, when the table says what its elements start with."""
 
 
 def _tables(reader: Reader) -> tuple[Table, ...]:
     tables: list[Table] = []
     for _ in range(reader.count(limits.TABLES, "tables")):
-        if reader.at < reader.end and reader.data[reader.at] == _HAS_INIT:
+        if reader.at < reader.end and reader.data[reader.at] == HAS_INIT[0]:
             reader.byte()
             reader.zero()
             t = type_section.tabletype(reader)

@@ -7,32 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jormun.binary.sections import MAGIC, VERSION
-from jormun.binary.segments import (
-    HAS_EXPRESSIONS,
-    HAS_INDEX_OR_IS_DECLARATIVE,
-    INDEX_TYPE,
-    IS_NOT_ACTIVE,
-)
-from jormun.binary.type_section import (
+from jormun.binary.decode import HAS_INIT
+from jormun.binary.segments import HAS_EXPRESSIONS, HAS_INDEX_OR_IS_DECLARATIVE, IS_NOT_ACTIVE
+from jormun.binary.type_section import HAS_MAXIMUM, HAS_PAGE_SIZE, IS_64_BIT, IS_SHARED
+from jormun.syntax.code import single
+from jormun.syntax.instruction import Expr
+from jormun.syntax.leb128 import write_unsigned
+from jormun.syntax.module import INDEX_TYPE, Active, Data, Declarative, Element, Function, Module, Table
+from jormun.syntax.names import write_name
+from jormun.syntax.preamble import MAGIC, VERSION
+from jormun.syntax.section import PLACES, SectionId
+from jormun.syntax.type_code import (
     ARRAY,
     FUNC,
-    HAS_MAXIMUM,
-    HAS_PAGE_SIZE,
-    IS_64_BIT,
-    IS_SHARED,
     REC,
     STRUCT,
     SUB,
     SUB_FINAL,
+    encode_reftype,
+    encode_storagetype,
+    encode_valtype,
 )
-from jormun.opcodes.table import BY_NAME
-from jormun.syntax.code import END, encode_instruction
-from jormun.syntax.instruction import Expr
-from jormun.syntax.leb128 import write_unsigned
-from jormun.syntax.module import Active, Data, Declarative, Element, Function, Module, Table
-from jormun.syntax.section import PLACES, SectionId
-from jormun.syntax.type_code import encode_reftype, encode_storagetype, encode_valtype
 from jormun.types import (
     FUNCREF,
     I64,
@@ -70,7 +65,7 @@ def encode(module: Module) -> bytes:
             _write_section(out, id, content)
         while written < len(customs) and PLACES[customs[written].after] <= PLACES[id.value]:
             custom = bytearray()
-            _write_name(custom, customs[written].name)
+            write_name(custom, customs[written].name)
             custom += customs[written].data
             _write_section(out, SectionId.CUSTOM, custom)
             written += 1
@@ -93,8 +88,8 @@ def _section(module: Module, id: SectionId) -> bytes | bytearray:
     elif id is SectionId.IMPORT and module.imports:
         write_unsigned(out, len(module.imports))
         for imported in module.imports:
-            _write_name(out, imported.module)
-            _write_name(out, imported.name)
+            write_name(out, imported.module)
+            write_name(out, imported.name)
             out.append(imported.kind.value)
             _write_externtype(out, imported.type)
     elif id is SectionId.FUNCTION and module.functions:
@@ -119,7 +114,7 @@ def _section(module: Module, id: SectionId) -> bytes | bytearray:
     elif id is SectionId.EXPORT and module.exports:
         write_unsigned(out, len(module.exports))
         for export in module.exports:
-            _write_name(out, export.name)
+            write_name(out, export.name)
             out.append(export.kind.value)
             write_unsigned(out, export.index)
     elif id is SectionId.START and module.start is not None:
@@ -139,12 +134,6 @@ def _section(module: Module, id: SectionId) -> bytes | bytearray:
         for segment in module.datas:
             _write_data(out, segment)
     return out
-
-
-def _write_name(out: bytearray, name: str) -> None:
-    encoded = name.encode()
-    write_unsigned(out, len(encoded))
-    out += encoded
 
 
 def _write_indices(out: bytearray, indices: Sequence[int]) -> None:
@@ -220,7 +209,7 @@ def _write_table(out: bytearray, table: Table) -> None:
     if table.init is None:
         _write_tabletype(out, table.type)
     else:
-        out += b"\x40\x00"
+        out += HAS_INIT
         _write_tabletype(out, table.type)
         out += table.init.code
 
@@ -279,17 +268,9 @@ def _write_element(out: bytearray, element: Element) -> None:
     if has_expressions:
         write_unsigned(out, len(element.init))
         for item in element.init:
-            out += item.code if isinstance(item, Expr) else _ref_func(item)
+            out += (item if isinstance(item, Expr) else single("ref.func", item)).code
     else:
         _write_indices(out, indices)
-
-
-def _ref_func(func_index: int) -> bytes:
-    """The expression that stands for a function index."""
-    out = bytearray()
-    encode_instruction(out, BY_NAME["ref.func"][0], (func_index,))
-    out.append(END)
-    return bytes(out)
 
 
 def _write_function(out: bytearray, function: Function) -> None:

@@ -5,7 +5,11 @@ All offsets are those of the file, so that errors say where in it they are. To b
 
 from __future__ import annotations
 
+from typing import Final
+
 from jormun.errors import MalformedError
+from jormun.opcodes.immediates import Immediate
+from jormun.opcodes.table import BY_CODE
 from jormun.syntax.code import END, skip_expression
 from jormun.syntax.instruction import Expr
 from jormun.syntax.leb128 import UNEXPECTED_END, read_u32, read_u64
@@ -141,5 +145,11 @@ class Reader:
         return known
 
 
-_ONE_NUMBER = frozenset({0x23, 0x41, 0x42, 0xD2})
-"""global.get, i32.const, i64.const, ref.func."""
+_ONE_NUMBER: Final = frozenset(
+    row.code
+    for row in BY_CODE.values()
+    if row.is_constant
+    and row.prefix is None
+    and row.immediates in ((Immediate.GLOBAL,), (Immediate.I32,), (Immediate.I64,), (Immediate.FUNC,))
+)
+"""The opcodes of global.get, i32.const, i64.const, ref.func."""

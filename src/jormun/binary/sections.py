@@ -7,16 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
 
 from jormun import limits
 from jormun.errors import MalformedError
 from jormun.syntax.leb128 import UNEXPECTED_END, read_u32
+from jormun.syntax.preamble import COMPONENT_VERSION, MAGIC, VERSION, looks_like_text
 from jormun.syntax.section import PLACES, SectionId
-
-MAGIC: Final = b"\0asm"
-VERSION: Final = b"\1\0\0\0"
-_COMPONENT_VERSION: Final = b"\x0d\0\1\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +55,7 @@ def _check_header(data: bytes) -> None:
     if len(data) > limits.MODULE_SIZE_BYTES:
         raise MalformedError(f"module too large: {len(data)} bytes, the limit is {limits.MODULE_SIZE_BYTES}", offset=0)
     if not data.startswith(MAGIC):
-        if _looks_like_text(data):
+        if looks_like_text(data):
             raise MalformedError("magic header not detected: this looks like the text format", offset=0)
         if len(data) < len(MAGIC):
             raise MalformedError(UNEXPECTED_END, offset=len(data))
@@ -67,12 +63,7 @@ def _check_header(data: bytes) -> None:
     version = data[4:8]
     if len(version) < len(VERSION):
         raise MalformedError(UNEXPECTED_END, offset=len(data))
-    if version == _COMPONENT_VERSION:
+    if version == COMPONENT_VERSION:
         raise MalformedError("unknown binary version: this is a component, not a module", offset=4)
     if version != VERSION:
         raise MalformedError(f"unknown binary version {int.from_bytes(version, 'little'):#x}", offset=4)
-
-
-def _looks_like_text(data: bytes) -> bool:
-    """Whether the first thing in the data is a parenthesis or a comment."""
-    return data[:256].removeprefix(b"\xef\xbb\xbf").lstrip()[:2].startswith((b"(", b";;"))

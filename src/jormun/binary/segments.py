@@ -8,11 +8,8 @@ from jormun import limits
 from jormun.binary.reader import Reader
 from jormun.errors import MalformedError
 from jormun.syntax.instruction import Expr
-from jormun.syntax.module import Active, Data, Declarative, Element, Passive, Source
-from jormun.types import FUNCREF, AbsHeapType, RefType
-
-INDEX_TYPE: Final = RefType(False, AbsHeapType.FUNC)
-"""The type of a segment that lists function indices: none of them is null."""
+from jormun.syntax.module import INDEX_TYPE, Active, Data, Declarative, Element, Passive, Source
+from jormun.types import FUNCREF
 
 IS_NOT_ACTIVE: Final = 0x01
 HAS_INDEX_OR_IS_DECLARATIVE: Final = 0x02

@@ -12,6 +12,7 @@ from jormun.binary.reader import Reader
 from jormun.errors import MalformedError
 from jormun.features import Features
 from jormun.syntax.leb128 import UNEXPECTED_END
+from jormun.syntax.type_code import ARRAY, FUNC, REC, STRUCT, SUB, SUB_FINAL
 from jormun.types import (
     I32,
     I64,
@@ -32,13 +33,6 @@ from jormun.types import (
     TagType,
     ValType,
 )
-
-ARRAY: Final = 0x5E
-STRUCT: Final = 0x5F
-FUNC: Final = 0x60
-SUB: Final = 0x50
-SUB_FINAL: Final = 0x4F
-REC: Final = 0x4E
 
 HAS_MAXIMUM: Final = 0x01
 IS_SHARED: Final = 0x02

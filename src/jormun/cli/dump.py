@@ -12,7 +12,7 @@ from jormun.syntax.code import read_immediates, read_row
 from jormun.syntax.instruction import Expr
 from jormun.syntax.leb128 import read_u32
 from jormun.syntax.module import Active, Data, Declarative, Element, Module
-from jormun.syntax.names import Names, Subsection, names_of
+from jormun.syntax.names import SUBSECTION_OF, Names, Subsection, names_of
 from jormun.syntax.section import SectionId
 from jormun.text.code_printer import CodePrinter
 from jormun.text.identifiers import NamedSpace, quote_bytes, quote_name
@@ -27,13 +27,6 @@ from jormun.types import (
     TagType,
 )
 
-_SPACES: Final = {
-    ExternKind.FUNC: Subsection.FUNCTION,
-    ExternKind.TABLE: Subsection.TABLE,
-    ExternKind.MEMORY: Subsection.MEMORY,
-    ExternKind.GLOBAL: Subsection.GLOBAL,
-    ExternKind.TAG: Subsection.TAG,
-}
 _UNCOUNTED: Final = frozenset({SectionId.CUSTOM, SectionId.START})
 _SHOWN_BYTES: Final = 24
 """How much of a data segment is shown."""
@@ -114,12 +107,18 @@ class Dump:
         yield from _group("Element segments", map(self._element, range(len(module.elements)), module.elements))
         yield from _group("Data segments", map(self._data, range(len(module.datas)), module.datas))
 
+    def title(self, func_index: int) -> Iterator[str]:
+        """What stands above the code of a function that the module defines: where it is, its number, name and type."""
+        function = self.module.functions[func_index - self.defined.start]
+        yield ""
+        first = function.source.offset or 0
+        yield f"{first:#010x} func {self._function(func_index)}:{self.types.type_use(function.type_index)}"
+
     def disassembly(self, func_index: int) -> Iterator[str]:
         """The instructions of a function that the module defines, each with its offset in the file and its bytes."""
         function = self.module.functions[func_index - self.defined.start]
         first = function.source.offset or 0
-        yield ""
-        yield f"{first:#010x} func {self._function(func_index)}:{self.types.type_use(function.type_index)}"
+        yield from self.title(func_index)
         if function.locals:
             runs = (f"{count} x {self.types.val_type(t)}" for count, t in function.locals)
             yield f"  {'':>10}  {'':<{_CODE_WIDTH}}locals: {', '.join(runs)}"
@@ -172,7 +171,7 @@ class Dump:
 
     def _name(self, kind: ExternKind, index: int) -> str:
         """The name of an entry of an index space, a space before it; '' if it has none."""
-        name = self.names.of(_SPACES[kind]).get(index)
+        name = self.names.of(SUBSECTION_OF[kind]).get(index)
         return "" if name is None else f" {quote_name(name)}"
 
     def _functions(self) -> Iterator[str]:

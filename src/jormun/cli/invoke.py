@@ -88,9 +88,8 @@ def read_value(t: ValType, text: str) -> object:
 
 def _read_integer(text: str, bits: int) -> int:
     """The integer as an unsigned number of so many bits."""
-    digits = text.replace("_", "")
     try:
-        value = int(digits, 16 if digits.lower().lstrip("+-").startswith("0x") else 10)
+        value = int(_number(text), 16 if _is_hexadecimal(text) else 10)
     except ValueError:
         raise ValueError(f"{text!r} is no integer") from None
     if not -(1 << (bits - 1)) <= value < 1 << bits:
@@ -99,12 +98,30 @@ def _read_integer(text: str, bits: int) -> int:
 
 
 def _read_float(text: str, t: NumType) -> float:
-    digits = text.replace("_", "")
+    """Raises ValueError, for numbers beyond the largest too."""
     try:
-        value = float.fromhex(digits) if digits.lower().lstrip("+-").startswith("0x") else float(digits)
-    except (ValueError, OverflowError):
+        number = _number(text)
+        value = float.fromhex(number.replace("_", "")) if _is_hexadecimal(text) else float(number)
+        if t is NumType.F32:
+            _F32.pack(value)
+    except ValueError:
         raise ValueError(f"{text!r} is no {t}") from None
+    except OverflowError:
+        raise ValueError(f"{text} is beyond the largest {t}") from None
+    if math.isinf(value) and "inf" not in text.lower():
+        raise ValueError(f"{text} is beyond the largest {t}")
     return value
+
+
+def _number(text: str) -> str:
+    """The text, unless Python's readers would see a number in it where WebAssembly's see none. Raises ValueError."""
+    if not text.isascii() or text != text.strip():
+        raise ValueError(text)
+    return text
+
+
+def _is_hexadecimal(text: str) -> bool:
+    return text.lstrip("+-")[:2].lower() == "0x"
 
 
 def format_value(t: ValType, value: object) -> str:

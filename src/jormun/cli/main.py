@@ -38,18 +38,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:
         behave_natively()
     parser = make_parser()
-    arguments = parser.parse_args(argv)
     try:
-        status: int = arguments.run(arguments)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        try:
+            arguments = parser.parse_args(argv)
+            status: int = arguments.run(arguments)
+        finally:  # behind --help and --version too, which leave by SystemExit
+            _flush()
     except CommandError as error:
         report(error)
         return error.status
     except BrokenPipeError:
-        # Nobody reads on: nothing more is said, also when Python flushes at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return BROKEN_PIPE
+        return BROKEN_PIPE  # nobody reads on, and nothing more is said
     except OSError as error:
         report(error)
         return 1
@@ -64,6 +63,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         report(CommandError(str(error)))
         return 1
     return status
+
+
+def _flush() -> None:
+    """Writes what is left for standard output. When that fails it is dropped: Python would try again at its exit."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        raise
 
 
 def make_parser() -> argparse.ArgumentParser:

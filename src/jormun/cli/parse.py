@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from jormun.cli.subparsers import Subparsers
+from jormun.cli.subparsers import Subparsers, add_verb
 
 _EXAMPLES: Final = """\
 examples:
@@ -21,13 +20,12 @@ with its line and column on standard error.
 
 def add_parser(verbs: Subparsers) -> None:
     """Adds the verb to the command line."""
-    parser = verbs.add_parser(
+    parser = add_verb(
+        verbs,
         "parse",
         help="turn text (.wat) into a binary module",
         description="Turn a module in text into a binary one.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        examples=_EXAMPLES,
     )
     parser.add_argument("file", metavar="FILE", help="the text; - is standard input")
     parser.add_argument(
@@ -46,15 +44,17 @@ def _parse(arguments: argparse.Namespace) -> int:
     from jormun.cli.source import STANDARD_INPUT, read_module, read_source
 
     output = arguments.output
-    if output is None:
-        if arguments.file == STANDARD_INPUT:
-            raise UsageError("say where to write what standard input becomes: -o FILE, or -o - for standard output")
-        output = str(Path(arguments.file).with_suffix(".wasm"))
+    if output is None and arguments.file == STANDARD_INPUT:
+        raise UsageError("say where to write what standard input becomes: -o FILE, or -o - for standard output")
     with Progress(arguments.file) as progress:
         source = read_source(arguments.file)
         if not source.is_text:
             raise CommandError(f"{source.name}: is a binary module already; `jormun print` turns it into text")
         progress.announce("parsing", len(source.data))
         data = encode(read_module(source))
+    if output is None:
+        output = str(Path(arguments.file).with_suffix(".wasm"))
+        if output == arguments.file:
+            raise UsageError(f"{output}: would be written over the text itself; say where else with -o FILE")
     write_output(output, data)
     return 0

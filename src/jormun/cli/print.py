@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from jormun.cli.subparsers import Subparsers
+from jormun.cli.subparsers import Subparsers, add_verb
 
 _EXAMPLES: Final = """\
 examples:
@@ -21,13 +20,12 @@ with its offset on standard error.
 
 def add_parser(verbs: Subparsers) -> None:
     """Adds the verb to the command line."""
-    parser = verbs.add_parser(
+    parser = add_verb(
+        verbs,
         "print",
         help="turn a binary module into text (.wat)",
         description="Turn a module into text.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        examples=_EXAMPLES,
     )
     parser.add_argument("file", metavar="FILE", help="the module; - is standard input")
     parser.add_argument(

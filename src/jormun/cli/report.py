@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TextIO
 
 if TYPE_CHECKING:
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
 
 _RED: Final = "\x1b[1;31m"
 _PLAIN: Final = "\x1b[0m"
+_LINE_CHARACTERS: Final = 2000
+"""The longest line that is written of an error: names in a file, and types, may be millions of characters long."""
+_TAIL_CHARACTERS: Final = 400
 
 
 class CommandError(Exception):
@@ -33,8 +37,7 @@ def report(error: CommandError | OSError) -> None:
     message = os_message(error) if isinstance(error, OSError) else str(error)
     line = _one_line(message)
     start, end = (_RED, _PLAIN) if is_colourful(sys.stderr) else ("", "")
-    if sys.stderr is not None:
-        print(f"{start}jormun:{end} {line}", file=sys.stderr)
+    _write(f"{start}jormun:{end} {line}")
 
 
 def report_trap(name: str, trap: Trap) -> None:
@@ -42,14 +45,13 @@ def report_trap(name: str, trap: Trap) -> None:
     first, *frames = str(trap).split("\n")
     report(CommandError(f"{name}: trap: {first}"))
     for frame in frames:
-        if sys.stderr is not None:
-            print(_one_line(frame), file=sys.stderr)
+        _write(_one_line(frame))
 
 
-def os_message(error: OSError) -> str:
-    """What the host said, behind the name of the file that it said it of."""
+def os_message(error: OSError, *, is_named: bool = True) -> str:
+    """What the host said, behind the name of the file that it said it of, if it names one."""
     reason = error.strerror or str(error)
-    if error.filename is None:
+    if error.filename is None or not is_named:
         return reason
     name = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else str(error.filename)
     return f"{name}: {reason}"
@@ -80,6 +82,18 @@ def is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
+def _write(line: str) -> None:
+    """Writes a line to standard error; where that is closed or full, there is nobody to tell, and the status stays."""
+    if sys.stderr is not None:
+        with suppress(OSError):
+            print(line, file=sys.stderr)
+
+
 def _one_line(message: str) -> str:
-    """The message with what cannot be shown spelled out: names from a file may hold anything."""
+    """The message with what cannot be shown spelled out, and its middle left out when it is far too long: names from a
+    file may hold anything.
+    """
+    if len(message) > _LINE_CHARACTERS:
+        head, tail = message[: _LINE_CHARACTERS - _TAIL_CHARACTERS], message[-_TAIL_CHARACTERS:]
+        message = f"{head} ({len(message) - _LINE_CHARACTERS} characters left out) {tail}"
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in message)

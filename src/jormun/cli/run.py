@@ -6,19 +6,21 @@ import argparse
 import os
 from typing import TYPE_CHECKING, Final
 
+from jormun.cli.subparsers import Subparsers, add_verb
+from jormun.cli.tier import add_tier
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jormun.api.module import Module
-    from jormun.cli.subparsers import Subparsers
-    from jormun.runtime.linking import Names
+    from jormun.api.tier import Tier
+    from jormun.runtime.linking import ImportModule
     from jormun.runtime.store import Store
     from jormun.wasi.host_directory import HostDirectory
     from jormun.wasi.wasi import Wasi
 
 TRAPPED: Final = 134
 """The exit status after a trap: what a shell reports of a native program that aborts."""
-TIERS: Final = ("auto", "optimizing")
 
 _EXAMPLES: Final = """\
 examples:
@@ -37,14 +39,13 @@ command line.
 
 def add_parser(verbs: Subparsers) -> None:
     """Adds the verb to the command line."""
-    parser = verbs.add_parser(
+    parser = add_verb(
+        verbs,
         "run",
         help="run a program, or a function of a library",
         description="Run a WebAssembly program (a WASI command), or one function of a module.",
         usage="jormun run [options] FILE [ARG ...]",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        examples=_EXAMPLES,
     )
     parser.add_argument(
         "--dir",
@@ -71,20 +72,10 @@ def add_parser(verbs: Subparsers) -> None:
         default=[],
         help="a module whose exports can be imported from NAME; it may import from those before it",
     )
-    parser.add_argument(
-        "--tier", type=_tier, default="auto", metavar="auto|optimizing", help="which compiler to use (default: auto)"
-    )
+    add_tier(parser)
     parser.add_argument("file", metavar="FILE", help="the module; - is standard input")
     parser.add_argument("arguments", metavar="ARG", nargs=argparse.REMAINDER, help="what the program gets")
     parser.set_defaults(run=_run)
-
-
-def _tier(name: str) -> str:
-    if name == "baseline":
-        raise argparse.ArgumentTypeError("there is no baseline tier yet; use auto or optimizing")
-    if name not in TIERS:
-        raise argparse.ArgumentTypeError(f"{name!r} is no tier; use {' or '.join(TIERS)}")
-    return name
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -101,7 +92,7 @@ def _run(arguments: argparse.Namespace) -> int:
     try:
         module = _module(name, arguments.tier)
         store = Store(module.config.engine)
-        others: dict[str, Names] = {}
+        others: dict[str, ImportModule] = {}
         for preload, file in preloads:
             name = file
             others[preload] = _preloaded(_module(file, arguments.tier), wasi, others, store)
@@ -120,7 +111,7 @@ def _run(arguments: argparse.Namespace) -> int:
         wasi.close()
 
 
-def _call_start(path: str, module: Module, wasi: Wasi, others: Mapping[str, Names], store: Store) -> int:
+def _call_start(path: str, module: Module, wasi: Wasi, others: Mapping[str, ImportModule], store: Store) -> int:
     from jormun.cli.invoke import list_names
     from jormun.cli.report import CommandError
     from jormun.types import ExternKind
@@ -134,19 +125,20 @@ def _call_start(path: str, module: Module, wasi: Wasi, others: Mapping[str, Name
 
 
 def _invoke(
-    module: Module, wasi: Wasi, others: Mapping[str, Names], store: Store, name: str, arguments: list[str]
+    module: Module, wasi: Wasi, others: Mapping[str, ImportModule], store: Store, name: str, arguments: list[str]
 ) -> int:
     from jormun.cli.invoke import invoke
+    from jormun.cli.output import STANDARD_OUTPUT, write_output
     from jormun.wasi.run import initialize, instantiate_with_wasi
 
     instance = instantiate_with_wasi(module.compiled, wasi, imports=others, store=store)
     initialize(instance)
     for line in invoke(instance, name, arguments):
-        print(line)
+        write_output(STANDARD_OUTPUT, f"{line}\n".encode(errors="surrogateescape"))
     return 0
 
 
-def _preloaded(module: Module, wasi: Wasi, others: Mapping[str, Names], store: Store) -> Names:
+def _preloaded(module: Module, wasi: Wasi, others: Mapping[str, ImportModule], store: Store) -> ImportModule:
     """The exports of a module that others import from."""
     from jormun.wasi.run import initialize, instantiate_with_wasi
 
@@ -155,7 +147,7 @@ def _preloaded(module: Module, wasi: Wasi, others: Mapping[str, Names], store: S
     return instance.exports
 
 
-def _module(path: str, tier: str) -> Module:
+def _module(path: str, tier: Tier) -> Module:
     """A module from a file. Raises CommandError."""
     from jormun.api.config import Config
     from jormun.api.module import Module
@@ -168,7 +160,7 @@ def _module(path: str, tier: str) -> Module:
         source = read_source(path)
         progress.announce("validating", len(source.data))
         try:
-            return Module(source.data, config=Config(tier="optimizing" if tier == "optimizing" else "auto"))
+            return Module(source.data, config=Config(tier=tier))
         except WasmError as error:
             found = module_error(source.name, error)
             hint = "; test scripts are run by `jormun wast`" if path.endswith(".wast") else ""
@@ -177,7 +169,7 @@ def _module(path: str, tier: str) -> Module:
 
 def _is_set(text: str) -> bool:
     """Whether --env names a value: a variable that is not set here is not set there either."""
-    return "=" in text or text in os.environ
+    return not text or "=" in text or text in os.environ
 
 
 def _variable(text: str) -> tuple[str, str]:

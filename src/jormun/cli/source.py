@@ -9,15 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from jormun.cli.report import CommandError, module_error, os_message
+from jormun.syntax.preamble import COMPONENT_VERSION, MAGIC, looks_like_text
 
 if TYPE_CHECKING:
     from jormun.syntax.module import Module
 
 STANDARD_INPUT: Final = "-"
-_MAGIC: Final = b"\0asm"
-_COMPONENT: Final = b"\x0d\x00\x01\x00"
-"""What stands behind the magic number of a component, in place of a module's version."""
-_TEXT_STARTS: Final = (b"(", b";;")
 _PROBE_BYTES: Final = 1 << 16
 _KNOWN: Final = (
     (b"\x7fELF", "a native program or library (ELF)"),
@@ -43,26 +40,27 @@ class Source:
 
 def read_source(path: str) -> Source:
     """A file that is a binary module or looks like text. Raises CommandError."""
-    from pathlib import Path
-
     if path == STANDARD_INPUT:
         if sys.stdin is None:
             raise CommandError("standard input is closed")
-        return _read("standard input", sys.stdin.buffer)
+        try:
+            return _read("standard input", sys.stdin.buffer)
+        except OSError as error:
+            raise CommandError(f"standard input: {os_message(error)}") from error
     try:
-        with Path(path).open("rb") as file:
+        with open(path, "rb") as file:  # noqa: PTH123 (pathlib takes "" for the present directory)
             return _read(path, file)
     except OSError as error:
         if error.errno == errno.ENOENT and not path.endswith((".wasm", ".wat")) and os.path.exists(path + ".wasm"):  # noqa: PTH110
             raise CommandError(f"{path}: there is no such file; did you mean {path}.wasm?") from error
         if error.errno == errno.EISDIR:
             raise CommandError(f"{path}: is a directory, not a WebAssembly file") from error
-        raise CommandError(os_message(error)) from error
+        raise CommandError(f"{path}: {os_message(error, is_named=False)}") from error
 
 
 def read_module(source: Source) -> Module:
     """The module, decoded or parsed, not validated. Raises CommandError."""
-    from jormun.api.module import read_module as read
+    from jormun.api.source import read_module as read
     from jormun.errors import WasmError
 
     try:
@@ -76,8 +74,8 @@ def _read(name: str, file: BinaryIO) -> Source:
     from jormun.limits import MODULE_SIZE_BYTES
 
     start = _fill(file, _PROBE_BYTES)
-    if start.startswith(_MAGIC):
-        if start[4:8] == _COMPONENT:
+    if start.startswith(MAGIC):
+        if start[4:8] == COMPONENT_VERSION:
             raise CommandError(f"{name}: is a component; Jormun runs core modules")
         is_text = False
     else:
@@ -104,7 +102,8 @@ def _require_text(name: str, start: bytes) -> None:
     for magic, description in _KNOWN:
         if start.startswith(magic):
             raise CommandError(f"{name}: malformed: offset 0x0: not WebAssembly but {description}")
-    if not start.lstrip().startswith(_TEXT_STARTS):
+    # White space alone may be the start of a text that goes on; if not, the parser says so.
+    if not looks_like_text(start) and start.strip(b" \t\n\r"):
         raise CommandError(
             f"{name}: malformed: offset 0x0: magic header not detected: neither a WebAssembly module nor its text"
         )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from jormun.cli.subparsers import Subparsers
+from jormun.cli.subparsers import Subparsers, add_verb
 
 _EXAMPLES: Final = """\
 examples:
@@ -21,13 +20,12 @@ standard error.
 
 def add_parser(verbs: Subparsers) -> None:
     """Adds the verb to the command line."""
-    parser = verbs.add_parser(
+    parser = add_verb(
+        verbs,
         "validate",
         help="check a module",
         description="Check that a module, in binary or in text, is valid.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        examples=_EXAMPLES,
     )
     parser.add_argument("file", metavar="FILE", help="the module; - is standard input")
     parser.set_defaults(run=_validate)

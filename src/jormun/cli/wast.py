@@ -6,14 +6,13 @@ import argparse
 import re
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
+
+from jormun.cli.subparsers import Subparsers, add_verb
+from jormun.cli.tier import add_tier
 
 if TYPE_CHECKING:
-    from jormun.api.config import Tier
     from jormun.cli.script_runner import Outcome, ScriptRunner
-    from jormun.cli.subparsers import Subparsers
-
-TIERS: Final = ("auto", "optimizing")
 
 _EXAMPLES: Final = """\
 examples:
@@ -29,15 +28,14 @@ failure.
 
 def add_parser(verbs: Subparsers) -> None:
     """Adds the verb to the command line."""
-    parser = verbs.add_parser(
+    parser = add_verb(
+        verbs,
         "wast",
         help="run the standard's test scripts (.wast)",
         description="Run test scripts of the standard and compare.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        examples=_EXAMPLES,
     )
-    parser.add_argument("--tier", choices=TIERS, default="auto", help="which compiler to use (default: auto)")
+    add_tier(parser)
     parser.add_argument("--check-only", action="store_true", help="read and validate modules, and run nothing")
     parser.add_argument(
         "--known-gaps", metavar="FILE", help="a list of the commands that are expected to fail: PATH LINE..."
@@ -52,7 +50,7 @@ def _wast(arguments: argparse.Namespace) -> int:
 
     scripts = [script for path in arguments.paths for script in _scripts(Path(path))]
     gaps = KnownGaps(Path(arguments.known_gaps).read_text(encoding="utf-8")) if arguments.known_gaps else KnownGaps("")
-    config = Config(tier=cast("Tier", arguments.tier))
+    config = Config(tier=arguments.tier)
     total: Counter[str] = Counter()
     for script in scripts:
         runner = ScriptRunner(config, check_only=arguments.check_only)

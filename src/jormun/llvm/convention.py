@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 VECTOR = "<16 x i8>"
+"""What every v128 is between instructions."""
 _INTEGERS = ("i32", "i64", "ptr")
 _INTEGER_REGISTERS = 6
 _VECTOR_REGISTERS = 8

@@ -15,15 +15,16 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from jormun.llvm.convention import VECTOR
+
 _BITS = {"i8": 8, "i16": 16, "i32": 32, "i64": 64, "float": 32, "double": 64}
 _WIDTHS = (2, 4, 8, 16, 32, 64)
-_V128 = "<16 x i8>"
 _SMALLEST_REGISTER = 128
 
 
 _HARMLESS = "nounwind willreturn memory(inaccessiblemem: readwrite)"
 """A call has an effect, so it must happen, but on memory that nothing else reads or writes."""
-_NAMES = {_V128: "jormun_keep_v128"} | {type: f"jormun_keep_{type}" for type in _BITS}
+_NAMES = {VECTOR: "jormun_keep_v128"} | {type: f"jormun_keep_{type}" for type in _BITS}
 _GROUPS = {type: f"#{100 + k}" for k, type in enumerate(_NAMES)}
 """The attribute group of calls for a type; modules must not use these numbers otherwise."""
 
@@ -35,7 +36,7 @@ def keep(type: str, value: str) -> str:
 
 def _attributes(type: str) -> str:
     """What LLVM is told of calls for a type: for a number, which functions are their vector forms."""
-    if type == _V128:
+    if type == VECTOR:
         return _HARMLESS
     name = _NAMES[type]
     variants = ",".join(f"_ZGV_LLVM_N{width}v_{name}({name}_{width})" for width in _WIDTHS)
@@ -44,7 +45,7 @@ def _attributes(type: str) -> str:
 
 def _forms() -> list[tuple[str, str, int, str]]:
     """Element type, type, lanes (0 for a number) and name of each form of `keep`."""
-    forms = [("i8", _V128, 16, _NAMES[_V128])]
+    forms = [("i8", VECTOR, 16, _NAMES[VECTOR])]
     for type in _BITS:
         forms.append((type, type, 0, _NAMES[type]))
         forms += [(type, f"<{width} x {type}>", width, f"{_NAMES[type]}_{width}") for width in _WIDTHS]
@@ -113,8 +114,8 @@ def definitions(register_bits: int) -> str:
     They are there to be inlined: LLVM generates no code for what is available externally.
     """
     return "\n".join(
-        f"define available_externally {type} @{name}({type} %v) alwaysinline nounwind {{\n{_body(element, type, lanes, register_bits)}\n"
-        f"ret {type} %v\n}}"
+        f"define available_externally {type} @{name}({type} %v) alwaysinline nounwind {{\n"
+        f"{_body(element, type, lanes, register_bits)}\nret {type} %v\n}}"
         for element, type, lanes, name in _forms()
     )
 

@@ -26,38 +26,52 @@ STACK_BYTES = 512 << 20
 class Effort(Enum):
     """How much of LLVM's optimizer is run."""
 
+    LEAST = auto()
+    """Registers instead of stack slots, and code as it comes: for what the optimizer would take minutes for."""
     BRIEF = auto()
     """A few passes that clean up what the lowering wrote. Code without loops gains little from more."""
     FULL = auto()
     """The whole of -O2, vectorisers included."""
 
 
-_BRIEF_PASSES = (
-    "sroa", "simplify_cfg", "instruction_combine", "jump_threading", "new_gvn", "dead_store_elimination",
-    "instruction_combine", "simplify_cfg",
-)  # fmt: skip
+_PASSES = {
+    Effort.LEAST: ("sroa",),
+    Effort.BRIEF: (
+        "sroa", "simplify_cfg", "instruction_combine", "jump_threading", "new_gvn", "dead_store_elimination",
+        "instruction_combine", "simplify_cfg",
+    ),
+}  # fmt: skip
 
 
 def compile_text(text: str, target: Target | None = None, effort: Effort = Effort.FULL) -> bytes:
     """The optimized object file of LLVM text that Jormun wrote."""
-    task = Task(text, target, effort)
+    return _ask(Task(text, target, effort))
+
+
+def assembly_of(text: str, target: Target | None = None, effort: Effort = Effort.FULL) -> str:
+    """The machine code that `compile_text` makes of LLVM text, as assembly, for people to read."""
+    return _ask(Task(text, target, effort, is_assembly=True)).decode()
+
+
+def _ask(task: Task) -> bytes:
     _tasks().put(task)
     return task.answer.result()
 
 
 class Task:
-    """Something to compile, and its answer to come."""
+    """Something to compile, and its answer to come: an object file, or assembly in UTF-8."""
 
-    def __init__(self, text: str, target: Target | None, effort: Effort) -> None:
+    def __init__(self, text: str, target: Target | None, effort: Effort, *, is_assembly: bool = False) -> None:
         self.text = text
-        self.target = target
+        self.target = host() if target is None else target
         self.effort = effort
+        self.is_assembly = is_assembly
         self.answer: Future[bytes] = Future()
 
     def run(self) -> None:
         """Compile; an exception is part of the answer."""
         try:
-            self.answer.set_result(_compile(self.text, host() if self.target is None else self.target, self.effort))
+            self.answer.set_result(_compile(self))
         except BaseException as error:
             self.answer.set_exception(error)
 
@@ -79,9 +93,10 @@ def _tasks() -> queue.SimpleQueue[Task]:
     return tasks
 
 
-def _compile(text: str, target: Target, effort: Effort) -> bytes:
+def _compile(task: Task) -> bytes:
+    text, target, effort = task.text, task.target, task.effort
     llvm = binding()
-    machine = target.machine(_LEVEL)
+    machine = target.machine(0 if effort is Effort.LEAST else _LEVEL)
     context = llvm.create_context()
     with llvm.parse_assembly(text, context) as module:
         module.triple = target.triple
@@ -91,11 +106,11 @@ def _compile(text: str, target: Target, effort: Effort) -> bytes:
             builder.getModulePassManager().run(module, builder)
         else:
             manager = llvm.create_new_module_pass_manager()
-            for name in _BRIEF_PASSES:
+            for name in _PASSES[effort]:
                 getattr(manager, f"add_{name}_pass")()
             manager.run(module, builder)
         if not keep.is_called(text):
-            return bytes(machine.emit_object(module))
+            return _emitted(machine, module, task.is_assembly)
         pruned = keep.prune(str(module))
     with llvm.parse_assembly(pruned, context) as module:
         if keep.is_called(pruned):
@@ -103,7 +118,14 @@ def _compile(text: str, target: Target, effort: Effort) -> bytes:
             definitions.triple, definitions.data_layout = module.triple, module.data_layout
             module.link_in(definitions)
         _finish(llvm, module, builder)
-        return bytes(machine.emit_object(module))
+        return _emitted(machine, module, task.is_assembly)
+
+
+def _emitted(machine: Any, module: Any, is_assembly: bool) -> bytes:
+    """What the code generator makes of a module."""
+    if is_assembly:
+        return str(machine.emit_assembly(module)).encode()
+    return bytes(machine.emit_object(module))
 
 
 def _finish(llvm: Any, module: Any, builder: Any) -> None:

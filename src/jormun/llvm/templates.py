@@ -5,7 +5,7 @@
     op.lines.append(template.text % template.pick((number, x, y)))
     result = template.result % number
 
-mypyc compiles this module.
+To be compiled by mypyc.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from operator import itemgetter
 from typing import Any
 
 from jormun.errors import TrapKind
-from jormun.llvm.values import LLVM_TYPE, VECTOR, TextOps
+from jormun.llvm.convention import VECTOR
+from jormun.llvm.values import LLVM_TYPE, TextOps
 from jormun.opcodes.immediates import Immediate, ImmediateValue
 from jormun.opcodes.markers import LATER, STRUCTURAL
 from jormun.opcodes.ops import Type, is_float

@@ -13,7 +13,7 @@ happens (1, -1, -0, and in sums and differences 0) are hidden from it by llvm.ar
 so are literal signalling NaNs. A promotion, which a demotion would undo, multiplies with such a 1. What is left is a
 constant that only LLVM's own reasoning brings to light, as in x * f32.convert_i32_s(1).
 
-mypyc compiles this module. It is long because it is one class for one protocol.
+To be compiled by mypyc. It is long because it is one class for one protocol.
 """
 
 from __future__ import annotations
@@ -21,11 +21,10 @@ from __future__ import annotations
 import struct
 
 from jormun.errors import TrapKind
+from jormun.llvm.convention import VECTOR
 from jormun.opcodes.ops import Half, Predicate, Rounding, Shape, Type, is_float
 from jormun.types import F32, F64, I32, I64, NumType
 
-VECTOR = "<16 x i8>"
-"""What every v128 is between instructions."""
 LLVM_TYPE: dict[Type, str] = {
     I32: "i32",
     I64: "i64",
@@ -96,9 +95,9 @@ class TextOps:
         return name
 
     def block_label(self) -> str:
-        """A label that has not been used."""
+        """A label that has not been used. It ends like `fresh` names do: templates count within a number (k1702)."""
         self.count += 1
-        return f"k{self.count}"
+        return f"k{self.count}00"
 
     def trap_label(self, kind: TrapKind) -> str:
         """The label of the block that traps; a function has one for each kind."""

@@ -11,13 +11,13 @@ TYPE = (Immediate.TYPE,)
 FIELD = (Immediate.TYPE, Immediate.FIELD)
 
 
-@opcode("struct.new", 0xFB_0000, Rule.STRUCT_NEW, immediates=TYPE)
+@opcode("struct.new", 0xFB_0000, Rule.STRUCT_NEW, immediates=TYPE, is_constant=True)
 @later
 def struct_new() -> None:
     """A structure with these fields."""
 
 
-@opcode("struct.new_default", 0xFB_0001, Rule.STRUCT_NEW_DEFAULT, immediates=TYPE)
+@opcode("struct.new_default", 0xFB_0001, Rule.STRUCT_NEW_DEFAULT, immediates=TYPE, is_constant=True)
 @later
 def struct_new_default() -> None:
     """A structure whose fields are zero or null."""
@@ -37,19 +37,21 @@ def struct_set() -> None:
     """Set a field. NULL_STRUCTURE_REFERENCE."""
 
 
-@opcode("array.new", 0xFB_0006, Rule.ARRAY_NEW, immediates=TYPE)
+@opcode("array.new", 0xFB_0006, Rule.ARRAY_NEW, immediates=TYPE, is_constant=True)
 @later
 def array_new() -> None:
     """An array of a length, all elements the same value."""
 
 
-@opcode("array.new_default", 0xFB_0007, Rule.ARRAY_NEW_DEFAULT, immediates=TYPE)
+@opcode("array.new_default", 0xFB_0007, Rule.ARRAY_NEW_DEFAULT, immediates=TYPE, is_constant=True)
 @later
 def array_new_default() -> None:
     """An array of a length, all elements zero or null."""
 
 
-@opcode("array.new_fixed", 0xFB_0008, Rule.ARRAY_NEW_FIXED, immediates=(Immediate.TYPE, Immediate.U32))
+@opcode(
+    "array.new_fixed", 0xFB_0008, Rule.ARRAY_NEW_FIXED, immediates=(Immediate.TYPE, Immediate.U32), is_constant=True
+)
 @later
 def array_new_fixed() -> None:
     """An array of as many elements as the second immediate says, all on the stack."""
@@ -137,19 +139,19 @@ def br_on_cast_fail() -> None:
     """`br` unless the reference on top has the second type."""
 
 
-@opcode("any.convert_extern", 0xFB_001A, Rule.ANY_CONVERT_EXTERN)
+@opcode("any.convert_extern", 0xFB_001A, Rule.ANY_CONVERT_EXTERN, is_constant=True)
 @later
 def any_convert_extern() -> None:
     """An external reference as an internal one."""
 
 
-@opcode("extern.convert_any", 0xFB_001B, Rule.EXTERN_CONVERT_ANY)
+@opcode("extern.convert_any", 0xFB_001B, Rule.EXTERN_CONVERT_ANY, is_constant=True)
 @later
 def extern_convert_any() -> None:
     """An internal reference as an external one."""
 
 
-@opcode("ref.i31", 0xFB_001C, Rule.REF_I31)
+@opcode("ref.i31", 0xFB_001C, Rule.REF_I31, is_constant=True)
 @later
 def ref_i31() -> None:
     """The low 31 bits of an i32, as a reference."""

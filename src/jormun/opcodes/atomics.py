@@ -117,5 +117,5 @@ def rmw(op: Machine[V], t: NumType, bits: int, does: ReadModifyWrite, memarg: Me
 @opcode("i64.atomic.rmw16.cmpxchg_u", 0xFE_004D, COMPARE_EXCHANGE[I64], I64, 16, immediates=MEMARG)
 @opcode("i64.atomic.rmw32.cmpxchg_u", 0xFE_004E, COMPARE_EXCHANGE[I64], I64, 32, immediates=MEMARG)
 def cmpxchg(op: Machine[V], t: NumType, bits: int, memarg: MemArg, address: V, expected: V, x: V) -> V:
-    """Write `x` if what is in memory, zero-extended, is `expected`: what was there."""
+    """Write `x` if what is in memory is `expected`, both as wide as the access: what was there."""
     return op.atomic_cmpxchg(t, bits, memarg, address, expected, x)

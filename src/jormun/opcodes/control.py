@@ -57,7 +57,7 @@ def throw_ref() -> None:
     """Pop an exception reference and throw it again. NULL_EXCEPTION_REFERENCE."""
 
 
-@opcode("end", 0x0B, Rule.END)
+@opcode("end", 0x0B, Rule.END, is_constant=True)
 @structural
 def end() -> None:
     """The end of a block, or of the function."""

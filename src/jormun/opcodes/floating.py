@@ -17,8 +17,8 @@ from jormun.types import F32, F64, I32, I64, V128, NumType
 TERNARY = signature((V128, V128, V128), (V128,))
 
 
-@opcode("f32.const", 0x43, signature((), (F32,)), F32, immediates=(Immediate.F32,))
-@opcode("f64.const", 0x44, signature((), (F64,)), F64, immediates=(Immediate.F64,))
+@opcode("f32.const", 0x43, signature((), (F32,)), F32, immediates=(Immediate.F32,), is_constant=True)
+@opcode("f64.const", 0x44, signature((), (F64,)), F64, immediates=(Immediate.F64,), is_constant=True)
 def const(op: Ops[V], t: NumType, bits: int) -> V:
     """A number, by its bits."""
     return op.const(t, bits)

@@ -16,7 +16,7 @@ LOAD_LANE = signature((Address.MEMORY, V128), (V128,))
 STORE_LANE = signature((Address.MEMORY, V128), ())
 
 
-@opcode("v128.const", 0xFD_000C, signature((), (V128,)), immediates=(Immediate.V128,))
+@opcode("v128.const", 0xFD_000C, signature((), (V128,)), immediates=(Immediate.V128,), is_constant=True)
 def const(op: Ops[V], value: bytes) -> V:
     """A vector."""
     return op.vector(value)

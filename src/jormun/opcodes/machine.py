@@ -79,7 +79,7 @@ class Machine(Ops[V], Protocol[V]):
         """Combine `bits` bits with the low ones of `x`: what was there, zero-extended."""
 
     def atomic_cmpxchg(self, t: NumType, bits: int, memarg: MemArg, address: V, expected: V, x: V) -> V:
-        """Write the low `bits` bits of `x` if what is there, zero-extended, is `expected`: what was there."""
+        """Write the low `bits` bits of `x` if the low ones of `expected` are what is there: what was there."""
 
     def atomic_wait(self, t: NumType, memarg: MemArg, address: V, expected: V, timeout_ns: V) -> V:
         """Wait to be notified: 0, or 1 if memory did not hold `expected`, or 2 after the timeout (negative: none).

@@ -14,8 +14,8 @@ WIDE_BINARY = signature((I64, I64, I64, I64), (I64, I64))
 WIDE_PRODUCT = signature((I64, I64), (I64, I64))
 
 
-@opcode("i32.const", 0x41, signature((), (I32,)), I32, immediates=(Immediate.I32,))
-@opcode("i64.const", 0x42, signature((), (I64,)), I64, immediates=(Immediate.I64,))
+@opcode("i32.const", 0x41, signature((), (I32,)), I32, immediates=(Immediate.I32,), is_constant=True)
+@opcode("i64.const", 0x42, signature((), (I64,)), I64, immediates=(Immediate.I64,), is_constant=True)
 def const(op: Ops[V], t: NumType, number: int) -> V:
     """A number."""
     return op.const(t, number & ((1 << t.bits) - 1))
@@ -111,8 +111,8 @@ def popcnt(op: Ops[V], t: Type, x: V) -> V:
     return op.popcnt(t, x)
 
 
-@opcode("i32.add", 0x6A, BINARY[I32], I32)
-@opcode("i64.add", 0x7C, BINARY[I64], I64)
+@opcode("i32.add", 0x6A, BINARY[I32], I32, is_constant=True)
+@opcode("i64.add", 0x7C, BINARY[I64], I64, is_constant=True)
 @opcode("i8x16.add", 0xFD_006E, BINARY[V128], Shape.I8X16)
 @opcode("i16x8.add", 0xFD_008E, BINARY[V128], Shape.I16X8)
 @opcode("i32x4.add", 0xFD_00AE, BINARY[V128], Shape.I32X4)
@@ -122,8 +122,8 @@ def add(op: Ops[V], t: Type, x: V, y: V) -> V:
     return op.add(t, x, y)
 
 
-@opcode("i32.sub", 0x6B, BINARY[I32], I32)
-@opcode("i64.sub", 0x7D, BINARY[I64], I64)
+@opcode("i32.sub", 0x6B, BINARY[I32], I32, is_constant=True)
+@opcode("i64.sub", 0x7D, BINARY[I64], I64, is_constant=True)
 @opcode("i8x16.sub", 0xFD_0071, BINARY[V128], Shape.I8X16)
 @opcode("i16x8.sub", 0xFD_0091, BINARY[V128], Shape.I16X8)
 @opcode("i32x4.sub", 0xFD_00B1, BINARY[V128], Shape.I32X4)
@@ -133,8 +133,8 @@ def sub(op: Ops[V], t: Type, x: V, y: V) -> V:
     return op.sub(t, x, y)
 
 
-@opcode("i32.mul", 0x6C, BINARY[I32], I32)
-@opcode("i64.mul", 0x7E, BINARY[I64], I64)
+@opcode("i32.mul", 0x6C, BINARY[I32], I32, is_constant=True)
+@opcode("i64.mul", 0x7E, BINARY[I64], I64, is_constant=True)
 @opcode("i16x8.mul", 0xFD_0095, BINARY[V128], Shape.I16X8)
 @opcode("i32x4.mul", 0xFD_00B5, BINARY[V128], Shape.I32X4)
 @opcode("i64x2.mul", 0xFD_00D5, BINARY[V128], Shape.I64X2)

@@ -61,7 +61,7 @@ def table_fill(op: Machine[V], table: int, start: V, x: V, size: V) -> None:
     op.table_fill(table, start, x, size)
 
 
-@opcode("ref.null", 0xD0, Rule.REF_NULL, immediates=(Immediate.HEAP_TYPE,))
+@opcode("ref.null", 0xD0, Rule.REF_NULL, immediates=(Immediate.HEAP_TYPE,), is_constant=True)
 def ref_null(op: Machine[V], heap: HeapType) -> V:
     """The null reference."""
     return op.ref_null(heap)
@@ -73,7 +73,7 @@ def ref_is_null(op: Machine[V], x: V) -> V:
     return op.flag(I32, op.ref_is_null(x))
 
 
-@opcode("ref.func", 0xD2, Rule.REF_FUNC, immediates=(Immediate.FUNC,))
+@opcode("ref.func", 0xD2, Rule.REF_FUNC, immediates=(Immediate.FUNC,), is_constant=True)
 def ref_func(op: Machine[V], func: int) -> V:
     """A reference to a function."""
     return op.ref_func(func)

@@ -1,6 +1,6 @@
 """Operand and result types of instructions: fixed signatures, and named rules where context decides.
 
-Core specification, chapter 3.4. A rule's meaning lives in validation/instructions.py.
+Core specification, chapter 3.4. A rule's meaning lives in validation/rules/.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def local_tee(op: Machine[V], local: int, x: V) -> V:
     return x
 
 
-@opcode("global.get", 0x23, Rule.GLOBAL_GET, immediates=GLOBAL)
+@opcode("global.get", 0x23, Rule.GLOBAL_GET, immediates=GLOBAL, is_constant=True)
 def global_get(op: Machine[V], index: int) -> V:
     """The value of a global."""
     return op.global_get(index)

@@ -1,7 +1,7 @@
 """Calls: of own functions, imports, tables' elements and references, and their tail forms (section 4.4.8).
 
 Each function here handles one instruction: it reads its immediates from the function's bytes, takes operands from the
-stack and appends lines. The calling convention is written down in runtime/layout.py.
+stack and appends lines. The calling convention is written down in llvm/convention.py, records in runtime/layout.py.
 """
 
 from __future__ import annotations
@@ -66,13 +66,13 @@ def callee(f: FunctionLowering, func_index: int) -> tuple[str, str]:
     lazy compilation may replace the pointer at any time.
     """
     shape, op = f.shape, f.op
-    if func_index < shape.imported_count:
+    if func_index < shape.imported_function_count:
         record = op.state(shape.layout.imported_function_offset(func_index), "ptr", is_constant=True)
         return record_target(f, record)
     if func_index in f.unit:
         return f"@f{func_index}", "%vm"
     table = op.state(layout.VM_CODE_TABLE, "ptr", is_constant=True)
-    code = op.load_field(table, 8 * (func_index - shape.imported_count), "ptr")
+    code = op.load_field(table, shape.layout.code_table_offset(func_index), "ptr")
     return code, "%vm"
 
 

@@ -2,7 +2,7 @@
 
 Each function here handles one instruction of a function being lowered: it reads its immediates and takes its operands.
 
-mypyc compiles this module.
+To be compiled by mypyc.
 """
 
 from __future__ import annotations

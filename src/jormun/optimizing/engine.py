@@ -9,10 +9,10 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from jormun.errors import WasmError
-from jormun.llvm.pipeline import compile_text
+from jormun.llvm.pipeline import assembly_of, compile_text
 from jormun.llvm.target import host
 from jormun.optimizing.shapes import ModuleShape
-from jormun.optimizing.unit import make_unit
+from jormun.optimizing.unit import Unit, make_unit
 from jormun.optimizing.worker import Worker
 from jormun.runtime.engine import Progress
 from jormun.runtime.layout import Layout
@@ -37,13 +37,20 @@ class OptimizingEngine:
         """
         return self._compile(module, layout, functions, skips_unsupported=False)
 
+    def assembly(self, module: ValidModule, layout: Layout, func_index: int) -> str:
+        """The machine code of a function that the module defines, as assembly, for people to read.
+
+        It is what `compile` makes of this function alone. Raises UnsupportedError as that does.
+        """
+        unit = _unit(module, layout, (func_index,), skips_unsupported=False)
+        return assembly_of(unit.text, host(), unit.effort)
+
     def compile_supported(self, module: ValidModule, layout: Layout, functions: Sequence[int]) -> bytes:
         """The same, but functions that this tier cannot compile are left undefined."""
         return self._compile(module, layout, functions, skips_unsupported=True)
 
     def _compile(self, module: ValidModule, layout: Layout, functions: Sequence[int], skips_unsupported: bool) -> bytes:
-        shape = ModuleShape(module, layout, host().architecture)
-        unit = make_unit(shape, functions, skips_unsupported)
+        unit = _unit(module, layout, functions, skips_unsupported)
         return compile_text(unit.text, host(), unit.effort)
 
     def compile_all(self, module: ValidModule, layout: Layout, progress: Progress | None = None) -> Iterator[bytes]:
@@ -88,6 +95,10 @@ class OptimizingEngine:
                 worker.close()
 
 
+def _unit(module: ValidModule, layout: Layout, functions: Sequence[int], skips_unsupported: bool) -> Unit:
+    return make_unit(ModuleShape(module, layout, host().architecture), functions, skips_unsupported)
+
+
 def _drive(
     worker: Worker,
     tasks: queue.SimpleQueue[list[int]],
@@ -108,7 +119,7 @@ def _drive(
 
 def partition(module: ValidModule) -> list[list[int]]:
     """The module's own functions, in runs of about `UNIT_BYTES`."""
-    imported = len(module.function_types) - len(module.module.functions)
+    imported = module.imported_function_count
     units: list[list[int]] = [[]]
     filled = 0
     for k, function in enumerate(module.module.functions):

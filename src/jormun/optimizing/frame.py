@@ -1,6 +1,6 @@
 """An open block of a function that is being lowered.
 
-mypyc compiles this module.
+To be compiled by mypyc.
 """
 
 from __future__ import annotations

@@ -5,24 +5,32 @@ remembered. A branch hands its values over in slots too, one for each position a
 written right before the jump and read right behind the label. So text and time are linear in the size of the function,
 whatever its shape. Code that cannot be reached is skipped.
 
-mypyc compiles this module.
+To be compiled by mypyc.
 """
 
 from __future__ import annotations
 
 from collections.abc import Container
 
+from jormun.errors import UnsupportedError
 from jormun.llvm.templates import Template, make
 from jormun.opcodes.markers import LATER
 from jormun.opcodes.signatures import Rule
 from jormun.opcodes.table import BY_CODE, BY_NAME, Row
-from jormun.optimizing.accesses import Accesses
 from jormun.optimizing.frame import BODY, Frame
-from jormun.optimizing.rows import HANDLERS, OPENERS, UnsupportedError, operands_of
+from jormun.optimizing.rows import HANDLERS, OPENERS, operands_of
 from jormun.optimizing.shapes import ZERO, CallShape, ModuleShape, llvm_type
+from jormun.optimizing.tables import MachineOps
 from jormun.syntax.code import read_immediates, read_row
 from jormun.syntax.leb128 import read_s32, read_s64, read_u32
 
+LARGE_BODY_BYTES = 100_000
+"""Only bodies longer than this can be hard for LLVM."""
+HARD_BODY_BYTES, HARD_LABELS, HARD_BLOCK_LINES = 2_000_000, 20_000, 100_000
+"""Beyond one of these, LLVM may take a minute for a function. Of the programs tried, PHP has the function with the most
+labels, 15,000, and Clang the one with the longest block, 10,000 lines."""
+CUT_BLOCK_LINES = 2_000
+TERMINATORS = ("br ", "ret ", "switch ", "unreachable")
 CONDITION_TAKERS = frozenset(
     row.code for row in BY_CODE.values() if row.signature in (Rule.BR_IF, Rule.IF, Rule.SELECT, Rule.SELECT_TYPED)
 )
@@ -38,7 +46,7 @@ class FunctionLowering:
         self.shape = shape
         self.func_index = func_index
         self.unit = unit
-        function = shape.valid.module.functions[func_index - shape.imported_count]
+        function = shape.valid.module.functions[func_index - shape.imported_function_count]
         self.call_shape: CallShape = shape.function_shape(func_index)
         self.code: bytes = function.body.code
         self.at = 0
@@ -46,7 +54,7 @@ class FunctionLowering:
         self.local_types: list[str] = list(self.call_shape.params)
         for count, t in function.locals:
             self.local_types += [llvm_type(t)] * count
-        self.op = Accesses(shape, shape.architecture)
+        self.op = MachineOps(shape, shape.architecture)
         self.lines: list[str] = self.op.lines
         self.values: list[str] = []
         self.types: list[str] = []
@@ -57,6 +65,7 @@ class FunctionLowering:
         self.buffer_slots = 0
         """The longest buffer for results that a call needs."""
         self.has_loops = False
+        self.is_hard = False
         self.calls = 0
         """Calls so far: the accesses in a loop without any may be vectorised."""
 
@@ -71,7 +80,36 @@ class FunctionLowering:
                 self.lower()
             else:
                 self.skip()
+        if len(self.code) > LARGE_BODY_BYTES:
+            self.cut_blocks()
         return "\n".join([*self.head(), *self.lines, *self.op.trap_blocks(), "}\n"])
+
+    def cut_blocks(self) -> None:
+        """Find out whether LLVM would seem to hang on this function, and cut its longest blocks if so.
+
+        Several passes, and the code generator within a block, take quadratic time. Blocks stay cut only if the
+        optimizer leaves them alone.
+        """
+        labels, longest, run = 0, 0, 0
+        for line in self.lines:
+            if line[-1] == ":":
+                labels += 1
+                run = 0
+            else:
+                run += 1
+                longest = max(longest, run)
+        self.is_hard = len(self.code) > HARD_BODY_BYTES or labels > HARD_LABELS or longest > HARD_BLOCK_LINES
+        if not self.is_hard:
+            return
+        lines: list[str] = []
+        for line in self.lines:
+            lines.append(line)
+            run = 0 if line[-1] == ":" else run + 1
+            if run > CUT_BLOCK_LINES and not line.startswith(TERMINATORS) and "tail call " not in line:
+                label = self.op.block_label()
+                lines += [f"br label %{label}", f"{label}:"]
+                run = 0
+        self.lines[:] = lines
 
     def head(self) -> list[str]:
         """The signature and the entry block, written last, when it is known what they must hold."""
@@ -206,7 +244,7 @@ class FunctionLowering:
                 depth -= 1
             _, self.at = read_immediates(code, self.at, row)
 
-    # --- the stack
+    # The stack.
 
     def push(self, value: str, type: str) -> None:
         """Push a value."""
@@ -228,7 +266,7 @@ class FunctionLowering:
         value, self.at = read_u32(self.code, self.at)
         return value
 
-    # --- labels
+    # Labels.
 
     def start_block(self, label: str) -> None:
         """Begin a block that may have several ways in."""

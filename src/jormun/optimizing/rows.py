@@ -1,6 +1,6 @@
 """How rows of the instruction table are lowered: by a handler, or by their semantics, and then with which results.
 
-mypyc compiles this module.
+To be compiled by mypyc.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from jormun.errors import WasmError
 from jormun.opcodes.immediates import ImmediateValue
 from jormun.opcodes.signatures import Address, Rule, Signature
 from jormun.opcodes.table import BY_CODE, Row
@@ -17,10 +16,6 @@ from jormun.optimizing.shapes import ModuleShape, llvm_type
 
 if TYPE_CHECKING:
     from jormun.optimizing.lower import FunctionLowering
-
-
-class UnsupportedError(WasmError):
-    """A function has an instruction that this tier does not have yet."""
 
 
 OPENERS = frozenset({Rule.BLOCK, Rule.LOOP, Rule.IF, Rule.TRY_TABLE})

@@ -1,19 +1,20 @@
 """What the functions of one module share when they are lowered: LLVM types, call shapes, where things are in `vm`.
 
-mypyc compiles this module.
+To be compiled by mypyc.
 """
 
 from __future__ import annotations
 
-from jormun.llvm.convention import padding
+from jormun.llvm.convention import VECTOR, padding
 from jormun.llvm.templates import Template
+from jormun.llvm.values import LLVM_TYPE
 from jormun.runtime.layout import Layout
-from jormun.types import F32, F64, I32, I64, V128, FuncType, MemoryType, ValType
+from jormun.types import V128, FuncType, MemoryType, NumType, ValType
 from jormun.validation.module import ValidModule
 
-LLVM_TYPES: dict[ValType, str] = {I32: "i32", I64: "i64", F32: "float", F64: "double", V128: "<16 x i8>"}
+LLVM_TYPES: dict[ValType, str] = {V128: VECTOR, **{t: LLVM_TYPE[t] for t in NumType}}
 """Value types as LLVM writes them; every reference is an i64."""
-ZERO: dict[str, str] = {"i32": "0", "i64": "0", "float": "0.0", "double": "0.0", "<16 x i8>": "zeroinitializer"}
+ZERO: dict[str, str] = {"i32": "0", "i64": "0", "float": "0.0", "double": "0.0", VECTOR: "zeroinitializer"}
 """What a local of a type starts with; 0 is the null reference too."""
 
 
@@ -52,7 +53,7 @@ class ModuleShape:
     def __init__(self, valid: ValidModule, layout: Layout, architecture: str) -> None:
         self.valid = valid
         self.layout = layout
-        self.imported_count: int = len(valid.function_types) - len(valid.module.functions)
+        self.imported_function_count: int = valid.imported_function_count
         self.architecture = architecture
         self.shapes: dict[int, CallShape] = {}
         self.templates: dict[int, Template | None] = _TEMPLATES.setdefault(architecture, {})
@@ -77,4 +78,4 @@ class ModuleShape:
 
     def type_is_final(self, type_index: int) -> bool:
         """Whether a type can have no proper subtypes, so that comparing identities settles a cast."""
-        return self.valid.types[type_index].final
+        return self.valid.types[type_index].is_final

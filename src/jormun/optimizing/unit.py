@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from jormun.errors import UnsupportedError
 from jormun.llvm import keep
 from jormun.llvm.pipeline import Effort
 from jormun.optimizing.lower import FunctionLowering
-from jormun.optimizing.rows import UnsupportedError
 from jormun.optimizing.shapes import ModuleShape
 
 PREAMBLE = """\
@@ -22,7 +22,6 @@ declare i32 @jormun_is_subtype(i64, i64) nounwind memory(none) willreturn
 declare ptr @memmove(ptr, ptr, i64) nounwind willreturn
 declare ptr @memset(ptr, i32, i64) nounwind willreturn
 attributes #0 = { nounwind "frame-pointer"="all" "probe-stack"="inline-asm" "no-builtins" }
-attributes #1 = { cold noreturn nounwind }
 !0 = !{}
 !1 = !{!3, !3, i64 0}
 !2 = !{!4, !4, i64 0}
@@ -39,15 +38,10 @@ LLVM from calling the C library where a loop looks like one of its functions.
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """LLVM text, and whether there is a loop in it."""
+    """LLVM text, and what optimizing it is worth."""
 
     text: str
-    has_loops: bool
-
-    @property
-    def effort(self) -> Effort:
-        """What optimizing it is worth."""
-        return Effort.FULL if self.has_loops else Effort.BRIEF
+    effort: Effort
 
 
 def make_unit(shape: ModuleShape, functions: Sequence[int], skips_unsupported: bool = False) -> Unit:
@@ -57,12 +51,15 @@ def make_unit(shape: ModuleShape, functions: Sequence[int], skips_unsupported: b
     """
     together = frozenset(functions)
     bodies = []
-    has_loops = False
+    effort = Effort.BRIEF
     for func_index in functions:
         lowering = FunctionLowering(shape, func_index, together)
         try:
             bodies.append(lowering.text())
-            has_loops = has_loops or lowering.has_loops
+            if lowering.is_hard:
+                effort = Effort.LEAST
+            elif lowering.has_loops and effort is Effort.BRIEF:
+                effort = Effort.FULL
         except UnsupportedError:
             if not skips_unsupported:
                 raise
@@ -70,4 +67,4 @@ def make_unit(shape: ModuleShape, functions: Sequence[int], skips_unsupported: b
             bodies.append(f"declare tailcc {call.returns} @f{func_index}({', '.join(call.passed)})\n")
     if any(map(keep.is_called, bodies)):
         bodies.append(keep.declarations())
-    return Unit("".join([PREAMBLE, *bodies]), has_loops)
+    return Unit("".join([PREAMBLE, *bodies]), effort)

@@ -1,1 +1,1 @@
-"""The run time: store, instances, memories, tables, linking (core specification, chapter 4), and native execution."""
+"""Layer 6, the run time: store, instances, memories, tables, linking (core specification, chapter 4), native code."""

@@ -9,6 +9,9 @@ from threading import Lock
 from jormun.errors import ExhaustionError
 from jormun.runtime.native import pages
 
+GROW_FAILED = -1
+"""The result of memory.grow and table.grow when there is no more room."""
+
 
 class Budget:
     """A number of bytes that the memories and tables of a store share. Safe to use from several threads."""

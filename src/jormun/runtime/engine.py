@@ -26,5 +26,10 @@ class Engine(Protocol):
     def compile(self, module: ValidModule, layout: Layout, functions: Sequence[int]) -> bytes:
         """An object that defines these functions, given by index."""
 
+    def assembly(self, module: ValidModule, layout: Layout, func_index: int) -> str:
+        """The machine code of a function that the module defines, as assembly for this machine: labels, instructions,
+        comments and directives, a line each.
+        """
+
     def compile_all(self, module: ValidModule, layout: Layout, progress: Progress | None) -> Iterable[bytes]:
         """Objects that together define each function of the module. Uses all cores."""

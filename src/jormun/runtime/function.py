@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from jormun.runtime import layout
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
-from jormun.runtime.slots import Shape, shape_of
+from jormun.runtime.slots import CallSlots, slots_of
 from jormun.types import DefType, FuncExternType, FuncType
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Function:
         self.__qualname__ = name
         self.__doc__ = f"{name}: a WebAssembly function of type {self.func_type}"
         self._owner = owner
-        self._shape = shape_of(self.func_type)
+        self._slots = slots_of(self.func_type)
 
     @staticmethod
     def host(store: Store, func_type: FuncType | DefType, function: Callable[..., object], name: str = "") -> Function:
@@ -107,17 +107,17 @@ class Function:
         """
         code = pages.read_u64(self.address + layout.FUNCTION_CODE)
         vm = pages.read_u64(self.address + layout.FUNCTION_VM)
-        return call_native(self.store, self._shape, code, vm, args)
+        return call_native(self.store, self._slots, code, vm, args)
 
 
-def call_native(store: Store, shape: Shape, code: int, vm: int, args: Sequence[int]) -> list[int]:
+def call_native(store: Store, slots: CallSlots, code: int, vm: int, args: Sequence[int]) -> list[int]:
     """Call guest code with bit patterns. All that the store owns is kept meanwhile, even if the store is closed."""
     owned = store.owned
-    values = pages.Block(shape.size_bytes, 16)
-    shape.params.pack(values.address, args)
-    Native.get().call(code, vm, shape.signature, values.address)
+    values = pages.Block(slots.size_bytes, 16)
+    slots.params.pack(values.address, args)
+    Native.get().call(code, vm, slots.signature, values.address)
     del owned
-    return shape.results.unpack(values.address)
+    return slots.results.unpack(values.address)
 
 
 class _Shown(str):

@@ -11,7 +11,7 @@ from jormun.runtime import layout
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
 from jormun.runtime.owners import register
-from jormun.runtime.slots import shape_of
+from jormun.runtime.slots import slots_of
 from jormun.types import DefType, FuncType
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class HostFunctionInstance:
         self.name = name
         self._deftype = deftype
         callback = _callback(ref(store), func_type, function, name)
-        self._native = Native.get().host_function(shape_of(func_type).signature, callback)
+        self._native = Native.get().host_function(slots_of(func_type).signature, callback)
         pages.write_u64(self._native.vm + layout.HOST_KEY, register(self))
         self._record = pages.Block(layout.FUNCTION_RECORD_BYTES, 32)
         self._record.write_u64(layout.FUNCTION_CODE, self._native.code)
@@ -59,7 +59,7 @@ def _callback(
 ) -> Callable[[int], None]:
     """What native code calls with the address of the slots: arguments on entry, results on return."""
     params, results = func_type.params, func_type.results
-    shape = shape_of(func_type)
+    slots = slots_of(func_type)
     count = len(results)
 
     def call(address: int) -> None:
@@ -69,7 +69,7 @@ def _callback(
         from_bits = store.from_bits
         arguments: list[object] = []
         if params:
-            arguments = list(map(from_bits, params, shape.params.unpack(address)))
+            arguments = list(map(from_bits, params, slots.params.unpack(address)))
         returned = function(*arguments)
         if count == 0:
             if returned is not None:
@@ -82,7 +82,7 @@ def _callback(
                 bits.append(store.to_bits(t, value))
             except (TypeError, OverflowError) as error:
                 raise HostError(f"host function {name} returned what is not {_types(func_type)}: {error}") from error
-        shape.results.pack(address, bits)
+        slots.results.pack(address, bits)
 
     return call
 

@@ -17,15 +17,13 @@ from jormun.runtime.module import CompiledModule
 from jormun.runtime.module_instance import ModuleInstance
 from jormun.runtime.native import pages
 from jormun.runtime.services import install_services
-from jormun.runtime.slots import shape_of
+from jormun.runtime.slots import slots_of
 from jormun.runtime.store import Store
 from jormun.runtime.table import Table, TableInstance
 from jormun.runtime.tag import Tag
 from jormun.syntax.instruction import Expr
 from jormun.syntax.module import Active, Declarative, Element
 from jormun.types import ExternKind, FuncType
-
-_REFERENCE_BYTES = 8
 
 
 class Instance:
@@ -206,7 +204,7 @@ def _allocate_segments(instance: Instance) -> None:
         if isinstance(element.mode, Declarative):
             continue  # dropped at once, and evaluating it has no effects
         elements = array("Q", _references(instance, element))
-        block = pages.Block(_REFERENCE_BYTES * len(elements))
+        block = pages.Block(layout.REFERENCE_BYTES * len(elements))
         block.view()[:] = memoryview(elements).cast("B")
         native.segments[index] = block
         native.write(offsets.elem_offset(index) + layout.SEGMENT_START, block.address)
@@ -255,4 +253,4 @@ def _start(instance: Instance) -> None:
         instance.imported_functions[func_index].call()
         return
     code = instance.compiled.code(func_index)
-    call_native(instance.store, shape_of(FuncType((), ())), code, instance.native.vm, ())
+    call_native(instance.store, slots_of(FuncType((), ())), code, instance.native.vm, ())

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from jormun.validation.module import ValidModule
 
 POINTER_BYTES = 8
+REFERENCE_BYTES = 8
 VALUE_SLOT_BYTES = 16
 """A slot in an array of values: wide enough for a v128. Narrower values take the first bytes of theirs."""
 
@@ -128,8 +129,8 @@ class Layout:
     """
 
     def __init__(self, valid: ValidModule) -> None:
-        self.imported_functions = len(valid.function_types) - len(valid.module.functions)
-        self.imported_globals = len(valid.global_types) - len(valid.module.globals)
+        self.imported_function_count = valid.imported_function_count
+        self.imported_global_count = len(valid.global_types) - len(valid.module.globals)
         at = VM_HEADER_BYTES
         self._memories = at
         at += 2 * POINTER_BYTES * len(valid.memory_types)
@@ -138,9 +139,9 @@ class Layout:
         self._tags = at
         at += POINTER_BYTES * len(valid.tag_types)
         self._imported_functions = at
-        at += POINTER_BYTES * self.imported_functions
+        at += POINTER_BYTES * self.imported_function_count
         self._imported_globals = at
-        at += POINTER_BYTES * self.imported_globals
+        at += POINTER_BYTES * self.imported_global_count
         at = -(-at // GLOBAL_CELL_BYTES) * GLOBAL_CELL_BYTES
         self._globals = at
         at += GLOBAL_CELL_BYTES * len(valid.module.globals)
@@ -148,7 +149,7 @@ class Layout:
         at += SEGMENT_BYTES * len(valid.module.datas)
         self._elements = at
         at += SEGMENT_BYTES * len(valid.module.elements)
-        own = sorted(index for index in valid.referenced_functions if index >= self.imported_functions)
+        own = sorted(index for index in valid.referenced_functions if index >= self.imported_function_count)
         self._function_records = {index: at + FUNCTION_RECORD_BYTES * k for k, index in enumerate(own)}
         at += FUNCTION_RECORD_BYTES * len(own)
         self._type_ids = at
@@ -173,9 +174,9 @@ class Layout:
 
     def global_place(self, index: int) -> tuple[int, bool]:
         """Where a global is, and whether there is only the address of its cell, as for imported ones."""
-        if index < self.imported_globals:
+        if index < self.imported_global_count:
             return self._imported_globals + POINTER_BYTES * index, True
-        return self._globals + GLOBAL_CELL_BYTES * (index - self.imported_globals), False
+        return self._globals + GLOBAL_CELL_BYTES * (index - self.imported_global_count), False
 
     def data_offset(self, data: int) -> int:
         """The segment record of a data segment."""
@@ -187,7 +188,7 @@ class Layout:
 
     def imported_function_offset(self, func_index: int) -> int:
         """The slot with the address of an imported function's record."""
-        assert func_index < self.imported_functions
+        assert func_index < self.imported_function_count
         return self._imported_functions + POINTER_BYTES * func_index
 
     def own_function_record_offset(self, func_index: int) -> int:
@@ -201,8 +202,8 @@ class Layout:
 
     def code_table_offset(self, func_index: int) -> int:
         """Offset in the code table of the entry of a function that the module defines."""
-        assert func_index >= self.imported_functions
-        return POINTER_BYTES * (func_index - self.imported_functions)
+        assert func_index >= self.imported_function_count
+        return POINTER_BYTES * (func_index - self.imported_function_count)
 
     def type_id_offset(self, type_index: int) -> int:
         """The slot with `DefType.id` of a type."""

@@ -31,7 +31,7 @@ from jormun.validation.module import ValidModule
 Extern: TypeAlias = Function | Memory | Table | Global | Tag
 
 
-class Names(Protocol):
+class ImportModule(Protocol):
     """What an import's field is looked up in: a dict, or an instance's exports."""
 
     def __getitem__(self, name: str, /) -> object: ...
@@ -39,15 +39,15 @@ class Names(Protocol):
     def __iter__(self) -> Iterator[str]: ...
 
 
-class Modules(Protocol):
+class Imports(Protocol):
     """What an import's module is looked up in."""
 
-    def __getitem__(self, name: str, /) -> Names: ...
+    def __getitem__(self, name: str, /) -> ImportModule: ...
 
     def __iter__(self) -> Iterator[str]: ...
 
 
-def resolve(valid: ValidModule, imports: Modules, store: Store) -> list[Extern]:
+def resolve(valid: ValidModule, imports: Imports, store: Store) -> list[Extern]:
     """What stands for each import of a module, in order.
 
     Python callables become host functions of the type that the import asks for, and numbers (or objects, for
@@ -103,7 +103,7 @@ def _name(each: Import) -> str:
     return f'"{each.module}" "{each.name}"'
 
 
-def _look_up(each: Import, required: ExternType, imports: Modules) -> object:
+def _look_up(each: Import, required: ExternType, imports: Imports) -> object:
     try:
         names = imports[each.module]
     except KeyError:
@@ -118,7 +118,7 @@ def _unknown(each: Import, required: ExternType, why: str) -> LinkError:
     return LinkError(f"unknown import: {_name(each)}, {describe(required)}: {why}")
 
 
-def _given(names: Names | Modules) -> str:
+def _given(names: ImportModule | Imports) -> str:
     """A list of the first few names there are."""
     shown = [f'"{name}"' for name, _ in zip(names, range(8), strict=False)]
     return f"; there are {', '.join(shown)}" if shown else ""

@@ -15,19 +15,15 @@ from typing import TYPE_CHECKING, SupportsIndex
 from jormun import limits
 from jormun.errors import ExhaustionError, Trap, TrapKind
 from jormun.runtime import layout
-from jormun.runtime.address_space import AddressSpace
+from jormun.runtime.address_space import GROW_FAILED, AddressSpace
 from jormun.runtime.native import pages
-from jormun.types import I64, Limits, MemoryType
+from jormun.types import Limits, MemoryType
 
 if TYPE_CHECKING:
     from jormun.runtime.store import Store
 
 WAIT_OK, WAIT_NOT_EQUAL, WAIT_TIMED_OUT = 0, 1, 2
 """Results of memory.atomic.wait32 and wait64."""
-GROW_FAILED = -1
-"""The result of memory.grow when the memory does not grow."""
-_GUARD_BYTES = 2 * 1024**3 + 64 * 1024
-"""Behind a 32-bit memory: static offsets below 2 GiB need no check, and the widest access stays below 64 KiB."""
 
 
 class Memory:
@@ -57,7 +53,7 @@ class Memory:
         self._lock = Lock()
         self._parked: dict[int, deque[_Parked]] = {}
         self._view: memoryview | None = None
-        if self._grow(type.limits.minimum) == GROW_FAILED:
+        if self.try_grow(type.limits.minimum) == GROW_FAILED:
             raise ExhaustionError(
                 TrapKind.RESOURCE_LIMIT,
                 message=f"a memory of {type.limits.minimum} pages is beyond the limits: {self._space.reason}",
@@ -107,17 +103,13 @@ class Memory:
         """
         if delta_pages < 0:
             raise ValueError(f"a memory cannot grow by {delta_pages} pages")
-        old_pages = self._grow(delta_pages)
+        old_pages = self.try_grow(delta_pages)
         if old_pages == GROW_FAILED:
             raise ExhaustionError(
                 TrapKind.RESOURCE_LIMIT,
                 message=f"a memory of {self.size_pages} pages cannot grow by {delta_pages}: {self._space.reason}",
             )
         return old_pages
-
-    def try_grow(self, delta_pages: int) -> int:
-        """The instruction memory.grow: the old size in pages, or -1."""
-        return self._grow(delta_pages)
 
     def view(self) -> memoryview:
         """The memory itself as writable bytes, of the present size. The view keeps the memory alive."""
@@ -206,7 +198,8 @@ class Memory:
                 woken += 1
         return woken
 
-    def _grow(self, delta_pages: int) -> int:
+    def try_grow(self, delta_pages: int) -> int:
+        """The instruction memory.grow: the old size in pages, or -1."""
         with self._lock:
             old_bytes = self.size_bytes
             old_pages = old_bytes >> self._page_size_log2
@@ -255,18 +248,11 @@ def _out_of_range(address: int, size_bytes: int, memory_bytes: int) -> IndexErro
 
 def _maximum_pages(t: MemoryType) -> int:
     """The most pages that such a memory may have: its maximum, within what its addresses reach."""
-    address_bits = 64 if t.address is I64 else 32
-    reach = 1 << address_bits - t.page_size_log2
+    reach = 1 << t.address.bits - t.page_size_log2
     return reach if t.limits.maximum is None else min(reach, t.limits.maximum)
 
 
 def _reservation_bytes(t: MemoryType) -> int:
-    maximum_bytes = _maximum_pages(t) << t.page_size_log2
-    if has_guard(t):
-        return (1 << 32) + _GUARD_BYTES
-    return min(maximum_bytes, limits.MEMORY_RESERVATION_BYTES)
-
-
-def has_guard(t: MemoryType) -> bool:
-    """Whether accesses out of bounds fault, so that compiled code does not check those with offsets below 2 GiB."""
-    return t.address is not I64 and t.page_size_log2 == 16
+    if layout.is_guarded(t):
+        return layout.MEMORY_ADDRESSABLE_BYTES + layout.MEMORY_GUARD_BYTES
+    return min(_maximum_pages(t) << t.page_size_log2, limits.MEMORY_RESERVATION_BYTES)

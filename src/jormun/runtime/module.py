@@ -7,12 +7,12 @@ from threading import RLock
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
-from jormun.errors import Frame, MalformedError, WasmError
+from jormun.errors import Frame, WasmError
 from jormun.runtime.engine import Engine, Progress
 from jormun.runtime.layout import Layout
 from jormun.runtime.native.machine import Native
 from jormun.runtime.subtypes import keep_declared
-from jormun.syntax.names import NAME_SECTION, Names, Subsection, decode_names
+from jormun.syntax.names import Names, Subsection, names_of
 from jormun.types import ExternKind
 from jormun.validation.module import ValidModule
 
@@ -32,7 +32,7 @@ class CompiledModule:
         self.valid = valid
         self.engine = engine
         self.layout = Layout(valid)
-        self.first_own = self.layout.imported_functions
+        self.first_own = self.layout.imported_function_count
         """The index of the first function that is not imported."""
         self._code_table = Native.get().code_table(len(valid.module.functions))
         self._code = self._code_table.view().cast("Q")
@@ -79,14 +79,8 @@ class CompiledModule:
 
     @cached_property
     def names(self) -> Names:
-        """The names in the module's name section, or none if it has none or a malformed one."""
-        for custom in self.valid.module.customs:
-            if custom.name == NAME_SECTION:
-                try:
-                    return decode_names(custom.data)
-                except MalformedError:
-                    break  # a custom section cannot make a module malformed
-        return Names()
+        """The names in the module's name section, as far as there is one."""
+        return names_of(self.valid.module)
 
     @cached_property
     def export_names(self) -> dict[int, str]:

@@ -43,7 +43,7 @@ class Slots:
         return bits
 
 
-class Shape:
+class CallSlots:
     """What a call of a function type looks like to native code."""
 
     __slots__ = ("params", "results", "signature", "size_bytes")
@@ -57,6 +57,6 @@ class Shape:
 
 
 @lru_cache(maxsize=4096)
-def shape_of(func_type: FuncType) -> Shape:
-    """The shape of calls of a function type."""
-    return Shape(func_type)
+def slots_of(func_type: FuncType) -> CallSlots:
+    """The slots of calls of a function type."""
+    return CallSlots(func_type)

@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING, SupportsIndex
 from jormun import limits
 from jormun.errors import ExhaustionError, TrapKind
 from jormun.runtime import layout, references
-from jormun.runtime.address_space import AddressSpace, Budget
+from jormun.runtime.address_space import GROW_FAILED, AddressSpace, Budget
+from jormun.runtime.layout import REFERENCE_BYTES
 from jormun.runtime.native import pages
-from jormun.types import I64, Limits, TableType
+from jormun.types import Limits, TableType
 
 if TYPE_CHECKING:
     from jormun.runtime.store import Store
-
-GROW_FAILED = -1
-"""The result of table.grow when the table does not grow."""
-_ELEMENT_BYTES = 8
 
 
 class TableInstance:
@@ -28,11 +25,11 @@ class TableInstance:
 
     def __init__(self, type: TableType, budget: Budget, init: int = references.NULL) -> None:
         """A table of its type's minimum, filled with `init`. Raises ExhaustionError beyond the limits."""
-        reach = (1 << 64) - 1 if type.address is I64 else (1 << 32) - 1
+        reach = (1 << type.address.bits) - 1
         declared = reach if type.limits.maximum is None else type.limits.maximum
         self._type = type
         self._maximum = min(declared, limits.TABLE_ELEMENTS)
-        self._space = AddressSpace(self._maximum * _ELEMENT_BYTES, budget)
+        self._space = AddressSpace(self._maximum * REFERENCE_BYTES, budget)
         self._record = pages.Block(layout.TABLE_RECORD_BYTES, 16)
         self._record.write_u64(layout.TABLE_ELEMENTS, self._space.base)
         self._lock = Lock()
@@ -65,15 +62,15 @@ class TableInstance:
 
     def get(self, index: int) -> int:
         """The reference at a place that is known to be in the table."""
-        return pages.read_u64(self._space.base + index * _ELEMENT_BYTES)
+        return pages.read_u64(self._space.base + index * REFERENCE_BYTES)
 
     def set(self, index: int, bits: int) -> None:
         """Put a reference at a place that is known to be in the table."""
-        pages.write_u64(self._space.base + index * _ELEMENT_BYTES, bits)
+        pages.write_u64(self._space.base + index * REFERENCE_BYTES, bits)
 
     def write(self, index: int, elements: bytes | memoryview) -> None:
         """Put references, 8 bytes each, from a place on; all are known to fit."""
-        pages.write_bytes(self._space.base + index * _ELEMENT_BYTES, elements)
+        pages.write_bytes(self._space.base + index * REFERENCE_BYTES, elements)
 
     def grow(self, delta: int, init: int) -> int:
         """The instruction table.grow: the size before, or -1."""
@@ -82,10 +79,10 @@ class TableInstance:
             if delta > self._maximum - size:
                 self._space.reason = f"its maximum is {self._maximum} elements"
                 return GROW_FAILED
-            if not self._space.commit((size + delta) * _ELEMENT_BYTES):
+            if not self._space.commit((size + delta) * REFERENCE_BYTES):
                 return GROW_FAILED
             if init != references.NULL:
-                self.write(size, init.to_bytes(_ELEMENT_BYTES, "little") * delta)
+                self.write(size, init.to_bytes(REFERENCE_BYTES, "little") * delta)
             self._record.write_u64(layout.TABLE_SIZE, size + delta)
             return size
 

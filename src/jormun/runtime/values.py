@@ -10,7 +10,7 @@ import struct
 from operator import index as to_index
 from typing import TYPE_CHECKING, SupportsIndex
 
-from jormun.errors import WasmError
+from jormun.errors import UnsupportedError
 from jormun.runtime import references
 from jormun.runtime.function import Function
 from jormun.types import F32, F64, I32, I64, V128, AbsHeapType, DefType, FuncType, RefType, ValType
@@ -75,7 +75,7 @@ def from_bits(store: Store, t: ValType, bits: int) -> object:
     assert isinstance(t, RefType)
     if _is_function(t):
         return store.function(bits)
-    raise WasmError(f"values of type {t} cannot be given to Python yet")
+    raise UnsupportedError(f"values of type {t} cannot be given to Python yet")
 
 
 def width_bytes(t: ValType) -> int:

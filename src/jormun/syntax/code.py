@@ -11,7 +11,7 @@ from typing import Final
 
 from jormun.errors import MalformedError
 from jormun.opcodes.immediates import Immediate, ImmediateValue
-from jormun.opcodes.table import BY_CODE, Row
+from jormun.opcodes.table import BY_CODE, BY_NAME, Row
 from jormun.syntax.immediate_code import (
     Reader,
     Writer,
@@ -22,41 +22,11 @@ from jormun.syntax.immediate_code import (
 )
 from jormun.syntax.instruction import Expr, Instruction
 from jormun.syntax.leb128 import UNEXPECTED_END, read_u32, write_unsigned
-from jormun.syntax.type_code import (
-    encode_blocktype,
-    encode_heaptype,
-    encode_reftype,
-    encode_valtype,
-    read_blocktype,
-    read_heaptype,
-    read_reftype,
-    read_valtype,
-)
-
-__all__ = [
-    "END",
-    "canonical",
-    "encode_blocktype",
-    "encode_heaptype",
-    "encode_instruction",
-    "encode_reftype",
-    "encode_valtype",
-    "instructions",
-    "read_blocktype",
-    "read_heaptype",
-    "read_immediates",
-    "read_reftype",
-    "read_row",
-    "read_valtype",
-    "skip_expression",
-]
 
 END: Final = 0x0B
 """The opcode that closes a block, a function's body and an expression."""
-_FIRST_PREFIX: Final = 0xFB
-_LAST_PREFIX: Final = 0xFE
-_OPENS_BLOCK: Final = frozenset({0x02, 0x03, 0x04, 0x1F})
-"""block, loop, if, try_table."""
+_OPENS_BLOCK: Final = frozenset(code for code, row in BY_CODE.items() if row.opens_block)
+_PREFIXES: Final = frozenset(row.prefix for row in BY_CODE.values() if row.prefix is not None)
 
 
 def instructions(code: bytes, start: int = 0) -> Iterator[Instruction]:
@@ -106,7 +76,7 @@ def read_row(code: bytes, at: int) -> tuple[Row, int]:
     row = _ROWS[byte]
     if row is not None:
         return row, at + 1
-    if not _FIRST_PREFIX <= byte <= _LAST_PREFIX:
+    if byte not in _PREFIXES:
         raise MalformedError(f"illegal opcode {byte:02x}", offset=at)
     number, after = read_u32(code, at + 1)
     row = BY_CODE.get(byte << 16 | number) if number <= 0xFFFF else None
@@ -132,19 +102,29 @@ def read_immediates(code: bytes, at: int, row: Row) -> tuple[tuple[ImmediateValu
     return tuple(values), at
 
 
+def encode_opcode(row: Row) -> bytes:
+    """The opcode of a row."""
+    return _OPCODES[row.code]
+
+
 def encode_instruction(out: bytearray, row: Row, immediates: Sequence[ImmediateValue]) -> None:
     """Append an instruction. `immediates` are in the row's order, and of the types that the row's kinds ask for."""
     code = row.code
-    if code > 0xFF:
-        out.append(code >> 16)
-        write_unsigned(out, code & 0xFFFF)
-    else:
-        out.append(code)
+    out += _OPCODES[code]
     if code in _CAST_BRANCHES:
         write_label_and_cast(out, *immediates)
         return
     for writer, value in zip(_WRITERS_OF[code], immediates, strict=True):
         writer(out, value)
+
+
+def single(name: str, *immediates: ImmediateValue) -> Expr:
+    """The expression of one instruction, given by its name, of which there must be one row."""
+    (row,) = BY_NAME[name]
+    out = bytearray()
+    encode_instruction(out, row, immediates)
+    out.append(END)
+    return Expr(bytes(out))
 
 
 def canonical(expr: Expr) -> Expr:
@@ -155,7 +135,16 @@ def canonical(expr: Expr) -> Expr:
     return Expr(bytes(out))
 
 
-# Kinds are looked up once, when the table is read, and not at each instruction.
+def _opcode(row: Row) -> bytes:
+    if row.prefix is None:
+        return bytes([row.number])
+    out = bytearray([row.prefix])
+    write_unsigned(out, row.number)
+    return bytes(out)
+
+
+# What follows from a row is looked up once, when the table is read, and not at each instruction.
+_OPCODES: dict[int, bytes] = {code: _opcode(row) for code, row in BY_CODE.items()}
 _CAST_BRANCHES = frozenset(code for code, row in BY_CODE.items() if Immediate.CAST in row.immediates)
 """The codes whose immediates are no sequence: br_on_cast and br_on_cast_fail."""
 _ROWS: list[Row | None] = [BY_CODE.get(byte) for byte in range(256)]

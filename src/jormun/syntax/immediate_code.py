@@ -38,7 +38,7 @@ _HAS_MEMORY: Final = 0x40
 
 def reader_of(kind: Immediate) -> Reader:
     """What reads immediates of this kind."""
-    return _READERS.get(kind, _read_index)
+    return _READERS.get(kind, read_u32)
 
 
 def writer_of(kind: Immediate) -> Writer:
@@ -61,44 +61,32 @@ def _read_count(code: bytes, at: int) -> tuple[int, int]:
     return count, after
 
 
-def _read_index(code: bytes, at: int) -> tuple[ImmediateValue, int]:
-    return read_u32(code, at)
-
-
-def _read_i32(code: bytes, at: int) -> tuple[ImmediateValue, int]:
-    return read_s32(code, at)
-
-
-def _read_i64(code: bytes, at: int) -> tuple[ImmediateValue, int]:
-    return read_s64(code, at)
-
-
-def _read_f32(code: bytes, at: int) -> tuple[ImmediateValue, int]:
+def _read_f32(code: bytes, at: int) -> tuple[int, int]:
     return int.from_bytes(_bytes(code, at, 4), "little"), at + 4
 
 
-def _read_f64(code: bytes, at: int) -> tuple[ImmediateValue, int]:
+def _read_f64(code: bytes, at: int) -> tuple[int, int]:
     return int.from_bytes(_bytes(code, at, 8), "little"), at + 8
 
 
-def _read_16_bytes(code: bytes, at: int) -> tuple[ImmediateValue, int]:
+def _read_16_bytes(code: bytes, at: int) -> tuple[bytes, int]:
     return _bytes(code, at, 16), at + 16
 
 
-def _read_byte(code: bytes, at: int) -> tuple[ImmediateValue, int]:
+def _read_byte(code: bytes, at: int) -> tuple[int, int]:
     if at >= len(code):
         raise MalformedError(UNEXPECTED_END, offset=at)
     return code[at], at + 1
 
 
-def _read_ordering(code: bytes, at: int) -> tuple[ImmediateValue, int]:
+def _read_ordering(code: bytes, at: int) -> tuple[int, int]:
     value, after = _read_byte(code, at)
     if value != 0:
         raise MalformedError("zero byte expected", offset=at)
     return value, after
 
 
-def _read_memarg(code: bytes, at: int) -> tuple[ImmediateValue, int]:
+def _read_memarg(code: bytes, at: int) -> tuple[MemArg, int]:
     flags, after = read_u32(code, at)
     if flags >= 0x80:
         raise MalformedError("malformed memop flags", offset=at)
@@ -109,7 +97,7 @@ def _read_memarg(code: bytes, at: int) -> tuple[ImmediateValue, int]:
     return MemArg(flags & ~_HAS_MEMORY, offset, memory), after
 
 
-def _read_labels(code: bytes, at: int) -> tuple[ImmediateValue, int]:
+def _read_labels(code: bytes, at: int) -> tuple[tuple[int, ...], int]:
     count, at = _read_count(code, at)
     labels: list[int] = []
     for _ in range(count + 1):
@@ -118,7 +106,7 @@ def _read_labels(code: bytes, at: int) -> tuple[ImmediateValue, int]:
     return tuple(labels), at
 
 
-def _read_valtypes(code: bytes, at: int) -> tuple[ImmediateValue, int]:
+def _read_valtypes(code: bytes, at: int) -> tuple[tuple[ValType, ...], int]:
     count, at = _read_count(code, at)
     types: list[ValType] = []
     for _ in range(count):
@@ -127,20 +115,19 @@ def _read_valtypes(code: bytes, at: int) -> tuple[ImmediateValue, int]:
     return tuple(types), at
 
 
-def _read_ref_type(code: bytes, at: int) -> tuple[ImmediateValue, int]:
+def _read_ref_type(code: bytes, at: int) -> tuple[RefType, int]:
     heap, at = read_heaptype(code, at)
     return RefType(False, heap), at
 
 
-def _read_ref_type_null(code: bytes, at: int) -> tuple[ImmediateValue, int]:
+def _read_ref_type_null(code: bytes, at: int) -> tuple[RefType, int]:
     heap, at = read_heaptype(code, at)
     return RefType(True, heap), at
 
 
-def read_label_and_cast(code: bytes, at: int) -> tuple[tuple[ImmediateValue, ...], int]:
+def read_label_and_cast(code: bytes, at: int) -> tuple[tuple[int, Cast], int]:
     """The immediates of br_on_cast: the flags of the cast stand before the label, its heap types behind."""
     flags, after = _read_byte(code, at)
-    assert isinstance(flags, int)
     if flags > 0x03:
         raise MalformedError("malformed br_on_cast flags", offset=at)
     label, after = read_u32(code, after)
@@ -149,12 +136,11 @@ def read_label_and_cast(code: bytes, at: int) -> tuple[tuple[ImmediateValue, ...
     return (label, Cast(RefType(flags & 1 != 0, source), RefType(flags & 2 != 0, target))), after
 
 
-def _read_catches(code: bytes, at: int) -> tuple[ImmediateValue, int]:
+def _read_catches(code: bytes, at: int) -> tuple[tuple[Catch, ...], int]:
     count, at = _read_count(code, at)
     catches: list[Catch] = []
     for _ in range(count):
         byte, after = _read_byte(code, at)
-        assert isinstance(byte, int)
         kind = _CATCH_KINDS.get(byte)
         if kind is None:
             raise MalformedError("malformed catch clause", offset=at)
@@ -169,8 +155,8 @@ def _read_catches(code: bytes, at: int) -> tuple[ImmediateValue, int]:
 _CATCH_KINDS: dict[int, CatchKind] = {kind.value: kind for kind in CatchKind}
 
 _READERS: dict[Immediate, Reader] = {
-    Immediate.I32: _read_i32,
-    Immediate.I64: _read_i64,
+    Immediate.I32: read_s32,
+    Immediate.I64: read_s64,
     Immediate.F32: _read_f32,
     Immediate.F64: _read_f64,
     Immediate.V128: _read_16_bytes,

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from jormun.syntax.instruction import Expr
 from jormun.types import (
+    AbsHeapType,
     ExternKind,
     ExternType,
     FuncExternType,
@@ -121,11 +123,15 @@ class Declarative:
     """An element segment that only declares functions whose references are taken."""
 
 
+INDEX_TYPE: Final = RefType(False, AbsHeapType.FUNC)
+"""The type of an element segment that is written as function indices: none of them is null."""
+
+
 @dataclass(frozen=True, slots=True)
 class Element:
     """An element segment.
 
-    `init` is either the function indices of a segment written by index, or an expression for each element.
+    `init` is either function indices, where the type is INDEX_TYPE, or an expression for each element.
     """
 
     type: RefType

@@ -13,6 +13,7 @@ from typing import TypeAlias
 from jormun.errors import MalformedError
 from jormun.syntax.leb128 import UNEXPECTED_END, read_u32, write_unsigned
 from jormun.syntax.module import Module
+from jormun.types import ExternKind
 
 NAME_SECTION = "name"
 """The name of the custom section that holds names."""
@@ -41,6 +42,14 @@ class Subsection(Enum):
     TAG = 11
 
 
+SUBSECTION_OF: dict[ExternKind, Subsection] = {
+    ExternKind.FUNC: Subsection.FUNCTION,
+    ExternKind.TABLE: Subsection.TABLE,
+    ExternKind.MEMORY: Subsection.MEMORY,
+    ExternKind.GLOBAL: Subsection.GLOBAL,
+    ExternKind.TAG: Subsection.TAG,
+}
+"""Where the names of what can be imported and exported are."""
 _INDIRECT = frozenset({Subsection.LOCAL, Subsection.LABEL, Subsection.FIELD})
 
 
@@ -74,7 +83,7 @@ def encode_names(names: Names) -> bytes:
         content = bytearray()
         if subsection is Subsection.MODULE:
             if names.module is not None:
-                _write_name(content, names.module)
+                write_name(content, names.module)
         elif subsection in _INDIRECT:
             groups = [(index, group) for index, group in sorted(names.indirect.get(subsection, {}).items()) if group]
             if groups:
@@ -91,7 +100,8 @@ def encode_names(names: Names) -> bytes:
     return bytes(out)
 
 
-def _write_name(out: bytearray, name: str) -> None:
+def write_name(out: bytearray, name: str) -> None:
+    """Append a name: its length in bytes, and UTF-8 (5.2.4)."""
     encoded = name.encode()
     write_unsigned(out, len(encoded))
     out += encoded
@@ -101,7 +111,7 @@ def _write_map(out: bytearray, names: NameMap) -> None:
     write_unsigned(out, len(names))
     for index, name in sorted(names.items()):
         write_unsigned(out, index)
-        _write_name(out, name)
+        write_name(out, name)
 
 
 def names_of(module: Module) -> Names:

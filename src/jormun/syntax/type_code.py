@@ -12,6 +12,14 @@ from jormun.opcodes.immediates import BlockType
 from jormun.syntax.leb128 import UNEXPECTED_END, read_s33, write_signed
 from jormun.types import AbsHeapType, HeapType, NumType, PackedType, RefType, StorageType, ValType, VecType
 
+ARRAY: Final = 0x5E
+STRUCT: Final = 0x5F
+FUNC: Final = 0x60
+SUB: Final = 0x50
+SUB_FINAL: Final = 0x4F
+REC: Final = 0x4E
+"""What definitions of types begin with (5.3.9 to 5.3.12)."""
+
 EMPTY_BLOCK: Final = 0x40
 """The block type [] -> []."""
 REF: Final = 0x64

@@ -13,7 +13,7 @@ from jormun.syntax.instruction import Expr, Instruction
 from jormun.syntax.names import Names, Subsection
 from jormun.text.identifiers import NamedSpace, identifier, quote_name
 from jormun.text.literals import float_bits
-from jormun.text.operations import BLOCKS, natural_alignment
+from jormun.text.operations import BLOCKS
 from jormun.text.type_printer import TypePrinter
 from jormun.types import HeapType, RefType, ValType
 
@@ -334,5 +334,5 @@ def float_text(bits: int, width: int) -> str:
 
 _WRITERS: dict[int, tuple[Writer, ...]] = {code: _WRITERS_OF[row.immediates] for code, row in BY_CODE.items()}
 _NATURAL_ALIGNMENTS = {
-    code: natural_alignment(row) for code, row in BY_CODE.items() if Immediate.MEMARG in row.immediates
+    code: row.natural_alignment for code, row in BY_CODE.items() if Immediate.MEMARG in row.immediates
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from jormun.syntax.code import single
 from jormun.syntax.instruction import Expr
 from jormun.syntax.leb128 import write_unsigned
 from jormun.syntax.module import (
+    INDEX_TYPE,
     Active,
     Data,
     Declarative,
@@ -27,7 +29,6 @@ from jormun.text.types import (
     address_type,
     global_type,
     memory_type,
-    no_locals,
     page_size_log2,
     ref_type,
     table_type,
@@ -35,22 +36,17 @@ from jormun.text.types import (
 )
 from jormun.types import (
     FUNCREF,
-    I64,
-    AbsHeapType,
     ExternKind,
     ExternType,
     FuncExternType,
     Limits,
     MemoryType,
     NumType,
-    RefType,
     TableType,
     TagType,
     ValType,
 )
 
-_FUNCTIONS = RefType(False, AbsHeapType.FUNC)
-"""The type of an element segment that lists function indices."""
 _KINDS = {str(kind): kind for kind in ExternKind}
 
 
@@ -127,7 +123,7 @@ class Fields:
         cursor, context = self.cursor, self.context
         match kind:
             case ExternKind.FUNC:
-                names = no_locals()
+                names = Locals()
                 type_index, _ = type_use(cursor, context, names)
                 self._name_locals(index, names)
                 return FuncExternType(type_index)
@@ -180,7 +176,7 @@ class Fields:
 
     def _func(self, field: Field) -> None:
         cursor, context = self.cursor, self.context
-        names = no_locals()
+        names = Locals()
         type_index, function_type = type_use(cursor, context, names)
         # An explicit type whose signature is not repeated has parameters too, without identifiers.
         names.count = len(function_type.params)
@@ -231,9 +227,9 @@ class Fields:
         else:
             init = self._function_indices()
             if element == FUNCREF:
-                segment = Element(_FUNCTIONS, init, Active(field.index, _zero(address)), position)
+                segment = Element(INDEX_TYPE, init, Active(field.index, _zero(address)), position)
             else:
-                references = tuple(_ref_func(index) for index in init)
+                references = tuple(single("ref.func", index) for index in init)
                 segment = Element(element, references, Active(field.index, _zero(address)), position)
         cursor.close()
         self.tables.append(Table(TableType(element, Limits(len(init), len(init)), address)))
@@ -274,7 +270,7 @@ class Fields:
             mode = Active(0, offset)
         is_list = cursor.texts[cursor.at] == ")" or cursor.is_identifier() or cursor.is_unsigned()
         if (isinstance(mode, Active) and not has_table and is_list) or cursor.takes("func"):
-            self.elements.append(Element(_FUNCTIONS, self._function_indices(), mode, source))
+            self.elements.append(Element(INDEX_TYPE, self._function_indices(), mode, source))
         else:
             element = ref_type(cursor, context)
             self.elements.append(Element(element, self._element_expressions(), mode, source))
@@ -338,11 +334,4 @@ class Fields:
 
 def _zero(address: NumType) -> Expr:
     """The constant 0 of an address type."""
-    return Expr(b"\x42\x00\x0b" if address is I64 else b"\x41\x00\x0b")
-
-
-def _ref_func(index: int) -> Expr:
-    """A reference to a function."""
-    out = bytearray(b"\xd2")
-    write_unsigned(out, index)
-    return Expr(bytes(out + b"\x0b"))
+    return single(f"{address}.const", 0)

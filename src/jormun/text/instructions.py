@@ -6,14 +6,13 @@ Nesting is kept on a stack of frames, so that its depth is bounded by memory and
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from jormun.opcodes.immediates import CatchKind
-from jormun.syntax.code import encode_valtype
 from jormun.syntax.instruction import Expr
 from jormun.syntax.leb128 import write_signed, write_unsigned
 from jormun.syntax.module import Source
+from jormun.syntax.type_code import EMPTY_BLOCK, encode_valtype
 from jormun.text.context import ModuleContext
 from jormun.text.cursor import Cursor, shorten
 from jormun.text.literals import OutOfRangeError, unsigned
@@ -21,34 +20,28 @@ from jormun.text.operations import BLOCKS, ELSE, END, OPERATIONS
 from jormun.text.positions import Positions
 from jormun.text.types import signature, type_use
 
-
-class Kind(IntEnum):
-    """What the innermost open construct is. From BLOCK on, flat instructions may stand in it."""
-
-    ONE = 0
-    """The outside of a single folded instruction."""
-    PLAIN = 1
-    """A folded instruction whose operands are being read."""
-    IF = 2
-    """A folded `if` before its `then`, where the condition is read."""
-    IF_DONE = 3
-    """A folded `if` behind its `then`."""
-    IF_CLOSED = 4
-    """A folded `if` behind its `else`."""
-    BLOCK = 5
-    """A folded block."""
-    THEN = 6
-    ELSE = 7
-    FLAT = 8
-    """A flat block, to be closed by `end`."""
-    FLAT_IF = 9
-    """A flat `if`, to be closed by `end` or `else`."""
-    BODY = 10
-    """The outside of a sequence of instructions."""
-
-
-# Plain integers, because the main loop compares them at every token.
-_ONE, _PLAIN, _IF, _IF_DONE, _IF_CLOSED, _BLOCK, _THEN, _ELSE, _FLAT, _FLAT_IF, _BODY = map(int, Kind)
+# What the innermost open construct is; plain ints, because the main loop compares them at every token. From _BLOCK on,
+# flat instructions may stand in it.
+_ONE: Final = 0
+"""The outside of a single folded instruction."""
+_PLAIN: Final = 1
+"""A folded instruction whose operands are being read."""
+_IF: Final = 2
+"""A folded `if` before its `then`, where the condition is read."""
+_IF_DONE: Final = 3
+"""A folded `if` behind its `then`."""
+_IF_CLOSED: Final = 4
+"""A folded `if` behind its `else`."""
+_BLOCK: Final = 5
+"""A folded block."""
+_THEN: Final = 6
+_ELSE: Final = 7
+_FLAT: Final = 8
+"""A flat block, to be closed by `end`."""
+_FLAT_IF: Final = 9
+"""A flat `if`, to be closed by `end` or `else`."""
+_BODY: Final = 10
+"""The outside of a sequence of instructions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +282,7 @@ class Code:
         """Read a block's type; its encoding."""
         cursor = self.cursor
         if cursor.texts[cursor.at] != "(":
-            return b"\x40"
+            return bytes([EMPTY_BLOCK])
         out = bytearray()
         if cursor.opens("type"):
             index, _ = type_use(cursor, self.context)
@@ -301,7 +294,7 @@ class Code:
         elif function.results:
             encode_valtype(out, function.results[0])
         else:
-            out.append(0x40)
+            out.append(EMPTY_BLOCK)
         return bytes(out)
 
     def _catches(self) -> bytes:

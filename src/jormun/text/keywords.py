@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jormun.opcodes.ops import Shape
 from jormun.opcodes.table import BY_NAME
 from jormun.types import AbsHeapType, NumType, PackedType, RefType, ValType, VecType
 
@@ -13,9 +14,7 @@ VALUE_TYPES: dict[str, ValType] = {
 HEAP_TYPES: dict[str, AbsHeapType] = {str(heap): heap for heap in AbsHeapType}
 PACKED_TYPES: dict[str, PackedType] = {str(t): t for t in PackedType}
 
-LANE_SHAPES: dict[str, tuple[int, int]] = {
-    "i8x16": (16, 8), "i16x8": (8, 16), "i32x4": (4, 32), "i64x2": (2, 64), "f32x4": (4, 32), "f64x2": (2, 64)
-}  # fmt: skip
+LANE_SHAPES: dict[str, tuple[int, int]] = {str(shape): (shape.lanes, shape.bits) for shape in Shape}
 """How many lanes of how many bits a shape of v128.const has."""
 
 CLAUSES = (

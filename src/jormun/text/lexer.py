@@ -17,12 +17,15 @@ from jormun.text.positions import SIZE, position_in
 END_OF_TEXT = ""
 """The token behind the last one."""
 
+# Before Python 3.11.5, a possessive group whose last repetition fails half way keeps what that one has matched
+# (gh-106052). So none of these fails: their last alternative is nothing, after which there is no further repetition.
 _IDCHARS = r"[0-9A-Za-z!#$%&'*+\-./:<=>?@\\^_`|~]++"
-_CHARACTERS = r"""(?:[^"\\\x00-\x1f\x7f]++|\\(?:[nrt"'\\]|[0-9a-fA-F]{2}|u\{[0-9a-fA-F](?:_?[0-9a-fA-F])*+\}))*+"""
+_CHARACTERS = r"""(?:[^"\\\x00-\x1f\x7f]++|\\(?:[nrt"'\\]|[0-9a-fA-F]{2}|u\{[0-9a-fA-F](?:_?[0-9a-fA-F]|)*+\})|)*+"""
 _STRING = f'"{_CHARACTERS}"'
-_COMMENTS = r"(?:[ \t\n\r]++|;;[^\n\r]*+|\(;[^(;]*+(?:(?:;(?!\))|\((?!;))[^(;]*+)*+;\))*+"
+_WORD = f"(?:{_IDCHARS}|{_STRING})"
+_COMMENTS = r"(?:[ \t\n\r]++|;;[^\n\r]*+|\(;[^(;]*+(?:(?:;(?!\))|\((?!;))[^(;]*+|)*+;\)|)*+"
 
-_TOKEN = re.compile(rf"{_COMMENTS}(?:(\((?![@;])|\)|(?:{_IDCHARS}|{_STRING})++|\Z)|(.))", re.DOTALL)
+_TOKEN = re.compile(rf"{_COMMENTS}(?:(\((?![@;])|\)|{_WORD}(?:{_WORD}|)*+|\Z)|(.))", re.DOTALL)
 """Group 1 is a token; group 2 the first character of anything else."""
 _COMMENT_EDGE = re.compile(r"\(;|;\)")
 _ANNOTATION = re.compile(rf"\(@(?:({_IDCHARS})|({_STRING}))?")

@@ -6,15 +6,14 @@ have readers of their own. A reader takes the code that is being built and appen
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 from jormun.opcodes.immediates import Immediate
-from jormun.opcodes.signatures import Rule
 from jormun.opcodes.table import BY_NAME, Row
-from jormun.syntax.code import encode_heaptype, encode_valtype
+from jormun.syntax.code import encode_opcode
 from jormun.syntax.leb128 import write_signed, write_unsigned
+from jormun.syntax.type_code import encode_heaptype, encode_valtype
 from jormun.text.keywords import LANE_SHAPES
 from jormun.text.literals import float_bits, is_number, signed, unsigned
 from jormun.text.types import heap_type, ref_type, type_use, val_types
@@ -25,21 +24,6 @@ if TYPE_CHECKING:
 
 Reader: TypeAlias = "Callable[[Code, bytearray], None]"
 """Reads the immediates of an instruction and appends them."""
-
-
-def natural_alignment(row: Row) -> int:
-    """The exponent of the size in bytes that an instruction with a memarg accesses."""
-    access = _ACCESS.search(row.name)
-    if access is not None:
-        bits = int(access[1]) * int(access[2] or 1)
-    elif row.name.startswith("memory."):
-        bits = 32  # memory.atomic.notify
-    else:
-        bits = int(row.name.partition(".")[0][1:])
-    return bits.bit_length() - 4
-
-
-_ACCESS = re.compile(r"\.(?:load|store|rmw|wait)(\d+)(?:x(\d+))?")
 
 
 def read_int32(code: Code, out: bytearray) -> None:
@@ -407,40 +391,25 @@ _READERS: dict[tuple[Immediate, ...], Reader | None] = {
     (Immediate.ORDERING,): read_ordering,
 }
 
-_BLOCK_RULES = frozenset({Rule.BLOCK, Rule.LOOP, Rule.IF, Rule.TRY_TABLE, Rule.ELSE, Rule.END})
-
-
-def _opcode(row: Row) -> bytes:
-    if row.prefix is None:
-        return bytes([row.number])
-    out = bytearray([row.prefix])
-    write_unsigned(out, row.number)
-    return bytes(out)
-
 
 def _operation(rows: list[Row]) -> tuple[bytes, Reader | None]:
     row = rows[0]
     if len(rows) == 2:
-        pair = _opcode(row), _opcode(rows[1])
+        pair = encode_opcode(row), encode_opcode(rows[1])
         if row.immediates == (Immediate.REF_TYPE,):
             return b"", _ref_type_reader(*pair)
         return b"", _select_reader(*pair)
     if row.immediates[:1] == (Immediate.MEMARG,):
-        return _opcode(row), _memarg_reader(natural_alignment(row), Immediate.LANE in row.immediates)
-    return _opcode(row), _READERS[row.immediates]
+        return encode_opcode(row), _memarg_reader(row.natural_alignment, Immediate.LANE in row.immediates)
+    return encode_opcode(row), _READERS[row.immediates]
 
+
+BLOCKS: dict[str, bytes] = {name: encode_opcode(rows[0]) for name, rows in BY_NAME.items() if rows[0].opens_block}
+"""The opcodes of instructions that open a block."""
+ELSE, END = (encode_opcode(BY_NAME[name][0]) for name in ("else", "end"))
 
 OPERATIONS: dict[str, tuple[bytes, Reader | None]] = {
-    name: _operation(rows) for name, rows in BY_NAME.items() if rows[0].signature not in _BLOCK_RULES
+    name: _operation(rows) for name, rows in BY_NAME.items() if name not in (*BLOCKS, "else", "end")
 }
 """The opcode of an instruction by its name, and the reader of its immediates if it has any; the opcode is empty if its
 reader writes that too."""
-
-BLOCKS: dict[str, bytes] = {
-    name: _opcode(rows[0])
-    for name, rows in BY_NAME.items()
-    if rows[0].signature in _BLOCK_RULES - {Rule.ELSE, Rule.END}
-}
-"""The opcodes of instructions that open a block."""
-ELSE = b"\x05"
-END = b"\x0b"

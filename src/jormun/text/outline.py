@@ -17,14 +17,13 @@ from jormun.text.lexer import END_OF_TEXT
 class Field:
     """A field of a module: what it is, and its tokens, from the opening parenthesis to behind the closing one.
 
-    `index` is the first entry that it adds to its index space, `segment` the one of a segment that is written inline.
+    `index` is the first entry that it adds to its index space.
     """
 
     keyword: str
     start: int
     end: int
     index: int = 0
-    segment: int = 0
 
 
 class Outline:
@@ -56,7 +55,7 @@ class Outline:
         start = cursor.at
         keyword = cursor.texts[start + 1]
         cursor.at += 2
-        index = segment = 0
+        index = 0
         match keyword:
             case "type":
                 index = context.types.declare(cursor)
@@ -76,7 +75,7 @@ class Outline:
             case "func" | "table" | "memory" | "global" | "tag":
                 cursor.at -= 1
                 index = self._space().declare(cursor)
-                segment = self._definition(keyword, start)
+                self._definition(keyword, start)
             case "elem":
                 index = context.elements.declare(cursor)
             case "data":
@@ -87,7 +86,7 @@ class Outline:
                 cursor.at -= 1
                 raise cursor.unexpected("a module field")
         cursor.at = self._end(start + 1, 1)
-        self.fields.append(Field(keyword, start, cursor.at, index, segment))
+        self.fields.append(Field(keyword, start, cursor.at, index))
 
     def _space(self) -> Space:
         """Read the keyword of an index space."""
@@ -97,8 +96,8 @@ class Outline:
         self.cursor.at += 1
         return space
 
-    def _definition(self, keyword: str, start: int) -> int:
-        """Look behind a definition's identifier for an inline import or segment; the segment's index."""
+    def _definition(self, keyword: str, start: int) -> None:
+        """Look behind a definition's identifier for an inline import or segment, which takes an index."""
         cursor = self.cursor
         texts = cursor.texts
         at = cursor.at
@@ -106,11 +105,11 @@ class Outline:
             at = self._end(at + 1, 1)
         if texts[at] == "(" and texts[at + 1] == "import":
             self._check_import(start)
-            return 0
+            return
         self.defined = self.defined or {"func": "function"}.get(keyword, keyword)
         segments = {"table": ("elem", self.context.elements), "memory": ("data", self.context.datas)}.get(keyword)
         if segments is None:
-            return 0
+            return
         # Between the identifier and an inline segment stands a type at most: look no farther than behind that.
         word, space = segments
         depth = 1
@@ -118,12 +117,11 @@ class Outline:
             if texts[at] == "(":
                 if depth == 1 and texts[at + 1] == word:
                     space.count += 1
-                    return space.count - 1
+                    return
                 depth += 1
             elif texts[at] == ")":
                 depth -= 1
             at += 1
-        return 0
 
     def _check_import(self, at: int) -> None:
         if self.defined is not None:

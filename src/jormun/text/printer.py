@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from jormun import limits
 from jormun.errors import InvalidError, MalformedError
 from jormun.syntax.instruction import Expr
-from jormun.syntax.module import Active, Data, Declarative, Element, Function, Import, Module, Source
-from jormun.syntax.names import NAME_SECTION, Subsection, encode_names, names_of
+from jormun.syntax.module import INDEX_TYPE, Active, Data, Declarative, Element, Function, Import, Module, Source
+from jormun.syntax.names import NAME_SECTION, SUBSECTION_OF, Subsection, encode_names, names_of
 from jormun.text.annotations import last_section, place_of
 from jormun.text.code_printer import CodePrinter
 from jormun.text.identifiers import NamedSpace, identifier, quote_bytes, quote_name
@@ -23,14 +23,6 @@ from jormun.types import (
     TableType,
     TagType,
 )
-
-_SUBSECTIONS = {
-    ExternKind.FUNC: Subsection.FUNCTION,
-    ExternKind.TABLE: Subsection.TABLE,
-    ExternKind.MEMORY: Subsection.MEMORY,
-    ExternKind.GLOBAL: Subsection.GLOBAL,
-    ExternKind.TAG: Subsection.TAG,
-}
 
 
 def print_module(module: Module) -> str:
@@ -83,7 +75,7 @@ class _ModulePrinter:
             init = self._inline(own.init, own.source)
             yield f"  (global{self._declare(ExternKind.GLOBAL)} {self.types.global_type(own.type)} {init})"
         for export in module.exports:
-            reference = self.spaces[_SUBSECTIONS[export.kind]].refer(export.index)
+            reference = self.spaces[SUBSECTION_OF[export.kind]].refer(export.index)
             yield f"  (export {quote_name(export.name)} ({export.kind} {reference}))"
         if module.start is not None:
             yield f"  (start {self.spaces[Subsection.FUNCTION].refer(module.start)})"
@@ -100,7 +92,7 @@ class _ModulePrinter:
         """What the declaration of the next entry of an index space says of its name and number."""
         index = self.counts[kind]
         self.counts[kind] += 1
-        return f"{self.spaces[_SUBSECTIONS[kind]].declare(index)} (;{index};)"
+        return f"{self.spaces[SUBSECTION_OF[kind]].declare(index)} (;{index};)"
 
     def _import(self, entry: Import) -> str:
         names = f"{quote_name(entry.module)} {quote_name(entry.name)}"
@@ -176,7 +168,7 @@ class _ModulePrinter:
             if isinstance(entry, Expr):
                 is_list = False
                 break
-        if is_list and (element.init or str(element.type) == "(ref func)"):
+        if is_list and (element.init or element.type == INDEX_TYPE):
             yield "func"
         else:
             yield self.types.val_type(element.type)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from jormun.text.context import ModuleContext, Space
 from jormun.text.cursor import Cursor
@@ -74,9 +74,9 @@ def val_types(cursor: Cursor, context: ModuleContext) -> list[ValType]:
 class Locals:
     """The identifiers and names of a function's parameters and locals."""
 
-    count: int
-    indices: dict[str, int]
-    names: dict[int, str]
+    count: int = 0
+    indices: dict[str, int] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)
 
     def declare(self, cursor: Cursor, context: ModuleContext, keyword: str) -> list[ValType]:
         """Read what stands between `(param` or `(local` and its parenthesis, and that; the types."""
@@ -96,11 +96,6 @@ class Locals:
         types = [val_type(cursor, context)]
         cursor.close()
         return types
-
-
-def no_locals() -> Locals:
-    """A function's locals before any is declared."""
-    return Locals(0, {}, {})
 
 
 def signature(cursor: Cursor, context: ModuleContext, names: Locals | None) -> FuncType:
@@ -187,7 +182,7 @@ def _struct_type(cursor: Cursor, context: ModuleContext, index: int) -> StructTy
 def _composite_type(cursor: Cursor, context: ModuleContext, index: int) -> CompositeType:
     composite: CompositeType
     if cursor.takes_open("func"):
-        composite = signature(cursor, context, no_locals())
+        composite = signature(cursor, context, Locals())
     elif cursor.takes_open("struct"):
         composite = _struct_type(cursor, context, index)
     elif cursor.takes_open("array"):

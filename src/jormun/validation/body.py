@@ -14,6 +14,7 @@ from jormun.opcodes.immediates import Immediate
 from jormun.opcodes.signatures import Rule
 from jormun.opcodes.table import BY_CODE
 from jormun.syntax.module import Function
+from jormun.syntax.type_code import EMPTY_BLOCK
 from jormun.validation.code_reader import PADDING
 from jormun.validation.context import Context
 from jormun.validation.control_stack import BLOCK, IF, LOOP, NO_TYPES, Body, ControlFrame
@@ -246,19 +247,19 @@ def _run(body: Body) -> None:
                     pc = after
                     continue
         elif kind == _BLOCK:
-            if code[pc + 1] == 0x40 and len(frames) <= NESTING:
+            if code[pc + 1] == EMPTY_BLOCK and len(frames) <= NESTING:
                 frames.append(ControlFrame(BLOCK, NO_TYPES, NO_TYPES, len(operands), len(locals_set)))
                 operands.append(FLOOR)
                 pc += 2
                 continue
         elif kind == _IF:
-            if code[pc + 1] == 0x40 and operands[-1] == I32 and len(frames) <= NESTING:
+            if code[pc + 1] == EMPTY_BLOCK and operands[-1] == I32 and len(frames) <= NESTING:
                 frames.append(ControlFrame(IF, NO_TYPES, NO_TYPES, len(operands) - 1, len(locals_set)))
                 operands[-1] = FLOOR
                 pc += 2
                 continue
         elif kind == _LOOP:
-            if code[pc + 1] == 0x40 and len(frames) <= NESTING:
+            if code[pc + 1] == EMPTY_BLOCK and len(frames) <= NESTING:
                 frames.append(ControlFrame(LOOP, NO_TYPES, NO_TYPES, len(operands), len(locals_set)))
                 operands.append(FLOOR)
                 pc += 2

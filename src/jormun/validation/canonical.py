@@ -12,6 +12,7 @@ from typing import Final
 from weakref import WeakValueDictionary
 
 from jormun.errors import InvalidError
+from jormun.syntax.type_code import ARRAY, FUNC, REF, REF_NULL, STRUCT, SUB, SUB_FINAL
 from jormun.types import (
     F32,
     F64,
@@ -53,6 +54,12 @@ _groups: Final[WeakValueDictionary[bytes, _Group]] = WeakValueDictionary()
 hostile modules cannot fill the registry. Keys are bytes because Python hashes bytes with a secret seed: no file can
 make them collide. A key names types of other groups by `DefType.id`; it holds while the group lives, which keeps
 those alive, and ids are never used again."""
+
+_RESULTS: Final = 0x40
+_END: Final = 0x0B
+_INSIDE: Final = 0x01
+_OUTSIDE: Final = 0x02
+"""What a key has beside the bytes of the binary format: before results, behind a definition, before type indices."""
 
 
 def close_group(rec: RecType, deftypes: list[DefType]) -> None:
@@ -133,27 +140,27 @@ def _write_subtype(key: bytearray, subtype: SubType, index: int, start: int, end
     is_open = False
     if len(subtype.supertypes) > 1:
         raise InvalidError(f"sub type {index} has {len(subtype.supertypes)} supertypes, at most one is allowed")
-    key.append(0x4F if subtype.is_final else 0x50)
+    key.append(SUB_FINAL if subtype.is_final else SUB)
     for supertype in subtype.supertypes:
         if supertype >= index:
             raise InvalidError(f"unknown type {supertype}: the supertype of type {index} must come before it")
         _write_index(key, supertype, start, end, deftypes)
     composite = subtype.composite
     if isinstance(composite, FuncType):
-        key.append(0x60)
+        key.append(FUNC)
         for valtype in composite.params:
             is_open |= _write_storage(key, valtype, start, end, deftypes)
-        key.append(0x40)
+        key.append(_RESULTS)
         for valtype in composite.results:
             is_open |= _write_storage(key, valtype, start, end, deftypes)
     elif isinstance(composite, StructType):
-        key.append(0x5F)
+        key.append(STRUCT)
         for field in composite.fields:
             is_open |= _write_field(key, field, start, end, deftypes)
     else:
-        key.append(0x5E)
+        key.append(ARRAY)
         is_open |= _write_field(key, composite.field, start, end, deftypes)
-    key.append(0x0B)
+    key.append(_END)
     return is_open
 
 
@@ -164,7 +171,7 @@ def _write_field(key: bytearray, field: FieldType, start: int, end: int, deftype
 
 def _write_storage(key: bytearray, storage: StorageType, start: int, end: int, deftypes: list[DefType]) -> bool:
     if isinstance(storage, RefType):
-        key.append(0x63 if storage.nullable else 0x64)
+        key.append(REF_NULL if storage.nullable else REF)
         return _write_heap(key, storage.heap, start, end, deftypes)
     key.append(storage_byte(storage))
     return False
@@ -184,10 +191,10 @@ def _write_heap(key: bytearray, heap: HeapType, start: int, end: int, deftypes: 
 def _write_index(key: bytearray, index: int, start: int, end: int, deftypes: list[DefType]) -> None:
     """Write a reference into the group as its place in it, one to a type outside as that type's id."""
     if index >= start:
-        key.append(0x01)
+        key.append(_INSIDE)
         key += (index - start).to_bytes(4, "little")
     else:
-        key.append(0x02)
+        key.append(_OUTSIDE)
         key += deftypes[index].id.to_bytes(8, "little")
 
 

@@ -12,6 +12,7 @@ from typing import Final
 from jormun.errors import InvalidError, MalformedError
 from jormun.syntax import leb128
 from jormun.syntax.leb128 import UNEXPECTED_END
+from jormun.syntax.type_code import EMPTY_BLOCK, REF, REF_NULL
 from jormun.validation.control_stack import NO_TYPES, Body
 from jormun.validation.operand import HEAP_EXN, HEAP_NOEXN, I32, NULLABLE, V128
 
@@ -89,9 +90,9 @@ def read_value_type(body: Body) -> int:
     if HEAP_EXN <= byte <= HEAP_NOEXN:
         body.pc = at + 1
         return byte << 1 | NULLABLE
-    if byte in (0x63, 0x64):
+    if byte in (REF, REF_NULL):
         body.pc = at + 1
-        return read_heap_type(body) << 1 | (NULLABLE if byte == 0x63 else 0)
+        return read_heap_type(body) << 1 | (NULLABLE if byte == REF_NULL else 0)
     raise MalformedError("malformed value type", offset=at)
 
 
@@ -99,7 +100,7 @@ def read_block_type(body: Body) -> tuple[list[int], list[int]]:
     """A block's type: its parameters and its results."""
     at = body.pc
     byte = body.code[at]
-    if byte == 0x40:
+    if byte == EMPTY_BLOCK:
         body.pc = at + 1
         return NO_TYPES, NO_TYPES
     if byte & 0xC0 == 0x40:

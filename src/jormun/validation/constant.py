@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from jormun.errors import InvalidError, MalformedError
-from jormun.opcodes.table import BY_NAME
 from jormun.syntax.instruction import Expr
 from jormun.syntax.module import Module, Source
 from jormun.types import ExternKind
@@ -13,18 +12,6 @@ from jormun.validation.control_stack import Body
 from jormun.validation.instructions import apply, read_entry
 from jormun.validation.location import located
 from jormun.validation.operand import FUNCREF, NULLABLE, describe
-
-CONSTANT = frozenset(
-    row.code
-    for name in (
-        "i32.const", "i64.const", "f32.const", "f64.const", "v128.const",
-        "i32.add", "i32.sub", "i32.mul", "i64.add", "i64.sub", "i64.mul",
-        "global.get", "ref.null", "ref.func", "ref.i31", "any.convert_extern", "extern.convert_any",
-        "struct.new", "struct.new_default", "array.new", "array.new_default", "array.new_fixed", "end",
-    )
-    for row in BY_NAME[name]
-)  # fmt: skip
-"""The codes of the instructions that a constant expression may have."""
 
 
 def validate_constant(
@@ -41,7 +28,7 @@ def validate_constant(
         while body.frames:
             body.start = body.pc
             entry = read_entry(body)
-            if entry.row.code not in CONSTANT:
+            if not entry.row.is_constant:
                 raise InvalidError("constant expression required")
             apply(body, entry)
         if body.pc < body.length:

@@ -15,7 +15,6 @@ from jormun.opcodes.signatures import Address, OperandType, Rule, Signature
 from jormun.opcodes.table import BY_CODE, Row
 from jormun.syntax.leb128 import UNEXPECTED_END
 from jormun.types import NumType, RefType, VecType
-from jormun.validation.access import lane_count, natural_alignment
 from jormun.validation.code_reader import (
     read_byte,
     read_memarg,
@@ -136,9 +135,9 @@ class Entry:
             # Wide arithmetic yields pairs of i64; no other instruction with a signature yields two results.
             self.is_wide = len(self.results) == 2
             if Immediate.MEMARG in row.immediates:
-                self.natural = natural_alignment(row)
+                self.natural = row.natural_alignment
             if Immediate.LANE in row.immediates:
-                self.lanes = lane_count(row)
+                self.lanes = row.lane_count
         else:
             self.rule = RULES[signature]
 

@@ -31,23 +31,7 @@ from jormun.types import (
     TagType,
     ValType,
 )
-from jormun.validation.canonical import close, close_group
-
-__all__ = [
-    "abstract_of",
-    "bottom_of",
-    "close",
-    "close_types",
-    "match_composite",
-    "match_deftype",
-    "match_extern",
-    "match_field",
-    "match_heap",
-    "match_limits",
-    "match_ref",
-    "match_storage",
-    "match_val",
-]
+from jormun.validation.canonical import close_group
 
 _EQ = frozenset({AbsHeapType.EQ, AbsHeapType.ANY})
 ABSTRACT_SUPERTYPES: Final[dict[AbsHeapType, frozenset[AbsHeapType]]] = {
@@ -85,7 +69,7 @@ def close_types(module: Module) -> list[DefType]:
 def _check_subtype(index: int, deftype: DefType, super_index: int) -> None:
     supertype = deftype.supertype
     assert supertype is not None
-    if supertype.final:
+    if supertype.is_final:
         raise InvalidError(f"sub type {index} has the supertype {super_index}, which is final")
     if deftype.depth > SUBTYPING_DEPTH:
         raise InvalidError(f"sub type {index} has more than {SUBTYPING_DEPTH} supertypes above it")

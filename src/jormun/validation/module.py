@@ -50,6 +50,11 @@ class ValidModule:
     import_types: tuple[ExternType, ...]
     export_types: tuple[ExternType, ...]
 
+    @property
+    def imported_function_count(self) -> int:
+        """How many functions are imported: the index of the first that the module defines."""
+        return len(self.function_types) - len(self.module.functions)
+
     def __reduce__(self) -> tuple[Callable[[Module], ValidModule], tuple[Module]]:
         """Pickle the module alone: definitions are objects of one process, and nest as deeply as a file likes."""
         return _revive, (self.module,)

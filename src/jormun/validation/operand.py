@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from jormun.types import AbsHeapType, NumType, PackedType, VecType
+from jormun.validation.matching import ABSTRACT_SUPERTYPES
+
 BOT: Final = 0
 """The bottom type, which unreachable code yields and which matches every type."""
 I32: Final = 0x7F
@@ -58,18 +61,10 @@ I31REF: Final = HEAP_I31 << 1 | NULLABLE
 ARRAYREF: Final = HEAP_ARRAY << 1 | NULLABLE
 EXNREF: Final = HEAP_EXN << 1 | NULLABLE
 
-_PARENTS: Final[dict[int, tuple[int, ...]]] = {
-    HEAP_EQ: (HEAP_ANY,),
-    HEAP_I31: (HEAP_EQ, HEAP_ANY),
-    HEAP_STRUCT: (HEAP_EQ, HEAP_ANY),
-    HEAP_ARRAY: (HEAP_EQ, HEAP_ANY),
-    HEAP_NONE: (HEAP_I31, HEAP_STRUCT, HEAP_ARRAY, HEAP_EQ, HEAP_ANY),
-    HEAP_NOFUNC: (HEAP_FUNC,),
-    HEAP_NOEXTERN: (HEAP_EXTERN,),
-    HEAP_NOEXN: (HEAP_EXN,),
-}
-
-_PAIRS: Final[frozenset[int]] = frozenset(low << 8 | high for low, highs in _PARENTS.items() for high in highs)
+_PAIRS: Final[frozenset[int]] = frozenset(
+    low.value << 8 | high.value for low, highs in ABSTRACT_SUPERTYPES.items() for high in highs
+)
+"""Each abstract heap type with each that it matches, itself left out."""
 
 
 def match_abstract(a: int, b: int) -> bool:
@@ -113,15 +108,8 @@ def is_defaultable(t: int) -> bool:
     return t < FIRST_REFERENCE or t & NULLABLE != 0
 
 
-_NAMES: Final[dict[int, str]] = {
-    BOT: "bot", I32: "i32", I64: "i64", F32: "f32", F64: "f64", V128: "v128", I8: "i8", I16: "i16",
-}  # fmt: skip
-
-_HEAP_NAMES: Final[dict[int, str]] = {
-    HEAP_BOT: "bot", HEAP_EXN: "exn", HEAP_ARRAY: "array", HEAP_STRUCT: "struct", HEAP_I31: "i31", HEAP_EQ: "eq",
-    HEAP_ANY: "any", HEAP_EXTERN: "extern", HEAP_FUNC: "func", HEAP_NONE: "none", HEAP_NOEXTERN: "noextern",
-    HEAP_NOFUNC: "nofunc", HEAP_NOEXN: "noexn",
-}  # fmt: skip
+_NAMES: Final[dict[int, str]] = {BOT: "bot", **{t.value: str(t) for t in (*NumType, *VecType, *PackedType)}}
+_HEAP_NAMES: Final[dict[int, str]] = {HEAP_BOT: "bot", **{heap.value: str(heap) for heap in AbsHeapType}}
 
 
 def describe(t: int) -> str:

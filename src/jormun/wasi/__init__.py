@@ -1,4 +1,4 @@
-"""WASI 0.1 (`wasi_snapshot_preview1`, and the older `wasi_unstable` by the same code): what guests may ask.
+"""Layer 8: WASI 0.1 (`wasi_snapshot_preview1`, and the older `wasi_unstable` by the same code): what guests may ask.
 
 One file a topic, each function documented like a man page. functions.py lists them all; wasi.py holds what one guest
 was given; run.py runs a program.

@@ -184,8 +184,8 @@ EVENT_RW_HANGUP: Final = 1
 
 PREOPENTYPE_DIR: Final = 0
 
-U32: Final = Struct("<I")
-U64: Final = Struct("<Q")
+U32_RECORD: Final = Struct("<I")
+U64_RECORD: Final = Struct("<Q")
 IOVEC: Final = Struct("<II")
 """Address, length in bytes."""
 FDSTAT: Final = Struct("<BxHxxxxQQ")
@@ -212,7 +212,6 @@ class Abi:
     subscription_clock: Struct
     """Clock, timeout, precision (both in nanoseconds), flags; 16 bytes into a subscription."""
     has_sock_accept: bool
-    has_proc_raise: bool
 
 
 PREVIEW1: Final = Abi(
@@ -222,7 +221,6 @@ PREVIEW1: Final = Abi(
     subscription_size_bytes=48,
     subscription_clock=Struct("<IxxxxQQH"),
     has_sock_accept=True,
-    has_proc_raise=True,
 )
 UNSTABLE: Final = Abi(
     module="wasi_unstable",
@@ -231,5 +229,4 @@ UNSTABLE: Final = Abi(
     subscription_size_bytes=56,
     subscription_clock=Struct("<8xIxxxxQQH"),
     has_sock_accept=False,
-    has_proc_raise=True,
 )

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import and_
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from jormun.types import I32, I64, FuncType, NumType
 from jormun.wasi.errno import WasiError, from_host
@@ -57,7 +57,7 @@ class WasiFunction:
         return bound
 
 
-def wasi_function(call: Callable[..., Any]) -> WasiFunction:
+def wasi_function(call: Callable[..., int]) -> WasiFunction:
     """Declares a function of WASI by its annotations, all of them read as text."""
     annotations = dict(call.__annotations__)
     result = annotations.pop("return")

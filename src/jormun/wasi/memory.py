@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from struct import Struct
 from struct import error as StructError
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
-from jormun.wasi.abi import IOVEC, U32, U64
+from jormun.wasi.abi import IOVEC, U32_RECORD, U64_RECORD
 from jormun.wasi.errno import Errno, WasiError
 
 IOVECS: Final = 1024
@@ -64,7 +64,7 @@ class GuestMemory:
         """Raises EFAULT, and then writes nothing."""
         self.span(address, len(data))[:] = data
 
-    def unpack(self, record: Struct, address: int) -> tuple[Any, ...]:
+    def unpack(self, record: Struct, address: int) -> tuple[int, ...]:
         """The fields of a record. Raises EFAULT."""
         try:
             return record.unpack_from(self._view, address)
@@ -80,12 +80,12 @@ class GuestMemory:
     def write_u32(self, address: int, value: int) -> None:
         """Raises EFAULT, and then writes nothing."""
         self.require(address, 4)
-        U32.pack_into(self._view, address, value)
+        U32_RECORD.pack_into(self._view, address, value)
 
     def write_u64(self, address: int, value: int) -> None:
         """Raises EFAULT, and then writes nothing."""
         self.require(address, 8)
-        U64.pack_into(self._view, address, value)
+        U64_RECORD.pack_into(self._view, address, value)
 
     def buffers(self, address: int, count: int) -> Sequence[memoryview]:
         """The buffers that `count` iovecs at `address` name, empty ones left out. Raises EFAULT.

@@ -12,15 +12,11 @@ from jormun.wasi.abi import (
     EVENT_RW_HANGUP,
     SUBSCRIPTION_CLOCK_ABSTIME,
     SUCCESS,
+    U32_RECORD,
+    U64_RECORD,
     ClockId,
     EventType,
     Rights,
-)
-from jormun.wasi.abi import (
-    U32 as U32_RECORD,
-)
-from jormun.wasi.abi import (
-    U64 as U64_RECORD,
 )
 from jormun.wasi.clock import CLOCKS
 from jormun.wasi.errno import Errno, WasiError

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from jormun.wasi.errno import Errno
 from jormun.wasi.function import U32, wasi_function
 from jormun.wasi.wasi import Wasi
@@ -16,7 +18,7 @@ class Exit(Exception):
 
 
 @wasi_function
-def proc_exit(wasi: Wasi, rval: U32) -> None:
+def proc_exit(wasi: Wasi, rval: U32) -> NoReturn:
     """Ends the guest. Does not return.
 
     rval: its exit status

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 from jormun.errors import LinkError
 from jormun.runtime.function import Function
 from jormun.runtime.instance import Instance, instantiate
-from jormun.runtime.linking import Modules, Names, describe, resolve
+from jormun.runtime.linking import ImportModule, Imports, describe, resolve
 from jormun.runtime.memory import Memory
 from jormun.runtime.module import CompiledModule
 from jormun.runtime.store import Store
@@ -46,7 +46,7 @@ def run_command(
     stdin: File | None = None,
     stdout: File | None = None,
     stderr: File | None = None,
-    imports: Modules | None = None,
+    imports: Imports | None = None,
     store: Store | None = None,
 ) -> int:
     """Runs a program to its end; its exit status, unsigned and of 32 bits.
@@ -64,7 +64,7 @@ def run_command(
 
 
 def call_start(
-    compiled: CompiledModule, wasi: Wasi, *, imports: Modules | None = None, store: Store | None = None
+    compiled: CompiledModule, wasi: Wasi, *, imports: Imports | None = None, store: Store | None = None
 ) -> int:
     """As run_command, in a world that was opened before and stays open."""
     require_start(compiled)
@@ -111,7 +111,7 @@ def instantiate_with_wasi(
     compiled: CompiledModule,
     wasi: Wasi,
     *,
-    imports: Modules | None = None,
+    imports: Imports | None = None,
     store: Store | None = None,
 ) -> Instance:
     """An instance linked with WASI and `imports`, which come first.
@@ -127,7 +127,7 @@ def instantiate_with_wasi(
         if isinstance(memory, Memory):
             own.memory.attach(memory)
 
-    externs = resolve(compiled.valid, WasiModules(own, store, imports), store)
+    externs = resolve(compiled.valid, WasiImports(own, store, imports), store)
     return instantiate(store, compiled, externs, before_start=attach)
 
 
@@ -138,14 +138,14 @@ def initialize(instance: Instance) -> None:
         function.call()
 
 
-class WasiModules:
+class WasiImports:
     """What a guest may import: WASI under both of its names, behind what else it was given."""
 
-    def __init__(self, wasi: Wasi, store: Store, others: Modules | None = None) -> None:
-        self._others: Modules = {} if others is None else others
-        self._wasi = {abi.module: _WasiNames(wasi.speaking(abi), store, abi) for abi in (PREVIEW1, UNSTABLE)}
+    def __init__(self, wasi: Wasi, store: Store, others: Imports | None = None) -> None:
+        self._others: Imports = {} if others is None else others
+        self._wasi = {abi.module: _WasiModule(wasi.speaking(abi), store, abi) for abi in (PREVIEW1, UNSTABLE)}
 
-    def __getitem__(self, name: str) -> Names:
+    def __getitem__(self, name: str) -> ImportModule:
         if name in self._others:
             return self._others[name]
         return self._wasi[name]
@@ -155,7 +155,7 @@ class WasiModules:
         yield from self._wasi
 
 
-class _WasiNames:
+class _WasiModule:
     """The functions of one module, made when they are looked up: a guest imports few of them."""
 
     def __init__(self, wasi: Wasi, store: Store, abi: Abi) -> None:

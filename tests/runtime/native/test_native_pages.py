@@ -100,6 +100,7 @@ def _valid(source: random.Random) -> Any:
         module=module,
         types=(None,) * count["types"],
         function_types=(0,) * len(functions),
+        imported_function_count=count["fi"],
         table_types=module.tables,
         memory_types=module.memories,
         global_types=(global_type,) * (count["gi"] + count["g"]),

@@ -108,8 +108,8 @@ def host_thunk(name: str, signature: Signature) -> str:
     for index in range(results if results > 1 else 0):
         lines.append(_slot(f"from{index}", "values", index))
         lines.append(_slot(f"to{index}", "results", index))
-        lines.append(f"  %r{index} = load <16 x i8>, ptr %from{index}, align 16")
-        lines.append(f"  store <16 x i8> %r{index}, ptr %to{index}, align 8")
+        lines.append(f"  %r{index} = load {VECTOR}, ptr %from{index}, align 16")
+        lines.append(f"  store {VECTOR} %r{index}, ptr %to{index}, align 8")
     lines.append("  ret void\n}\n")
     return "\n".join(lines)
 

@@ -73,16 +73,7 @@ class CodeRegion:
     """
 
     def __init__(self, data_bytes: int = PAGE_BYTES) -> None:
-        self.size_bytes = REGION_BYTES
-        while True:
-            try:
-                self.base = pages.reserve(self.size_bytes)
-                break
-            except ExhaustionError:
-                # Address space may be limited (ulimit -v): a smaller region serves most programs.
-                if self.size_bytes <= _LEAST_REGION_BYTES:
-                    raise
-                self.size_bytes //= 2
+        self.base, self.size_bytes = pages.reserve_most(REGION_BYTES, _LEAST_REGION_BYTES)
         self.end = self.base + self.size_bytes
         self.data = self.base
         pages.protect(self.data, pages.round_up(data_bytes), READ_WRITE)

@@ -8,8 +8,6 @@ guest is unwound, and leaves `Native.call` as if the guest were not there, with 
 from __future__ import annotations
 
 import ctypes
-import platform
-import sys
 import threading
 from array import array
 from collections.abc import Callable, Iterable
@@ -23,6 +21,7 @@ from jormun.runtime.native.calls import Signature, thunks
 from jormun.runtime.native.code import CodeRegion, LoadedObject
 from jormun.runtime.native.pages import Block, Protection
 from jormun.runtime.native.stacks import StackPool
+from jormun.runtime.native.support import check_machine
 from jormun.runtime.trap import MAX_BACKTRACE_FRAMES, frames, make_trap, note_cut
 
 _STUB_CHUNK = 4096
@@ -101,7 +100,7 @@ class Native:
         return native
 
     def __init__(self) -> None:
-        _check_machine()
+        check_machine()
         self.code = CodeRegion(glue.DATA_BYTES)
         self._stacks = StackPool()
         loaded = self.code.load(assemble(glue.text()), self._resolve_glue)
@@ -249,15 +248,6 @@ class Native:
             at = data + glue.DATA_PREVIOUS + 16 * index
             signals.install(signal, handler, at)
         pages.protect(data, pages.round_up(glue.DATA_BYTES), Protection.READ)
-
-
-def _check_machine() -> None:
-    machine = platform.machine()
-    is_64_bit = sys.maxsize > 1 << 32
-    if sys.platform != "linux" or machine not in ("x86_64", "AMD64") or not is_64_bit:
-        raise WasmError(f"native execution needs x86-64 Linux; this is {sys.platform} on {machine}")
-    if sys.implementation.name != "cpython":
-        raise WasmError(f"native execution needs CPython; this is {sys.implementation.name}")
 
 
 def _service_callables(services: Services) -> list[Callable[[int], None]]:

@@ -77,6 +77,20 @@ def reserve(size_bytes: int, alignment: int = PAGE_BYTES) -> int:
     return int(base)
 
 
+def reserve_most(size_bytes: int, least_bytes: int, alignment: int = PAGE_BYTES) -> tuple[int, int]:
+    """Reserve `size_bytes`, or half of that and so on down to `least_bytes`: the address and the size.
+
+    Address space may be limited (ulimit -v), and less of it serves most programs.
+    """
+    while True:
+        try:
+            return reserve(size_bytes, alignment), size_bytes
+        except ExhaustionError:
+            if size_bytes <= least_bytes:
+                raise
+            size_bytes //= 2
+
+
 def protect(address: int, size_bytes: int, protection: Protection) -> None:
     """Set what may be done with whole pages. Pages that become accessible for the first time read as zeros.
 

@@ -98,15 +98,7 @@ class StackPool:
     """The blocks of all threads. `base` to `end` is where guest stacks are and nothing else is."""
 
     def __init__(self) -> None:
-        self.size_bytes = _REGION_BYTES
-        while True:
-            try:
-                self.base = pages.reserve(self.size_bytes, layout.STACK_BLOCK_BYTES)
-                break
-            except ExhaustionError:
-                if self.size_bytes <= _LEAST_REGION_BYTES:
-                    raise
-                self.size_bytes //= 2
+        self.base, self.size_bytes = pages.reserve_most(_REGION_BYTES, _LEAST_REGION_BYTES, layout.STACK_BLOCK_BYTES)
         self.end = self.base + self.size_bytes
         self._unused = self.base
         self._free: list[int] = []

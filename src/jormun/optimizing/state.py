@@ -1,0 +1,115 @@
+"""The state of an instance as LLVM text: fields of native records, globals, references (core specification, 4.4).
+
+The classes of state.py, accesses.py, atomics.py and tables.py are one, in four chapters: the primitives of
+opcodes/machine.py, each built on those before it. To be compiled by mypyc.
+"""
+
+from __future__ import annotations
+
+from jormun.errors import TrapKind
+from jormun.llvm.values import TextOps
+from jormun.optimizing.shapes import ModuleShape, llvm_type
+from jormun.runtime import layout
+from jormun.types import I32, I64, HeapType, NumType
+
+STATE, GUEST = "!tbaa !1", "!tbaa !2"
+"""What is accessed: an instance's state, or a guest's memory. The two never overlap."""
+CONSTANT = "!invariant.load !0"
+
+
+class StateOps(TextOps):
+    """Ops, and what an instance record holds, for one function."""
+
+    def __init__(self, shape: ModuleShape, architecture: str) -> None:
+        super().__init__(architecture)
+        self.shape = shape
+
+    # Fields of native records.
+
+    def field(self, record: str, offset: int) -> str:
+        """The address of a field."""
+        return self.line(f"getelementptr i8, ptr {record}, i64 {offset}") if offset else record
+
+    def load_field(self, record: str, offset: int, type: str, is_constant: bool = False) -> str:
+        """Read a field of a native record. A constant one never changes while the function runs."""
+        return self.line(
+            f"load {type}, ptr {self.field(record, offset)}, align 8, {CONSTANT if is_constant else STATE}"
+        )
+
+    def state(self, offset: int, type: str, is_constant: bool = False) -> str:
+        """Read a field of the instance record."""
+        return self.load_field("%vm", offset, type, is_constant)
+
+    def store_field(self, record: str, offset: int, type: str, value: str) -> None:
+        """Write a field of a native record."""
+        self.lines.append(f"store {type} {value}, ptr {self.field(record, offset)}, align 8, {STATE}")
+
+    # Numbers and conditions.
+
+    def as_i64(self, value: str, address: NumType) -> str:
+        """A number of an address type, zero-extended."""
+        if address is I64:
+            return value
+        return value if value[0] != "%" and int(value) >= 0 else self.line(f"zext i32 {value} to i64")
+
+    def narrowed(self, value: str, address: NumType) -> str:
+        """An i64 as a number of an address type."""
+        return value if address is I64 else self.line(f"trunc i64 {value} to i32")
+
+    def condition(self, value: str, type: str) -> str:
+        """The condition that a number, an i32 or a condition already, is not 0."""
+        return value if type == "i1" else self.line(f"icmp ne i32 {value}, 0")
+
+    def check_span(self, start: str, count: str, size: str, kind: TrapKind) -> None:
+        """Trap unless start + count, computed without a bound, is at most `size`; all are i64."""
+        is_long = self.line(f"icmp ugt i64 {count}, {size}")
+        last = self.line(f"sub i64 {size}, {count}")
+        is_beyond = self.line(f"icmp ugt i64 {start}, {last}")
+        self.trap_if(self.line(f"or i1 {is_long}, {is_beyond}"), kind)
+
+    # Globals.
+
+    def global_address(self, index: int) -> str:
+        """The address of a global's cell."""
+        offset, is_indirect = self.shape.layout.global_place(index)
+        return self.state(offset, "ptr", is_constant=True) if is_indirect else self.field("%vm", offset)
+
+    def global_get(self, index: int) -> str:
+        """The value of a global."""
+        type = self.shape.valid.global_types[index]
+        return self.line(f"load {llvm_type(type.value)}, ptr {self.global_address(index)}, align 8, {STATE}")
+
+    def global_set(self, index: int, x: str) -> None:
+        """Set a global."""
+        type = self.shape.valid.global_types[index]
+        self.lines.append(f"store {llvm_type(type.value)} {x}, ptr {self.global_address(index)}, align 8, {STATE}")
+
+    # References and segments.
+
+    def ref_null(self, heap: HeapType) -> str:
+        """The null reference."""
+        return "0"
+
+    def ref_func(self, func: int) -> str:
+        """A reference to a function: the address of its record."""
+        if func < self.shape.imported_function_count:
+            record = self.state(self.shape.layout.imported_function_offset(func), "ptr", is_constant=True)
+        else:
+            record = self.field("%vm", self.shape.layout.own_function_record_offset(func))
+        return self.line(f"ptrtoint ptr {record} to i64")
+
+    def ref_is_null(self, x: str) -> str:
+        """The condition that a reference is null."""
+        return self.line(f"icmp eq i64 {x}, 0")
+
+    def ref_eq(self, x: str, y: str) -> str:
+        """The condition that two references are the same."""
+        return self.line(f"icmp eq i64 {x}, {y}")
+
+    def segment(self, offset: int, start: str, size: str, kind: TrapKind, scale: int) -> str:
+        """The address of `size` items from `start` on (both i32) of a segment, all within it."""
+        last = self.state(offset + layout.SEGMENT_SIZE, "i64")
+        wide = self.as_i64(start, I32)
+        self.check_span(wide, size, last, kind)
+        items = self.state(offset + layout.SEGMENT_START, "ptr")
+        return self.line(f"getelementptr i{8 * scale}, ptr {items}, i64 {wide}")

@@ -1,0 +1,26 @@
+"""Which machines native execution is there for; on others, the one error that says so."""
+
+from __future__ import annotations
+
+import platform
+import sys
+
+from jormun.errors import UnsupportedError
+
+
+def check_system() -> None:
+    """Raises UnsupportedError under other systems than Linux."""
+    if sys.platform != "linux":
+        raise UnsupportedError(f"native execution needs x86-64 Linux; this is {sys.platform} on {platform.machine()}")
+
+
+def check_machine() -> None:
+    """Raises UnsupportedError on other machines than x86-64 under Linux, and in Pythons but 64-bit CPython."""
+    check_system()
+    machine = platform.machine()
+    if machine not in ("x86_64", "AMD64"):
+        raise UnsupportedError(f"native execution needs x86-64 Linux; this is {sys.platform} on {machine}")
+    if sys.implementation.name != "cpython":
+        raise UnsupportedError(f"native execution needs CPython; this is {sys.implementation.name}")
+    if sys.maxsize <= 1 << 32:
+        raise UnsupportedError("native execution needs a Python of 64 bits; this one has 32")

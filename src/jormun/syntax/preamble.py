@@ -1,0 +1,24 @@
+"""What files begin with: binary modules (core specification, section 5.5.16), components, and text (6.3).
+
+Here, below both formats, because it says which of them a file is in.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+MAGIC: Final = b"\0asm"
+VERSION: Final = b"\1\0\0\0"
+"""What stands behind the magic number of a module."""
+COMPONENT_VERSION: Final = b"\x0d\0\1\0"
+"""What stands there in a component."""
+_TEXT: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\n\r]*+(?:\(|;;)")
+
+
+def looks_like_text(data: bytes) -> bool:
+    """Whether the first thing in the data, however far in, is a parenthesis or a comment.
+
+    A byte order mark before it is passed over, so that it is the parser that refuses it, with its place.
+    """
+    return _TEXT.match(data) is not None
