@@ -146,7 +146,8 @@ class Native:
     def call(self, code: int, vm: int, signature: Signature, values: int) -> None:
         """Call guest code. `values` is the address of 16-byte slots for the parameters, which the results replace.
 
-        Raises Trap or ExhaustionError when the guest trapped, and whatever a Python function that it called raised.
+        Raises Trap or ExhaustionError when the guest trapped, RecursionError when Python allows no further call, and
+        whatever a Python function that the guest called raised.
         """
         thunk = self._entries.get(signature)
         if thunk is None:
@@ -160,6 +161,11 @@ class Native:
                 trap.backtrace = frames(places)
                 note_cut(trap, is_cut)
             raise
+        except ctypes.ArgumentError as error:
+            if not _is_ours(error):
+                raise
+            # All arguments that we give are right: what ctypes failed at is to call anything at all.
+            raise RecursionError("maximum recursion depth exceeded while calling a guest") from error
         if kind:
             if kind == _HOST_EXCEPTION:
                 raise HostError("the stack was switched (by a greenlet?) while a guest waited for a host function")
@@ -248,6 +254,15 @@ class Native:
             at = data + glue.DATA_PREVIOUS + 16 * index
             signals.install(signal, handler, at)
         pages.protect(data, pages.round_up(glue.DATA_BYTES), Protection.READ)
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether it was a call by this package that raised it, and not one by a host function."""
+    caller, traceback = "", error.__traceback__
+    while traceback is not None:
+        name: str = traceback.tb_frame.f_globals.get("__name__", "")
+        caller, traceback = caller if name == ctypes.__name__ else name, traceback.tb_next
+    return caller.startswith(__name__.rpartition(".")[0])
 
 
 def _service_callables(services: Services) -> list[Callable[[int], None]]:

@@ -1,0 +1,1 @@
+"""Random programs, run here and by another engine, which must agree."""
