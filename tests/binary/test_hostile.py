@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import tracemalloc
 
 import pytest
@@ -54,12 +53,10 @@ HUGE_COUNTS = {
 
 @pytest.mark.parametrize("name", HUGE_COUNTS)
 def test_counts_are_checked_before_use(name: str) -> None:
-    """A count of 2**32 - 1 in a few bytes costs neither memory nor time."""
+    """A count of 2**32 - 1 in a few bytes costs no memory."""
     tracemalloc.start()
-    start = time.perf_counter()
     with pytest.raises(MalformedError, match=r"length out of bounds|unexpected end|too many|too large"):
         decode(HEADER + HUGE_COUNTS[name])
-    assert time.perf_counter() - start < 1
     assert tracemalloc.get_traced_memory()[1] < 1_000_000
     tracemalloc.stop()
 
@@ -133,24 +130,16 @@ def test_a_file_cut_anywhere_is_malformed_or_a_module(truncated: int) -> None:
         assert error.offset is not None and error.offset <= truncated
 
 
-def test_time_is_in_proportion_to_size() -> None:
-    """Four times the sections, functions and segments take about four times the time, far from sixteen times."""
-
-    def seconds(n: int) -> float:
-        data = (
-            HEADER
-            + section(0, b"\1a") * n
-            + section(1, u32(n) + b"\x60\0\0" * n)
-            + section(3, u32(n) + b"\0" * n)
-            + section(6, u32(n) + b"\x7f\0\x41\0\x0b" * n)
-            + section(10, u32(n) + b"\2\0\x0b" * n)
-            + section(11, u32(n) + b"\1\1a" * n)
-        )
-        best = 9.0
-        for _ in range(3):
-            start = time.process_time()
-            decode(data)
-            best = min(best, time.process_time() - start)
-        return best
-
-    assert seconds(20_000) < 9 * seconds(5_000)
+def test_many_sections_functions_and_segments() -> None:
+    """What is many is read once: quadratic time would not end."""
+    n = 100_000
+    module = decode(
+        HEADER
+        + section(0, b"\1a") * n
+        + section(1, u32(n) + b"\x60\0\0" * n)
+        + section(3, u32(n) + b"\0" * n)
+        + section(6, u32(n) + b"\x7f\0\x41\0\x0b" * n)
+        + section(10, u32(n) + b"\2\0\x0b" * n)
+        + section(11, u32(n) + b"\1\1a" * n)
+    )
+    assert (len(module.customs), len(module.functions), len(module.globals), len(module.datas)) == (n, n, n, n)

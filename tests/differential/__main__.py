@@ -6,18 +6,14 @@ python -m tests.differential --minutes 10 --save failures
 from __future__ import annotations
 
 import argparse
-import faulthandler
 import random
 import sys
 import time
 from pathlib import Path
 
-import wasmtime
-
-import jormun
 from tests.differential import kinds, tree
+from tests.differential.judge import Verdict, judge, judge_apart
 from tests.differential.programs import Program, generate
-from tests.differential.runs import Disagreement, compare
 from tests.differential.tree import Tree
 
 
@@ -31,59 +27,52 @@ def main() -> int:
     parser.add_argument("--size", type=int, default=60, help="instructions in a function, about (default: 60)")
     parser.add_argument("--save", type=Path, default=Path("failures"), help="where failures go (default: failures)")
     parser.add_argument("--reduce", type=float, default=120, help="seconds spent on making a failure smaller")
-    parser.add_argument("--verbose", action="store_true", help="print each seed, to find one that crashes")
+    parser.add_argument("--apart", action="store_true", help="each program in a process of its own: some may crash")
     options = parser.parse_args()
-    faulthandler.enable()
     seed = time.time_ns() // 1_000_000 if options.seed is None else options.seed
     end = time.monotonic() + 60 * options.minutes
     programs = functions = calls = failures = 0
     while time.monotonic() < end and programs != options.count:
-        if options.verbose:
-            print(f"seed {seed}", flush=True)
         program = generate(random.Random(seed), options.functions, options.size)
-        try:
-            calls += compare(program)
-        except Disagreement as error:
+        verdict = judge_apart(program) if options.apart else judge(program)
+        calls += verdict.calls
+        if verdict.what is not None:
             failures += 1
-            print(f"seed {seed}: {error}", flush=True)
-            save(program, error, options.save / str(seed), options.reduce)
+            print(f"seed {seed}: {verdict.what}: {verdict.message}", flush=True)
+            save(program, verdict, options.save / str(seed), options.reduce)
         programs += 1
         functions += program.functions
         seed += 1
-    print(f"{programs} programs, {functions} functions, {calls} calls, {failures} disagreements")
+    print(f"{programs} programs, {functions} functions, {calls} calls, {failures} failures")
     return 1 if failures else 0
 
 
-def save(program: Program, error: Disagreement, folder: Path, seconds: float) -> None:
+def save(program: Program, verdict: Verdict, folder: Path, seconds: float) -> None:
     """Write the two modules of a failing program, before and after they are made smaller."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, root in (("library", program.library), ("main", program.main)):
         (folder / f"{name}-whole.wat").write_text(root.text())
-    smaller = shrink(program, error, seconds)
+    last = shrink(program, verdict, seconds)
     for name, root in (("library", program.library), ("main", program.main)):
         (folder / f"{name}.wat").write_text(root.text())
     calls = "\n".join(f"{entry.name} {entry.arguments}" for entry in program.entries)
-    (folder / "calls.txt").write_text(f"{smaller}\n{calls}\n")
+    (folder / "calls.txt").write_text(f"{last.what}: {last.message}\n{calls}\n")
 
 
-def shrink(program: Program, error: Disagreement, seconds: float) -> Disagreement:
-    """Make a failing program smaller in place, for so long; returns what it then fails with."""
-    ways = [error.together]
-    last = error
+def shrink(program: Program, verdict: Verdict, seconds: float) -> Verdict:
+    """Make a failing program smaller in place, for so long; returns what is found of it then."""
+    ways = (False, True) if verdict.what in ("crash", "hang") else (verdict.together,)
+    last = verdict
     end = time.monotonic() + seconds
 
     def still_fails() -> bool:
         nonlocal last
         if time.monotonic() > end:
             return False
-        try:
-            compare(program, ways)
-        except Disagreement as found:
-            if (found.together, found.what) == (error.together, error.what):
-                last = found
-                return True
-        except (wasmtime.WasmtimeError, jormun.WasmError, AssertionError, KeyError):
-            pass  # not a program any more
+        found = judge_apart(program, ways, timeout_seconds=20)
+        if found.is_like(verdict):
+            last = found
+            return True
         return False
 
     if not still_fails():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -42,13 +41,11 @@ DEPTH = 100_000
     ],
 )
 def test_hostile_texts(text: str, message: str) -> None:
-    """Each is one clear error, in no time."""
-    start = time.perf_counter()
+    """Each is one clear error."""
     with pytest.raises(MalformedError, match=message) as caught:
         parse_module(text)
     assert caught.value.line is not None
     assert len(str(caught.value)) < 300
-    assert time.perf_counter() - start < 10
 
 
 @pytest.mark.parametrize(
@@ -82,10 +79,8 @@ def test_hostile_texts(text: str, message: str) -> None:
     ],
 )
 def test_large_texts(text: str) -> None:
-    """What is large, deep and well-formed is parsed in time in proportion."""
-    start = time.perf_counter()
+    """What is large, deep and well-formed is parsed; sizes are such that worse than linear time would not end."""
     parse_module(text)
-    assert time.perf_counter() - start < 15
 
 
 def test_deep_scripts() -> None:

@@ -1,11 +1,12 @@
-"""Input that is out of proportion: validation stays linear in the size of the file, and never recurses on its depth."""
+"""Input that is out of proportion: validation stays linear in the size of the file, and never recurses on its depth.
+
+Sizes are such that anything worse than linear would not end.
+"""
 
 from __future__ import annotations
 
 import gc
 import pickle
-import time
-from collections.abc import Callable
 
 import pytest
 
@@ -16,13 +17,6 @@ from jormun.types import FUNCREF, I32, FieldType, FuncType, RecType, RefType, St
 from jormun.validation.module import validate
 
 from .build import code, expr, function_module, types
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """The time that the work takes."""
-    start = time.process_time()
-    work()
-    return time.process_time() - start
 
 
 def test_100_000_nested_blocks() -> None:
@@ -47,7 +41,7 @@ def test_a_branch_table_of_1_000_000_targets() -> None:
     """Each label is looked at once, however often it is named."""
     labels = tuple(range(1000)) * 1000
     body = code(("block", None)) * 1000 + code(("i32.const", 0), ("br_table", labels)) + code("end") * 1000
-    assert seconds(lambda: validate(function_module(body + b"\x0b"))) < 5
+    validate(function_module(body + b"\x0b"))
 
 
 def test_many_operands_at_many_labels() -> None:
@@ -56,14 +50,14 @@ def test_many_operands_at_many_labels() -> None:
     depth = 10_000
     body = code(("block", 0)) * depth + code("unreachable", ("br_table", tuple(range(depth)))) + code("end") * depth
     module = function_module(body + b"\x0b", results=(I32,) * 1000, types=wide)
-    assert seconds(lambda: validate(module)) < 5
+    validate(module)
 
 
 def test_100_000_functions_of_50_000_locals() -> None:
     """Locals that a body has no room to name cost nothing."""
     body = Function(0, ((50_000, I32),), expr())
     module = Module(types=types(FuncType((), ())), functions=(body,) * 100_000)
-    assert seconds(lambda: validate(module)) < 5
+    validate(module)
 
 
 def test_too_many_locals() -> None:
@@ -120,4 +114,4 @@ def test_element_segments_of_1_000_000_functions() -> None:
         functions=(Function(0, (), expr()),),
         elements=(Element(FUNCREF, (0,) * 1_000_000, Passive()),),
     )
-    assert seconds(lambda: validate(module)) < 5
+    validate(module)
