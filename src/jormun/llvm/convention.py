@@ -1,56 +1,90 @@
-"""The calling convention of guest code, tailcc on x86-64, and what it takes to get right code for it from LLVM 22.1.0.
+"""The calling convention of guest code: the machine's C convention, with no argument on the stack.
 
-Parameters are given by their LLVM types, the vm and the pointer to results included.
+A function takes `vm`, then, for two results and more, the address where they go, then its parameters. Parameters that
+find no register go through the overflow area, memory of the running thread with a slot for each: the caller writes it
+right before the call, and the callee reads it at its entry, before it calls anything.
+
+So a tail call is a jump, whatever the two functions take. LLVM promises it (`musttail`) where both have the same
+prototype: a function that makes tail calls is therefore defined with all registers as its parameters, `REGISTERS`,
+and calls others so. To the machine this is the same as the prototype that they are defined with. LLVM must not see
+both at once, since to it they differ: a tail call goes through a pointer, or to the function itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
-VECTOR = "<16 x i8>"
+VECTOR: Final = "<16 x i8>"
 """What every v128 is between instructions."""
-_INTEGERS = ("i32", "i64", "ptr")
-_INTEGER_REGISTERS = 6
-_VECTOR_REGISTERS = 8
+REGISTERS: Final = ("ptr", *("i64",) * 5, *(VECTOR,) * 8)
+"""What arguments are passed in: integer registers, the first of which has `vm`, and vector registers."""
+OVERFLOW_SLOT_BYTES: Final = 16
+_INTEGERS: Final = ("i32", "i64", "ptr")
+_FIRST_VECTOR: Final = REGISTERS.index(VECTOR)
 
 
-def padding(params: Sequence[str]) -> tuple[str, ...]:
-    """The types of the parameters that must follow `params`, whose values do not matter: `double` or none.
-
-    The callee removes its arguments from the stack, and LLVM rounds their size up in two ways: the caller to the
-    alignment of the widest argument, the callee not. They differ, and the stack pointer is lost, when a vector is on
-    the stack and the sum is an odd multiple of 8. A double then fills it up: with a vector on the stack, no vector
-    register is left that it could go to.
+def places(params: Sequence[str]) -> list[int]:
+    """Where each parameter is, `vm` and the address for results included: its index in REGISTERS, or ~k for slot k of
+    the overflow area. `params` are LLVM types.
     """
-    size_bytes, has_vector = _on_stack(params)
-    return ("double",) if has_vector and size_bytes % 16 else ()
-
-
-def tail_call_marker(caller: Sequence[str], callee: Sequence[str]) -> str:
-    """What to write before `call tailcc` in tail position: "musttail" or "tail".
-
-    tailcc makes a tail call of every call marked `tail` that its `ret` follows, and `musttail` promises it through all
-    of LLVM's passes. But LLVM 22.1.0 compiles `musttail` wrong as soon as either function has an argument on the
-    stack: arguments are not stored there, the return address is not moved (LLVM issue 199224).
-    """
-    return "tail" if _on_stack(caller)[0] or _on_stack(callee)[0] else "musttail"
-
-
-def _on_stack(params: Sequence[str]) -> tuple[int, bool]:
-    """How many bytes of the arguments are on the stack, and whether a vector is among them."""
-    integers = vectors = size_bytes = 0
-    has_vector = False
+    found: list[int] = []
+    integer, vector, slot = 0, _FIRST_VECTOR, 0
     for t in params:
-        if t in _INTEGERS:
-            integers += 1
-            size_bytes += 8 if integers > _INTEGER_REGISTERS else 0
-            continue
-        vectors += 1
-        if vectors <= _VECTOR_REGISTERS:
-            continue
-        if t == VECTOR:
-            has_vector = True
-            size_bytes = (size_bytes + 15) // 16 * 16 + 16
+        if t in _INTEGERS and integer < _FIRST_VECTOR:
+            found.append(integer)
+            integer += 1
+        elif t not in _INTEGERS and vector < len(REGISTERS):
+            found.append(vector)
+            vector += 1
         else:
-            size_bytes += 8
-    return size_bytes, has_vector
+            found.append(~slot)
+            slot += 1
+    return found
+
+
+def overflow_area(name: str, block_bytes: int, offset: int) -> list[str]:
+    """LLVM text that defines `name` as the address of the overflow area: `offset` bytes into the block of `block_bytes`
+    bytes, aligned to its size, that the running stack is in. The function must have a frame pointer.
+    """
+    return [
+        f"{name}.f = call ptr @llvm.frameaddress.p0(i32 0)",
+        f"{name}.b = call ptr @llvm.ptrmask.p0.i64(ptr {name}.f, i64 {-block_bytes})",
+        f"{name} = getelementptr i8, ptr {name}.b, i64 {offset}",
+    ]
+
+
+def to_register(name: str, t: str, value: str, register: str) -> list[str]:
+    """LLVM text that defines `name` as what a register of type `register` holds to pass `value`; what it does not fill
+    of the register has no meaning.
+    """
+    if t == register:
+        return [f"{name} = freeze {t} {value}"]
+    if t == "i32":
+        return [f"{name} = zext i32 {value} to i64"]
+    if t == "ptr":
+        return [f"{name} = ptrtoint ptr {value} to i64"]
+    lanes = _lanes(t)
+    return [
+        f"{name}.v = insertelement {lanes} poison, {t} {value}, i32 0",
+        f"{name} = bitcast {lanes} {name}.v to {VECTOR}",
+    ]
+
+
+def from_register(name: str, t: str, value: str, register: str) -> list[str]:
+    """LLVM text that defines `name` as the argument of type `t` in `value`, a register's content."""
+    if t == register:
+        return [f"{name} = freeze {t} {value}"]
+    if t == "i32":
+        return [f"{name} = trunc i64 {value} to i32"]
+    if t == "ptr":
+        return [f"{name} = inttoptr i64 {value} to ptr"]
+    lanes = _lanes(t)
+    return [
+        f"{name}.v = bitcast {VECTOR} {value} to {lanes}",
+        f"{name} = extractelement {lanes} {name}.v, i32 0",
+    ]
+
+
+def _lanes(t: str) -> str:
+    return {"float": "<4 x float>", "double": "<2 x double>"}[t]

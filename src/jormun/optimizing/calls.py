@@ -9,12 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jormun.errors import TrapKind
-from jormun.llvm.convention import tail_call_marker
+from jormun.llvm.convention import REGISTERS, to_register
 from jormun.optimizing.shapes import CallShape
 from jormun.runtime import layout
 
 if TYPE_CHECKING:
     from jormun.optimizing.lower import FunctionLowering
+
+OVERFLOW = "%overflow"
+"""The overflow area (llvm/convention.py), in functions that pass or take arguments there."""
 
 
 def call(f: FunctionLowering) -> None:
@@ -27,7 +30,7 @@ def call(f: FunctionLowering) -> None:
 def return_call(f: FunctionLowering) -> None:
     """`return_call x`."""
     func_index = f.read_u32()
-    code, vm = callee(f, func_index)
+    code, vm = (f.body_symbol, "%vm") if func_index == f.func_index else published(f, func_index)
     finish(f, f.shape.function_shape(func_index), code, vm, is_tail=True)
 
 
@@ -65,12 +68,15 @@ def callee(f: FunctionLowering, func_index: int) -> tuple[str, str]:
     A function of the same compile unit is called by its symbol. Another one is called through the code table, where
     lazy compilation may replace the pointer at any time.
     """
+    return (f"@f{func_index}", "%vm") if func_index in f.unit else published(f, func_index)
+
+
+def published(f: FunctionLowering, func_index: int) -> tuple[str, str]:
+    """The same, by what the instance knows of the function: a pointer, whatever it was compiled with."""
     shape, op = f.shape, f.op
     if func_index < shape.imported_function_count:
         record = op.state(shape.layout.imported_function_offset(func_index), "ptr", is_constant=True)
         return record_target(f, record)
-    if func_index in f.unit:
-        return f"@f{func_index}", "%vm"
     table = op.state(layout.VM_CODE_TABLE, "ptr", is_constant=True)
     code = op.load_field(table, shape.layout.code_table_offset(func_index), "ptr")
     return code, "%vm"
@@ -115,25 +121,25 @@ def element(f: FunctionLowering, type_index: int, table_index: int) -> tuple[str
 
 def finish(f: FunctionLowering, shape: CallShape, code: str, vm: str, is_tail: bool) -> None:
     """The call itself, with operands from the stack and results back to it."""
-    arguments = [f"ptr {vm}"]
+    values = [vm]
     if shape.has_buffer:
-        arguments.append("ptr %results" if is_tail else "ptr %buffer")
+        values.append("%results" if is_tail else "%buffer")
     if shape.params:
         count = len(shape.params)
-        arguments += [f"{t} {v}" for t, v in zip(shape.params, f.values[-count:], strict=True)]
+        values += f.values[-count:]
         del f.values[-count:], f.types[-count:]
-    arguments += [f"{t} poison" for t in shape.padding]
-    text = f"call tailcc {shape.returns} {code}({', '.join(arguments)})"
-    if is_tail:
-        marked = f"{tail_call_marker(f.call_shape.passed, shape.passed)} {text}"
-        if shape.returns == "void":
-            f.lines += [marked, "ret void"]
+    registers: dict[int, tuple[str, str]] = {}
+    for place, t, value in zip(shape.places, shape.passed, values, strict=True):
+        if place >= 0:
+            registers[place] = t, value
         else:
-            f.lines.append(f"ret {shape.returns} {f.op.line(marked)}")
-        f.is_reachable = False
+            f.uses_overflow = True
+            f.op.store_field(OVERFLOW, layout.VALUE_SLOT_BYTES * ~place, t, value)
+    if is_tail:
+        tail_call(f, shape, code, registers)
         return
     # LLVM must not make a loop of endless recursion, which has to exhaust the stack.
-    text = f"notail {text}"
+    text = f"notail call {shape.returns} {code}({', '.join(f'{t} {v}' for t, v in registers.values())})"
     f.calls += 1
     if shape.has_buffer:
         f.buffer_slots = max(f.buffer_slots, len(shape.results))
@@ -144,3 +150,24 @@ def finish(f: FunctionLowering, shape: CallShape, code: str, vm: str, is_tail: b
         f.push(f.op.line(text), shape.returns)
     else:
         f.lines.append(text)
+
+
+def tail_call(f: FunctionLowering, shape: CallShape, code: str, registers: dict[int, tuple[str, str]]) -> None:
+    """A call in this function's place, with arguments in these registers: all registers are passed."""
+    f.makes_tail_calls = True
+    arguments = []
+    for place, register in enumerate(REGISTERS):
+        value = "poison"
+        if place in registers:
+            t, value = registers[place]
+            if t != register:
+                name = f"%a{f.op.fresh()[1:]}"
+                f.lines += to_register(name, t, value, register)
+                value = name
+        arguments.append(f"{register} {value}")
+    text = f"musttail call {shape.returns} {code}({', '.join(arguments)})"
+    if shape.returns == "void":
+        f.lines += [text, "ret void"]
+    else:
+        f.lines.append(f"ret {shape.returns} {f.op.line(text)}")
+    f.is_reachable = False

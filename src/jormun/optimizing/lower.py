@@ -10,17 +10,21 @@ To be compiled by mypyc.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 
 from jormun.errors import UnsupportedError
+from jormun.llvm.convention import REGISTERS, from_register, overflow_area, to_register
 from jormun.llvm.templates import Template, make
 from jormun.opcodes.markers import LATER
 from jormun.opcodes.signatures import Rule
 from jormun.opcodes.table import BY_CODE, BY_NAME, Row
+from jormun.optimizing import calls
 from jormun.optimizing.frame import BODY, Frame
 from jormun.optimizing.rows import HANDLERS, OPENERS, operands_of
 from jormun.optimizing.shapes import ZERO, CallShape, ModuleShape, llvm_type
+from jormun.optimizing.state import STATE
 from jormun.optimizing.tables import MachineOps
+from jormun.runtime import layout
 from jormun.syntax.code import read_immediates, read_row
 from jormun.syntax.leb128 import read_s32, read_s64, read_u32
 
@@ -66,6 +70,9 @@ class FunctionLowering:
         """The longest buffer for results that a call needs."""
         self.has_loops = False
         self.is_hard = False
+        self.makes_tail_calls = False
+        self.uses_overflow = any(place < 0 for place in self.call_shape.places)
+        """Whether arguments pass through the overflow area, the function's own or those of its calls."""
         self.calls = 0
         """Calls so far: the accesses in a loop without any may be vectorised."""
 
@@ -111,13 +118,29 @@ class FunctionLowering:
                 run = 0
         self.lines[:] = lines
 
+    @property
+    def body_symbol(self) -> str:
+        """The function as it is defined when it makes tail calls: with all registers as parameters."""
+        return f"@t{self.func_index}"
+
     def head(self) -> list[str]:
         """The signature and the entry block, written last, when it is known what they must hold."""
         shape = self.call_shape
-        params = ["ptr nonnull %vm", *(["ptr %results"] if shape.has_buffer else [])]
-        params += [f"{t} %p{i}" for i, t in enumerate(shape.params)]
-        params += shape.padding
-        lines = [f"define tailcc {shape.returns} @f{self.func_index}({', '.join(params)}) #0 {{", "entry:"]
+        names = ["%vm", *(["%results"] if shape.has_buffer else []), *(f"%p{i}" for i in range(len(shape.params)))]
+        parameters = list(zip(shape.places, shape.passed, names, strict=True))
+        if self.makes_tail_calls:
+            lines = self.tail_call_head(parameters)
+        else:
+            params = ", ".join(f"{t} {name}" for place, t, name in parameters if place >= 0)
+            params = params.replace("ptr %vm", "ptr nonnull %vm", 1)
+            lines = [f"define {shape.returns} @f{self.func_index}({params}) #0 {{", "entry:"]
+        if self.uses_overflow:
+            lines += overflow_area(calls.OVERFLOW, layout.STACK_BLOCK_BYTES, layout.STACK_OVERFLOW_AREA)
+        for place, t, name in parameters:
+            if place < 0:
+                slot_bytes = layout.VALUE_SLOT_BYTES * ~place
+                lines.append(f"{name}.a = getelementptr i8, ptr {calls.OVERFLOW}, i64 {slot_bytes}")
+                lines.append(f"{name} = load {t}, ptr {name}.a, align 8, {STATE}")
         lines += [f"%l{i} = alloca {t}" for i, t in enumerate(self.local_types)]
         lines += [f"{slot(k, t)} = alloca {t}" for k, t in sorted(self.slots)]
         if self.buffer_slots:
@@ -127,6 +150,30 @@ class FunctionLowering:
         lines += [f"store {t} %p{i}, ptr %l{i}" for i, t in enumerate(shape.params)]
         lines += [f"store {t} {ZERO[t]}, ptr %l{count + i}" for i, t in enumerate(self.local_types[count:])]
         lines += ["br label %start", "start:"]
+        return lines
+
+    def tail_call_head(self, parameters: Sequence[tuple[int, str, str]]) -> list[str]:
+        """The signature of a function that makes tail calls, and one for functions compiled with it, which call it by
+        its own prototype. Parameters are places, types and names.
+        """
+        returns = self.call_shape.returns
+        inner = ["%vm", *(f"%r{k}" for k in range(1, len(REGISTERS)))]
+        by_place = {place: (t, name) for place, t, name in parameters if place >= 0}
+        passed = ["poison"] * len(REGISTERS)
+        lines = [f"define internal {returns} @f{self.func_index}("]
+        lines.append(", ".join(f"{t} {name}" for t, name in by_place.values()) + ") #0 {")
+        for place, (t, name) in by_place.items():
+            lines += to_register(f"{name}.r", t, name, REGISTERS[place])
+            passed[place] = f"{name}.r"
+        result = "" if returns == "void" else "%result = "
+        arguments = ", ".join(f"{t} {value}" for t, value in zip(REGISTERS, passed, strict=True))
+        lines.append(f"{result}call {returns} {self.body_symbol}({arguments})")
+        lines += ["ret void" if returns == "void" else f"ret {returns} %result", "}"]
+        params = ", ".join(f"{t} {name}" for t, name in zip(REGISTERS, inner, strict=True))
+        lines += [f"define {returns} {self.body_symbol}({params}) #0 {{", "entry:"]
+        for place, (t, name) in by_place.items():
+            if place:
+                lines += from_register(name, t, inner[place], REGISTERS[place])
         return lines
 
     def lower(self) -> None:

@@ -5,7 +5,7 @@ To be compiled by mypyc.
 
 from __future__ import annotations
 
-from jormun.llvm.convention import VECTOR, padding
+from jormun.llvm.convention import VECTOR, places
 from jormun.llvm.templates import Template
 from jormun.llvm.values import LLVM_TYPE
 from jormun.runtime.layout import Layout
@@ -33,18 +33,17 @@ class CallShape:
     Two results or more go through a buffer that the caller allocates and passes behind `vm`.
     """
 
-    __slots__ = ("has_buffer", "padding", "params", "passed", "results", "returns")
+    __slots__ = ("has_buffer", "params", "passed", "places", "results", "returns")
 
     def __init__(self, type: FuncType) -> None:
         self.params: list[str] = [llvm_type(t) for t in type.params]
         self.results: list[str] = [llvm_type(t) for t in type.results]
         self.has_buffer: bool = len(self.results) > 1
         self.returns: str = self.results[0] if len(self.results) == 1 else "void"
-        before = ["ptr", *(["ptr"] if self.has_buffer else []), *self.params]
-        self.padding: tuple[str, ...] = padding(before)
-        """What the convention wants behind the parameters (llvm/convention.py)."""
-        self.passed: list[str] = [*before, *self.padding]
-        """The types of all that is passed: `vm`, the buffer for results, parameters, padding."""
+        self.passed: list[str] = ["ptr", *(["ptr"] if self.has_buffer else []), *self.params]
+        """The types of all that is passed: `vm`, the buffer for results, parameters."""
+        self.places: list[int] = places(self.passed)
+        """Where each of them is passed (llvm/convention.py)."""
 
 
 class ModuleShape:

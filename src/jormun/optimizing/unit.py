@@ -21,6 +21,8 @@ declare i32 @jormun_memory_notify(ptr, i32, i64, i32) nounwind
 declare i32 @jormun_is_subtype(i64, i64) nounwind memory(none) willreturn
 declare ptr @memmove(ptr, ptr, i64) nounwind willreturn
 declare ptr @memset(ptr, i32, i64) nounwind willreturn
+declare ptr @llvm.frameaddress.p0(i32)
+declare ptr @llvm.ptrmask.p0.i64(ptr, i64)
 attributes #0 = { nounwind "frame-pointer"="all" "probe-stack"="inline-asm" "no-builtins" }
 !0 = !{}
 !1 = !{!3, !3, i64 0}
@@ -64,7 +66,8 @@ def make_unit(shape: ModuleShape, functions: Sequence[int], skips_unsupported: b
             if not skips_unsupported:
                 raise
             call = shape.function_shape(func_index)
-            bodies.append(f"declare tailcc {call.returns} @f{func_index}({', '.join(call.passed)})\n")
+            passed = [t for t, place in zip(call.passed, call.places, strict=True) if place >= 0]
+            bodies.append(f"declare {call.returns} @f{func_index}({', '.join(passed)})\n")
     if any(map(keep.is_called, bodies)):
         bodies.append(keep.declarations())
     return Unit("".join([PREAMBLE, *bodies]), effort)

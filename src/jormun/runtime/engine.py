@@ -15,8 +15,8 @@ Progress: TypeAlias = Callable[[int, int], None]
 class Engine(Protocol):
     """Compiles functions of valid modules into ELF objects for this machine.
 
-    An object defines `f{i}` for each function index it was asked for. It may refer to other own functions by the same
-    names and to the symbols that runtime/native resolves. Engines are shared by threads.
+    An object defines `f{i}`, or `t{i}` where it makes tail calls, for each function index it was asked for. It may
+    refer to the symbols that runtime/native resolves. Engines are shared by threads.
     """
 
     @property

@@ -77,10 +77,13 @@ SEGMENT_BYTES = 16
 GLOBAL_CELL_BYTES = 16
 """The cell that holds a global's value."""
 
-# Guest stacks. A block is [context page][guard][stack], aligned to its size: masking the stack pointer finds the
+# Guest stacks. A block is [context][guard][stack], aligned to its size: masking the stack pointer finds the
 # context.
 STACK_BLOCK_BYTES = 8 << 20
-STACK_CONTEXT_BYTES = 4096
+STACK_CONTEXT_BYTES = 20 << 10
+STACK_OVERFLOW_AREA = 4096
+"""Offset of the overflow area, where arguments are passed that find no register (llvm/convention.py): a slot of
+VALUE_SLOT_BYTES for each of the 1,000 parameters that a function may have."""
 STACK_GUARD_BYTES = 64 << 10
 STACK_LIMIT = STACK_CONTEXT_BYTES + STACK_GUARD_BYTES
 """Offset of the lowest byte of the stack proper."""

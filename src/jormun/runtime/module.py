@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from threading import RLock
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from jormun.runtime.layout import Layout
 from jormun.runtime.native.machine import Native
 from jormun.runtime.subtypes import keep_declared
 from jormun.syntax.names import Names, Subsection, names_of
-from jormun.types import ExternKind
+from jormun.types import ExternKind, FuncType
 from jormun.validation.module import ValidModule
 
 if TYPE_CHECKING:
@@ -46,6 +47,12 @@ class CompiledModule:
     def code_table(self) -> int:
         """The address of the table of code pointers."""
         return self._code_table.address
+
+    def func_type(self, func_index: int) -> FuncType:
+        """The type of a function."""
+        composite = self.valid.types[self.valid.function_types[func_index]].composite
+        assert isinstance(composite, FuncType)
+        return composite
 
     def code(self, func_index: int) -> int:
         """The present address of an own function's code: it compiles when it is called, if it is not yet."""
@@ -105,9 +112,8 @@ class CompiledModule:
         loaded = Native.get().load(data, self, self._resolve)
         with self._lock:
             self._loaded.append(loaded)
-            for name, address in loaded.symbols.items():
-                if name[:1] == "f" and name[1:].isdecimal():
-                    self._publish(int(name[1:]), address)
+            for func_index, address in functions_of(loaded.symbols).items():
+                self._publish(func_index, address)
 
     def _publish(self, func_index: int, address: int) -> None:
         place = func_index - self.first_own
@@ -129,3 +135,17 @@ class CompiledModule:
         # Instances keep their module: none is left, so no thread runs this code.
         for loaded in self.__dict__.get("_loaded", ()):
             loaded.free()
+
+
+def functions_of(symbols: Mapping[str, int]) -> dict[int, int]:
+    """The functions that an object defines, by index.
+
+    `f7` is function 7; where there is a `t7`, which makes tail calls, that one is, and `f7` is how the object itself
+    calls it.
+    """
+    found: dict[int, int] = {}
+    for kind in "ft":
+        found.update(
+            (int(name[1:]), address) for name, address in symbols.items() if name[0] == kind and name[1:].isdecimal()
+        )
+    return found

@@ -9,6 +9,7 @@ from jormun.runtime.module_instance import ModuleInstance
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
 from jormun.runtime.owners import owner_of
+from jormun.runtime.slots import slots_of
 from jormun.runtime.subtypes import is_subtype
 
 _install_lock = Lock()
@@ -31,7 +32,9 @@ class RuntimeServices:
     def compile(self, vm: int, index: int) -> int:
         """Compile the module's function `index`, imports not counted, and return the address of its code."""
         compiled = _instance(vm).compiled
-        return compiled.ensure(compiled.first_own + index)
+        func_index = compiled.first_own + index
+        with Native.get().keeping_arguments(slots_of(compiled.func_type(func_index)).signature):
+            return compiled.ensure(func_index)
 
     def memory_grow(self, vm: int, memory: int, delta_pages: int) -> int:
         """The size in pages before, or -1."""

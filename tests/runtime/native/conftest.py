@@ -60,7 +60,7 @@ class Guest:
         for line in text.splitlines():
             if line.startswith("fn "):
                 head = line[3:].rsplit("{", 1)[0]
-                line = f"define dso_local tailcc {head} {ATTRIBUTES} {{"
+                line = f"define dso_local {head} {ATTRIBUTES} {{"
             lines.append(line)
         used = [line for line in PRELUDE.splitlines() if line.split("@")[-1].split("(")[0] + "(" in text]
         text = "\n".join([*used, *lines])

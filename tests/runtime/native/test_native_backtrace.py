@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from jormun.errors import Frame, Trap
-from jormun.llvm.convention import tail_call_marker
 from jormun.runtime import layout
 from jormun.runtime.native import pages
 
@@ -30,7 +29,7 @@ def test_names_come_from_the_owner(load: Any) -> None:
     owner = Owner()
     text = (
         "fn void @f3(ptr %vm) {\n  call void @jormun_trap(i32 1)\n  unreachable\n}\n"
-        "fn i64 @f4(ptr %vm, i64 %n) {\n  call tailcc void @f3(ptr %vm)\n  ret i64 0\n}\n"
+        "fn i64 @f4(ptr %vm, i64 %n) {\n  call void @f3(ptr %vm)\n  ret i64 0\n}\n"
     )
     guest = load(text, owner)
     with pytest.raises(Trap) as caught:
@@ -50,7 +49,7 @@ fn i64 @f1(ptr %vm, i64 %n) {
   %c = icmp eq i64 %v, %n
   br i1 %c, label %rare, label %out
 rare:
-  %r = call tailcc i64 @f0(ptr %vm, i64 %n)
+  %r = call i64 @f0(ptr %vm, i64 %n)
   ret i64 %r
 out:
   ret i64 %v
@@ -69,43 +68,12 @@ fn i64 @f2(ptr %vm, i64 %n) {
 def test_fault_in_leaf(load: Any, leaf: int, optimization: int) -> None:
     """The caller of the faulting function is there whether or not that function has a frame yet."""
     callers = "".join(
-        f"fn i64 @f{k}(ptr %vm, i64 %n) noinline {{\n  %r = call tailcc i64 @f{below}(ptr %vm, i64 %n)\n"
+        f"fn i64 @f{k}(ptr %vm, i64 %n) noinline {{\n  %r = call i64 @f{below}(ptr %vm, i64 %n)\n"
         "  %s = add i64 %r, 1\n  ret i64 %s\n}\n"
         for k, below in ((7, leaf), (8, 7), (9, 8))
     )
     guest = load(LEAVES + callers, optimization=optimization)
     assert _indices(guest, "f9") == [leaf, 7, 8, 9]
-
-
-def test_functions_with_growing_tail_calls(load: Any) -> None:
-    """A function that makes room for a tail call keeps its return address elsewhere; its caller is found all the
-    same.
-    """
-    many = ", ".join(f"i64 %p{k}" for k in range(12))
-    values = ", ".join("i64 %v" for _ in range(12))
-    assert tail_call_marker(["ptr"] + ["i64"] * 12, ["ptr"]) == "tail"
-    guest = load(
-        f"""
-fn i64 @f0(ptr %vm, i64 %n) {{
-  %v = load volatile i64, ptr %vm
-  ret i64 %v
-}}
-fn i64 @f1(ptr %vm, {many}) {{
-  ret i64 %p11
-}}
-fn i64 @f2(ptr %vm, i64 %n) {{
-  %v = call tailcc i64 @f0(ptr %vm, i64 %n)
-  %r = tail call tailcc i64 @f1(ptr %vm, {values})
-  ret i64 %r
-}}
-fn i64 @f3(ptr %vm, i64 %n) {{
-  %r = call tailcc i64 @f2(ptr %vm, i64 %n)
-  %s = add i64 %r, 1
-  ret i64 %s
-}}
-"""
-    )
-    assert _indices(guest, "f3") == [0, 2, 3]
 
 
 def test_damaged_frames_end_the_walk(load: Any) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from jormun.llvm.convention import padding
 from jormun.runtime.native.calls import LLVM_TYPES, Signature, parameter_types
 from jormun.runtime.native.machine import Native
 from jormun.runtime.native.pages import Block
 from jormun.types import EXTERNREF, F32, F64, FUNCREF, I32, I64, V128, FuncType
+from tests.passing import DECLARATIONS, give, take
 
 SIGNATURES = [
     "",
@@ -48,18 +48,17 @@ def _random(letter: str, source: random.Random) -> object:
             return struct.unpack("<f", struct.pack("<f", source.random()))[0]
 
 
-def _padding(letters: str, value: str) -> list[str]:
-    return [f"{t} {value}" for t in padding(parameter_types(Signature(letters, letters[::-1])))]
+def _names(letters: str, vm: str = "%vm") -> list[str]:
+    """What is passed to a function that returns its parameters in reverse order."""
+    return [vm, *(["%results"] if len(letters) > 1 else []), *(f"%p{k}" for k in range(len(letters)))]
 
 
 def _reversing(name: str, letters: str) -> str:
     """A guest function that returns its parameters in reverse order."""
-    params = ["ptr %vm", *(["ptr %results"] if len(letters) > 1 else [])]
-    params += [f"{LLVM_TYPES[letter]} %p{k}" for k, letter in enumerate(letters)]
-    params += _padding(letters, "%pad")
+    params, entry = take(parameter_types(Signature(letters, letters[::-1])), _names(letters))
     if len(letters) == 1:
-        return f"fn {LLVM_TYPES[letters]} @{name}({', '.join(params)}) {{\n  ret {LLVM_TYPES[letters]} %p0\n}}\n"
-    lines = [f"fn void @{name}({', '.join(params)}) {{"]
+        return f"fn {LLVM_TYPES[letters]} @{name}({params}) {{\n  ret {LLVM_TYPES[letters]} %p0\n}}\n"
+    lines = [DECLARATIONS, f"fn void @{name}({params}) {{", *entry]
     for k, letter in enumerate(letters):
         lines.append(f"  %at{k} = getelementptr i8, ptr %results, i64 {16 * (len(letters) - 1 - k)}")
         lines.append(f"  store {LLVM_TYPES[letter]} %p{k}, ptr %at{k}, align 8")
@@ -95,7 +94,7 @@ def test_host_function_sees_and_returns_values(load: Any, native: Native, letter
 
 @pytest.mark.parametrize("letters", [letters for letters in SIGNATURES if len(letters) < 100])
 def test_guest_calls_host(load: Any, native: Native, letters: str) -> None:
-    """A guest's own indirect call of a host function, with stack arguments on both sides, keeps the stack straight."""
+    """A guest's own indirect call of a host function passes everything, with the overflow area used on both sides."""
     source = random.Random(letters)
     values = tuple(_random(letter, source) for letter in letters)
 
@@ -103,19 +102,16 @@ def test_guest_calls_host(load: Any, native: Native, letters: str) -> None:
         load.write_values(address, letters[::-1], load.read_values(address, letters)[::-1])
 
     host = native.host_function(Signature(letters, letters[::-1]), callback)
-    types = [LLVM_TYPES[letter] for letter in letters]
-    result = types[0] if len(letters) == 1 else "void"
-    results = ["ptr %results"] if len(letters) > 1 else []
-    values_text = [*results, *(f"{t} %p{k}" for k, t in enumerate(types)), *_padding(letters, "%pad")]
-    params = ", ".join(["ptr %vm", *values_text])
-    arguments = ", ".join(["ptr %host", *values_text])
+    types = parameter_types(Signature(letters, letters[::-1]))
+    result = LLVM_TYPES[letters] if len(letters) == 1 else "void"
+    params, entry = take(types, _names(letters))
+    arguments, stores = give(types, _names(letters, "%host"))
     assign, ret = ("%r = ", f"{result} %r") if result != "void" else ("", "void")
-    guest = load(
-        f"fn {result} @f0({params}) {{\n  %code = load ptr, ptr %vm\n  %at = getelementptr i8, ptr %vm, i64 8\n"
-        f"  %host = load ptr, ptr %at\n  call tailcc void @f1(ptr %vm)\n"
-        f"  {assign}call tailcc {result} %code({arguments})\n  call tailcc void @f1(ptr %vm)\n  ret {ret}\n}}\n"
-        "fn void @f1(ptr %vm) noinline {\n  ret void\n}\n"
-    )
+    lines = [DECLARATIONS, f"fn {result} @f0({params}) {{", *entry]
+    lines += ["%code = load ptr, ptr %vm", "%at = getelementptr i8, ptr %vm, i64 8", "%host = load ptr, ptr %at"]
+    lines += ["call void @f1(ptr %vm)", *stores, f"{assign}call {result} %code({arguments})", "call void @f1(ptr %vm)"]
+    lines += [f"ret {ret}", "}", "fn void @f1(ptr %vm) noinline {", "ret void", "}"]
+    guest = load("\n".join(lines))
     record = native_record(host.code, host.vm)
     for _ in range(3):
         got = guest.call("f0", letters, letters[::-1], *values, vm=record.address)

@@ -49,7 +49,7 @@ def test_constants_and_jump_tables(load: Any) -> None:
     """Constant pools and switch tables are reached from code, wherever the object lies."""
     cases = "\n".join(f"    i64 {k}, label %c{k}" for k in range(20))
     blocks = "\n".join(
-        f"c{k}:\n  %r{k} = call tailcc double @f1(ptr %vm, double {k}.25)\n  ret double %r{k}" for k in range(20)
+        f"c{k}:\n  %r{k} = call double @f1(ptr %vm, double {k}.25)\n  ret double %r{k}" for k in range(20)
     )
     text = (
         f"fn double @f0(ptr %vm, i64 %n) {{\n  switch i64 %n, label %none [\n{cases}\n  ]\n{blocks}\n"
@@ -76,8 +76,8 @@ def test_resolve_is_asked_for_others(native: Native, load: Any) -> None:
     """Names that are not the run time's are the loader's to resolve."""
     guest = load("fn i64 @f5(ptr %vm, i64 %n) {\n  %m = add i64 %n, 7\n  ret i64 %m\n}")
     data = assemble(
-        "declare dso_local tailcc i64 @f5(ptr, i64)\ndefine tailcc i64 @f6(ptr %vm, i64 %n) nounwind {\n"
-        "  %r = call tailcc i64 @f5(ptr %vm, i64 %n)\n  %s = mul i64 %r, 2\n  ret i64 %s\n}"
+        "declare dso_local i64 @f5(ptr, i64)\ndefine i64 @f6(ptr %vm, i64 %n) nounwind {\n"
+        "  %r = call i64 @f5(ptr %vm, i64 %n)\n  %s = mul i64 %r, 2\n  ret i64 %s\n}"
     )
     loaded = native.load(data, None, {"f5": guest["f5"]}.__getitem__)
     from jormun.runtime.native.calls import Signature

@@ -15,31 +15,31 @@ from typing import Any
 import pytest
 
 from jormun.errors import ExhaustionError, HostError, Trap, TrapKind
-from jormun.llvm.convention import padding
 from jormun.runtime import layout
 from jormun.runtime.native import pages
 from jormun.runtime.native.calls import LLVM_TYPES, Signature, parameter_types
 from jormun.runtime.native.machine import HostFunction, Native
 from jormun.runtime.native.pages import Block
+from tests.passing import DECLARATIONS, give, take
 
 CALL_HOST = """
 fn i64 @f0(ptr %vm, i64 %n) {
   %code = load ptr, ptr %vm
   %at = getelementptr i8, ptr %vm, i64 8
   %host = load ptr, ptr %at
-  %r = call tailcc i64 %code(ptr %host, i64 %n)
+  %r = call i64 %code(ptr %host, i64 %n)
   %s = add i64 %r, 1
   ret i64 %s
 }
 fn i64 @f1(ptr %vm, i64 %n) {
-  %r = call tailcc i64 @f0(ptr %vm, i64 %n)
+  %r = call i64 @f0(ptr %vm, i64 %n)
   %s = add i64 %r, 1
   ret i64 %s
 }
 fn i64 @f2(ptr %vm, i64 %n) {
   br label %again
 again:
-  %r = call tailcc i64 @f0(ptr %vm, i64 %n)
+  %r = call i64 @f0(ptr %vm, i64 %n)
   br label %again
 }
 """
@@ -176,6 +176,7 @@ sys.path[:0] = {path!r}
 from conftest import Guest
 from jormun.errors import ExhaustionError
 from jormun.runtime.native.machine import Native
+from tests.passing import DECLARATIONS, give, take
 from test_native_host import Caller
 class Load:
     native = Native.get()
@@ -370,19 +371,17 @@ def test_trap_raised_by_a_service_gets_the_backtrace(load: Any, answers: Answers
 
 def _lazy_guest(letters: str) -> str:
     """f0 calls entry 0 of the code table with its own arguments."""
-    types = LLVM_TYPES
-    pad = [f"{t} %pad" for t in padding(parameter_types(Signature(letters, letters)))]
-    values = [f"{types[letter]} %p{k}" for k, letter in enumerate(letters)]
-    params = ", ".join(["ptr %vm", "ptr %results", *values, *pad])
-    stores = [
-        f"  %at{k} = getelementptr i8, ptr %results, i64 {16 * k}\n  store {types[x]} %p{k}, ptr %at{k}, align 8"
-        for k, x in enumerate(letters)
-    ]
-    return (
-        f"fn void @f0({params}) {{\n  %table = load ptr, ptr %vm\n  %code = load ptr, ptr %table\n"
-        f"  call tailcc void %code({params})\n  ret void\n}}\n"
-        f"fn void @f1({params}) {{\n" + "\n".join(stores) + "\n  ret void\n}\n"
-    )
+    names = ["%vm", "%results", *(f"%p{k}" for k in range(len(letters)))]
+    types = parameter_types(Signature(letters, letters))
+    params, entry = take(types, names)
+    arguments, passing = give(types, names)
+    lines = [DECLARATIONS, f"fn void @f0({params}) {{", *entry]
+    lines += ["%table = load ptr, ptr %vm", "%code = load ptr, ptr %table", *passing, f"call void %code({arguments})"]
+    lines += ["ret void", "}", f"fn void @f1({params}) {{", *entry]
+    for k, letter in enumerate(letters):
+        lines.append(f"%at{k} = getelementptr i8, ptr %results, i64 {16 * k}")
+        lines.append(f"store {LLVM_TYPES[letter]} %p{k}, ptr %at{k}, align 8")
+    return "\n".join([*lines, "ret void", "}"])
 
 
 @pytest.mark.parametrize("letters", ["ll", "illlllll", "iffdddddvvf", "lvlvlvlvlvlvlvlvlvlvff"])

@@ -28,7 +28,7 @@ out:
 }
 fn i64 @f1(ptr %vm, i64 %n) {
   %m = add i64 %n, 1
-  %r = call tailcc i64 @f1(ptr %vm, i64 %m)
+  %r = call i64 @f1(ptr %vm, i64 %m)
   %s = add i64 %r, 1
   ret i64 %s
 }

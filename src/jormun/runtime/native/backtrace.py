@@ -12,11 +12,10 @@ from jormun.runtime import layout
 from jormun.runtime.native import pages
 from jormun.runtime.native.code import Place
 from jormun.runtime.native.stacks import GuestStack
-from jormun.runtime.native.x86_64 import has_frame, return_address_offset
+from jormun.runtime.native.x86_64 import has_frame
 
 _MAX_FRAMES_READ = 100_000
 """Bounds a walk through frames that belong to no function."""
-_PROLOGUE_BYTES = 16
 
 
 def walk(stack: GuestStack, find: Callable[[int], Place | None], limit: int) -> tuple[list[Place], bool]:
@@ -40,9 +39,8 @@ def walk(stack: GuestStack, find: Callable[[int], Place | None], limit: int) -> 
             if len(places) == limit:
                 return places, True
             places.append(place)
-        beside = 8 if place is None else return_address_offset(pages.read_bytes(place.start, _PROLOGUE_BYTES))
         next_fp = reader.word(fp)
-        place = _caller(find, reader.word(fp + beside))
+        place = _caller(find, reader.word(fp + 8))
         if next_fp <= fp:  # frames lie ever higher; 0 ends the chain
             break
         fp = next_fp

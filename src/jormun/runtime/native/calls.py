@@ -1,7 +1,7 @@
 """Thunks between the calling convention of guest code and arrays of values, one pair for each signature, as LLVM text.
 
-A value takes a slot of 16 bytes, of which narrower types use the first ones. The convention of guest code is tailcc:
-the vm first, then, for two and more results, where to put them, then the parameters.
+A value takes a slot of 16 bytes, of which narrower types use the first ones. llvm/convention.py has the
+convention of guest code.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from jormun.llvm.convention import VECTOR, padding
-from jormun.runtime.layout import VALUE_SLOT_BYTES
+from jormun.llvm.convention import VECTOR, overflow_area, places
+from jormun.runtime.layout import STACK_BLOCK_BYTES, STACK_OVERFLOW_AREA, VALUE_SLOT_BYTES
 from jormun.types import FuncType, NumType, ValType, VecType
 
 LLVM_TYPES = {"i": "i32", "l": "i64", "f": "float", "d": "double", "v": VECTOR}
@@ -33,6 +33,11 @@ class Signature(NamedTuple):
         """How many values an array for parameters and then results must hold."""
         return max(len(self.params), len(self.results))
 
+    @property
+    def overflow_slots(self) -> int:
+        """How many parameters are passed in the overflow area."""
+        return sum(place < 0 for place in places(parameter_types(self)))
+
 
 def _letter(t: ValType) -> str:
     match t:
@@ -49,7 +54,7 @@ def _letter(t: ValType) -> str:
 
 
 def parameter_types(signature: Signature) -> tuple[str, ...]:
-    """The LLVM types of a guest function's parameters, but for padding (see llvm/convention.py)."""
+    """The LLVM types of all that a guest function is passed."""
     results = ("ptr",) if len(signature.results) > 1 else ()
     return ("ptr", *results, *(LLVM_TYPES[letter] for letter in signature.params))
 
@@ -68,13 +73,21 @@ def entry_thunk(name: str, signature: Signature) -> str:
     The parameters are loaded before the call, so that results may go to the same slots.
     """
     lines = [f"define void @{name}(ptr %code, ptr %vm, ptr %values) {_ATTRIBUTES} {{"]
-    arguments = ["ptr %vm", *(["ptr %values"] if len(signature.results) > 1 else [])]
+    values = ["%vm", *(["%values"] if len(signature.results) > 1 else [])]
     for index, letter in enumerate(signature.params):
         lines.append(_slot(f"at{index}", "values", index))
         lines.append(f"  %p{index} = load {LLVM_TYPES[letter]}, ptr %at{index}, align 8")
-        arguments.append(f"{LLVM_TYPES[letter]} %p{index}")
-    arguments.extend(f"{t} 0.0" for t in padding(parameter_types(signature)))
-    call = f"call tailcc {_result(signature)} %code({', '.join(arguments)})"
+        values.append(f"%p{index}")
+    types = parameter_types(signature)
+    lines += _overflow(types)
+    arguments = []
+    for place, t, value in zip(places(types), types, values, strict=True):
+        if place >= 0:
+            arguments.append(f"{t} {value}")
+        else:
+            lines.append(_slot(f"o{~place}", "overflow", ~place))
+            lines.append(f"  store {t} {value}, ptr %o{~place}, align 8")
+    call = f"call {_result(signature)} %code({', '.join(arguments)})"
     if len(signature.results) == 1:
         lines.append(f"  %result = {call}")
         lines.append(f"  store {_result(signature)} %result, ptr %values, align 8")
@@ -84,19 +97,31 @@ def entry_thunk(name: str, signature: Signature) -> str:
     return "\n".join(lines)
 
 
+def _overflow(types: Sequence[str]) -> list[str]:
+    """What finds the overflow area, if a parameter is there."""
+    if min(places(types)) >= 0:
+        return []
+    return [f"  {line}" for line in overflow_area("%overflow", STACK_BLOCK_BYTES, STACK_OVERFLOW_AREA)]
+
+
 def host_thunk(name: str, signature: Signature) -> str:
     """Guest code that puts its parameters into an array on its stack, calls Python, and takes the results from there.
 
     Its first argument is the address of the host record, where other functions get their vm.
     """
     results = len(signature.results)
-    arguments = ["ptr %host", *(["ptr %results"] if results > 1 else [])]
-    arguments.extend(f"{LLVM_TYPES[letter]} %p{index}" for index, letter in enumerate(signature.params))
-    arguments.extend(f"{t} %pad" for t in padding(parameter_types(signature)))
+    types = parameter_types(signature)
+    names = ["%host", *(["%results"] if results > 1 else []), *(f"%p{index}" for index in range(len(signature.params)))]
+    passed = list(zip(places(types), types, names, strict=True))
+    params = ", ".join(f"{t} {value}" for place, t, value in passed if place >= 0)
     lines = [
-        f"define tailcc {_result(signature)} @{name}({', '.join(arguments)}) {_ATTRIBUTES} {{",
+        f"define {_result(signature)} @{name}({params}) {_ATTRIBUTES} {{",
         f"  %values = alloca [{VALUE_SLOT_BYTES * max(signature.slots, 1)} x i8], align 16",
+        *_overflow(types),
     ]
+    for place, t, value in passed:
+        if place < 0:
+            lines += [_slot(f"o{~place}", "overflow", ~place), f"  {value} = load {t}, ptr %o{~place}, align 8"]
     for index, letter in enumerate(signature.params):
         lines.append(_slot(f"at{index}", "values", index))
         lines.append(f"  store {LLVM_TYPES[letter]} %p{index}, ptr %at{index}, align 16")
@@ -118,7 +143,8 @@ def thunks(entries: Sequence[Signature], hosts: Sequence[Signature]) -> str:
     """A module with entry thunks `entry{k}` and host thunks `host{k}` for the k-th signature of each sequence."""
     return "".join(
         [
-            "declare dso_local void @jormun_host_call(ptr, ptr)\n",
+            "declare dso_local void @jormun_host_call(ptr, ptr)\ndeclare ptr @llvm.frameaddress.p0(i32)\n"
+            "declare ptr @llvm.ptrmask.p0.i64(ptr, i64)\n",
             *(entry_thunk(f"entry{index}", signature) for index, signature in enumerate(entries)),
             *(host_thunk(f"host{index}", signature) for index, signature in enumerate(hosts)),
         ]

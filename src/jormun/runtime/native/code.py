@@ -22,7 +22,7 @@ from jormun.runtime.native.pages import PAGE_BYTES, READ_EXECUTE, READ_WRITE
 
 REGION_BYTES = 1 << 30
 _LEAST_REGION_BYTES = 1 << 26
-_FUNCTION_NAME = re.compile(r"f(0|[1-9][0-9]*)")
+_FUNCTION_NAME = re.compile(r"[ft](0|[1-9][0-9]*)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import ctypes
 import threading
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from jormun.errors import HostError, Trap, TrapKind, WasmError
@@ -198,6 +199,17 @@ class Native:
         if signature not in self._hosts:
             self.prepare((), [signature])
         return HostFunction(self._hosts[signature], callback)
+
+    @contextmanager
+    def keeping_arguments(self, signature: Signature) -> Iterator[None]:
+        """Keep what a function's caller has put into this thread's overflow area, whatever is called meanwhile."""
+        size_bytes = layout.VALUE_SLOT_BYTES * signature.overflow_slots
+        area = self._stacks.current().context + layout.STACK_OVERFLOW_AREA
+        saved = pages.read_bytes(area, size_bytes)
+        try:
+            yield
+        finally:
+            pages.write_bytes(area, saved)
 
     def stub(self, index: int) -> int:
         """The address of code that asks `Services.compile` for own function `index` and then goes on there."""

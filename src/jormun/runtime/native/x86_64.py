@@ -186,9 +186,10 @@ jormun_host_call:
 # Where stubs lead: a guest called a function that has no code yet. The stub pushed the function's number; all else is
 # as the caller left it: %rdi is the callee's vm.
 #
-# Safe because: tailcc passes arguments in %rdi, %rsi, %rdx, %rcx, %r8, %r9, %xmm0 to %xmm7 and on the stack, all of
-# which are kept; values are 16 bytes at most, so that upper halves of vector registers carry nothing; %rax, %r10 and
-# %r11 are nobody's at a call. 224 bytes below %rbp keep %rsp a multiple of 16, as it is behind the push of %rbp.
+# Safe because: arguments are in %rdi, %rsi, %rdx, %rcx, %r8, %r9 and %xmm0 to %xmm7, all of which are kept, and in the
+# overflow area, which Services.compile keeps; values are 16 bytes at most, so that upper halves of vector registers
+# carry nothing; %rax, %r10 and %r11 are nobody's at a call.
+# 224 bytes below %rbp keep %rsp a multiple of 16, as it is behind the push of %rbp.
 _COMPILE = f"""
 .type jormun_compile_stub,@function
 jormun_compile_stub:
@@ -229,19 +230,6 @@ def stubs(address: int, first: int, count: int, target: int) -> bytes:
         out += struct.pack("<BiBi", 0x68, index, 0xE9, distance)  # pushq $index; jmp target
         distance -= STUB_BYTES
     return bytes(out)
-
-
-def return_address_offset(code: bytes) -> int:
-    """Where, from the frame pointer, the return address of a function is that begins with `code`.
-
-    It is beside the caller's frame pointer, but in functions that make room for a tail call with more arguments:
-    they begin by `subq $n, %rsp` before they push the frame pointer.
-    """
-    if code[:3] == b"\x48\x83\xec" and code[4:5] == b"\x55":
-        return 8 + code[3]
-    if code[:3] == b"\x48\x81\xec" and code[7:8] == b"\x55":
-        return 8 + int.from_bytes(code[3:7], "little")
-    return 8
 
 
 def has_frame(code: bytes) -> bool:
