@@ -17,6 +17,7 @@ _SHT_PROGBITS, _SHT_SYMTAB, _SHT_RELA, _SHT_REL = 1, 2, 4, 9
 _SHF_WRITE, _SHF_ALLOC, _SHF_TLS = 0x1, 0x2, 0x400
 _SHN_UNDEF = 0
 _STT_FUNC = 2
+_STB_LOCAL = 0
 _MACHINES = {62: "x86_64", 183: "aarch64"}
 
 
@@ -76,11 +77,15 @@ _LOAD_SHIFT = {
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """A place in the image that has a name; `size_bytes` is 0 where the object does not say."""
+    """A place in the image that has a name; `size_bytes` is 0 where the object does not say.
+
+    `is_global` says that it is for others, and not for the object itself alone.
+    """
 
     offset: int
     size_bytes: int
     is_function: bool
+    is_global: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +212,8 @@ def _read(data: bytes) -> Image:
     symbols: dict[str, Symbol] = {}
     for name, (_, info, _, section_index, value, size) in zip(names, entries, strict=True):
         if name and section_index in places and not name.startswith(".L"):
-            symbols[name] = Symbol(places[section_index] + value, size, info & 0xF == _STT_FUNC)
+            is_function, is_global = info & 0xF == _STT_FUNC, info >> 4 != _STB_LOCAL
+            symbols[name] = Symbol(places[section_index] + value, size, is_function, is_global)
     relocations = _RELOCATIONS[_MACHINES[machine]]
     fixups: list[Fixup] = []
     undefined: dict[str, None] = {}

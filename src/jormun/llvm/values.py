@@ -6,7 +6,7 @@ ready-made text by running their semantics once, on a `TextOps` of its own.
 
 **Names** are numbers, which LLVM parses almost twice as fast as words. They must rise in the order of the text, and may
 leave gaps: `fresh` gives %100, %200, ...; a template stamped with number 7 uses %700, %701, ... Labels are words: k12
-behind a check, T7 for the trap of kind 7, which `trap_blocks` writes when the function is complete.
+behind a check, T7 for the trap of kind 7, which the engine writes when the function is complete.
 
 **NaNs.** LLVM takes x * 1.0 for x, though for a signalling NaN the result must be quiet. The constants with which that
 happens (1, -1, -0, and in sums and differences 0) are hidden from it by llvm.arithmetic.fence, which costs nothing;
@@ -100,16 +100,9 @@ class TextOps:
         return f"k{self.count}00"
 
     def trap_label(self, kind: TrapKind) -> str:
-        """The label of the block that traps; a function has one for each kind."""
+        """The label of the block that traps, which the engine has to write; a function has one for each kind."""
         self.traps.add(kind)
         return f"T{kind.value}"
-
-    def trap_blocks(self) -> list[str]:
-        """The blocks that `trap_label` promised."""
-        lines = []
-        for kind in sorted(self.traps, key=lambda kind: kind.value):
-            lines += [f"T{kind.value}:", f"call void @jormun_trap(i32 {kind.value})", "unreachable"]
-        return lines
 
     def call(self, t: Type, intrinsic: str, *operands: str) -> str:
         """Call an intrinsic whose operands and result have one type."""

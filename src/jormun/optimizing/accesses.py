@@ -120,7 +120,8 @@ class MemoryOps(StateOps):
         """Grow by `delta` pages: the former size, or -1."""
         address = self.shape.memory(memory).address
         wide = self.as_i64(delta, address)
-        return self.narrowed(self.line(f"call i64 @jormun_memory_grow(ptr %vm, i32 {memory}, i64 {wide})"), address)
+        former = self.service("jormun_memory_grow", "i64", f"ptr %vm, i32 {memory}, i64 {wide}")
+        return self.narrowed(former, address)
 
     def memory_range(self, memory: int, start: str, size: str) -> str:
         """The address of `size` bytes (an i64) that are all within a memory."""
@@ -132,7 +133,7 @@ class MemoryOps(StateOps):
         """Set `size` bytes."""
         wide = self.as_i64(size, self.shape.memory(memory).address)
         to = self.memory_range(memory, start, wide)
-        self.line(f"call ptr @memset(ptr {to}, i32 {byte}, i64 {wide})")
+        self.service("memset", "ptr", f"ptr {to}, i32 {byte}, i64 {wide}", "nounwind willreturn")
 
     def memory_copy(self, target: int, source: int, to: str, start: str, size: str) -> None:
         """Copy between memories, or within one."""
@@ -140,7 +141,7 @@ class MemoryOps(StateOps):
         wide = self.as_i64(size, I64 if both_wide else I32)
         write = self.memory_range(target, to, wide)
         read = self.memory_range(source, start, wide)
-        self.line(f"call ptr @memmove(ptr {write}, ptr {read}, i64 {wide})")
+        self.move_bytes(write, read, wide)
 
     def memory_init(self, data: int, memory: int, to: str, start: str, size: str) -> None:
         """Copy from a data segment."""
@@ -148,7 +149,7 @@ class MemoryOps(StateOps):
         write = self.memory_range(memory, to, wide)
         offset = self.shape.layout.data_offset(data)
         read = self.segment(offset, start, wide, TrapKind.MEMORY_OUT_OF_BOUNDS, 1)
-        self.line(f"call ptr @memmove(ptr {write}, ptr {read}, i64 {wide})")
+        self.move_bytes(write, read, wide)
 
     def data_drop(self, data: int) -> None:
         """Make a data segment empty."""

@@ -81,13 +81,13 @@ class AtomicOps(MemoryOps):
             return "0"
         effective = self.effective_address(memarg, address, t.bits // 8)
         arguments = f"i32 {memarg.memory}, i64 {effective}, i{t.bits} {expected}, i64 {timeout_ns}"
-        return self.line(f"call i32 @jormun_memory_wait{t.bits}(ptr %vm, {arguments})")
+        return self.service(f"jormun_memory_wait{t.bits}", "i32", f"ptr %vm, {arguments}")
 
     def atomic_notify(self, memarg: MemArg, address: str, count: str) -> str:
         """Wake at most `count` waiters: how many there were."""
         effective = self.effective_address(memarg, address, 4)
         arguments = f"i32 {memarg.memory}, i64 {effective}, i32 {count}"
-        return self.line(f"call i32 @jormun_memory_notify(ptr %vm, {arguments})")
+        return self.service("jormun_memory_notify", "i32", f"ptr %vm, {arguments}")
 
     def atomic_fence(self) -> None:
         """Order all accesses before and after."""

@@ -113,7 +113,8 @@ def element(f: FunctionLowering, type_index: int, table_index: int) -> tuple[str
         ask, go = op.block_label(), op.block_label()
         f.lines.append(f"br i1 {same}, label %{go}, label %{ask}")
         f.lines.append(f"{ask}:")
-        answer = op.line(f"call i32 @jormun_is_subtype(i64 {actual}, i64 {expected})")
+        attributes = "nounwind willreturn memory(none)"
+        answer = op.service("jormun_is_subtype", "i32", f"i64 {actual}, i64 {expected}", attributes)
         op.trap_if(op.line(f"icmp eq i32 {answer}, 0"), TrapKind.INDIRECT_CALL_TYPE_MISMATCH)
         f.lines += [f"br label %{go}", f"{go}:"]
     return record_target(f, record)

@@ -152,6 +152,26 @@ class FunctionLowering:
         lines += ["br label %start", "start:"]
         return lines
 
+    def forwarder(self) -> str:
+        """The LLVM text of an `f{func_index}`, for the functions of this unit, that calls what the code table has."""
+        shape = self.call_shape
+        registers = [t for t, place in zip(shape.passed, shape.places, strict=True) if place >= 0]
+        arguments = ", ".join(f"{t} %a{k}" for k, t in enumerate(registers))
+        offset = self.shape.layout.code_table_offset(self.func_index)
+        lines = [
+            f"define internal {shape.returns} @f{self.func_index}({arguments}) #0 {{",
+            f"%at = getelementptr i8, ptr %a0, i64 {layout.VM_CODE_TABLE}",
+            "%table = load ptr, ptr %at, align 8",
+            f"%entry = getelementptr i8, ptr %table, i64 {offset}",
+            "%code = load ptr, ptr %entry, align 8",
+        ]
+        call = f"call {shape.returns} %code({arguments})"
+        if shape.returns == "void":
+            lines += [call, "ret void"]
+        else:
+            lines += [f"%result = {call}", f"ret {shape.returns} %result"]
+        return "\n".join([*lines, "}\n"])
+
     def tail_call_head(self, parameters: Sequence[tuple[int, str, str]]) -> list[str]:
         """The signature of a function that makes tail calls, and one for functions compiled with it, which call it by
         its own prototype. Parameters are places, types and names.

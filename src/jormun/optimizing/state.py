@@ -44,6 +44,34 @@ class StateOps(TextOps):
         """Write a field of a native record."""
         self.lines.append(f"store {type} {value}, ptr {self.field(record, offset)}, align 8, {STATE}")
 
+    def service(self, name: str, result: str, arguments: str, attributes: str = "nounwind") -> str:
+        """Call a function of the run time, one of layout.SERVICES: the name of its result.
+
+        Its address is read from the instance, so that machine code refers to nothing outside of itself.
+        """
+        table = self.state(layout.VM_SERVICES, "ptr", is_constant=True)
+        code = self.load_field(table, layout.service_offset(name), "ptr", is_constant=True)
+        text = f"call {result} {code}({arguments}) {attributes}"
+        if result != "void":
+            return self.line(text)
+        self.lines.append(text)
+        return ""
+
+    def trap_blocks(self) -> list[str]:
+        """The blocks that `trap_label` promised, and their end."""
+        start = len(self.lines)
+        for kind in sorted(self.traps, key=lambda kind: kind.value):
+            self.lines.append(f"T{kind.value}:")
+            self.service("jormun_trap", "void", f"i32 {kind.value}", "cold noreturn nounwind")
+            self.lines.append("unreachable")
+        blocks = self.lines[start:]
+        del self.lines[start:]
+        return blocks
+
+    def move_bytes(self, write: str, read: str, size_bytes: str) -> None:
+        """Move bytes between places that may overlap."""
+        self.service("memmove", "ptr", f"ptr {write}, ptr {read}, i64 {size_bytes}", "nounwind willreturn")
+
     # Numbers and conditions.
 
     def as_i64(self, value: str, address: NumType) -> str:

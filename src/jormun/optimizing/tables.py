@@ -52,8 +52,8 @@ class MachineOps(AtomicOps):
         """Grow by `delta` elements: the former size, or -1."""
         address = self.shape.valid.table_types[table].address
         wide = self.as_i64(delta, address)
-        text = f"call i64 @jormun_table_grow(ptr %vm, i32 {table}, i64 {init}, i64 {wide})"
-        return self.narrowed(self.line(text), address)
+        arguments = f"ptr %vm, i32 {table}, i64 {init}, i64 {wide}"
+        return self.narrowed(self.service("jormun_table_grow", "i64", arguments), address)
 
     def table_range(self, table: int, start: str, size: str) -> str:
         """The address of `size` elements (an i64) that are all within a table."""
@@ -97,7 +97,7 @@ class MachineOps(AtomicOps):
     def move_references(self, write: str, read: str, count: str) -> None:
         """Move `count` references (an i64) between places that may overlap."""
         size_bytes = self.line(f"shl i64 {count}, 3")
-        self.line(f"call ptr @memmove(ptr {write}, ptr {read}, i64 {size_bytes})")
+        self.move_bytes(write, read, size_bytes)
 
     def elem_drop(self, elem: int) -> None:
         """Make an element segment empty."""

@@ -12,15 +12,6 @@ from jormun.optimizing.lower import FunctionLowering
 from jormun.optimizing.shapes import ModuleShape
 
 PREAMBLE = """\
-declare void @jormun_trap(i32) cold noreturn nounwind
-declare i64 @jormun_memory_grow(ptr, i32, i64) nounwind
-declare i64 @jormun_table_grow(ptr, i32, i64, i64) nounwind
-declare i32 @jormun_memory_wait32(ptr, i32, i64, i32, i64) nounwind
-declare i32 @jormun_memory_wait64(ptr, i32, i64, i64, i64) nounwind
-declare i32 @jormun_memory_notify(ptr, i32, i64, i32) nounwind
-declare i32 @jormun_is_subtype(i64, i64) nounwind memory(none) willreturn
-declare ptr @memmove(ptr, ptr, i64) nounwind willreturn
-declare ptr @memset(ptr, i32, i64) nounwind willreturn
 declare ptr @llvm.frameaddress.p0(i32)
 declare ptr @llvm.ptrmask.p0.i64(ptr, i64)
 attributes #0 = { nounwind "frame-pointer"="all" "probe-stack"="inline-asm" "no-builtins" }
@@ -31,7 +22,7 @@ attributes #0 = { nounwind "frame-pointer"="all" "probe-stack"="inline-asm" "no-
 !4 = !{!"guest", !5, i64 0}
 !5 = !{!"jormun"}
 """
-"""What every unit begins with: the run time's functions, and the two kinds of memory, which never overlap.
+"""What every unit begins with: attributes, and the two kinds of memory, which never overlap.
 
 "frame-pointer" is what backtraces walk, "probe-stack" makes a large frame touch the guard page, "no-builtins" keeps
 LLVM from calling the C library where a loop looks like one of its functions.
@@ -49,7 +40,8 @@ class Unit:
 def make_unit(shape: ModuleShape, functions: Sequence[int], skips_unsupported: bool = False) -> Unit:
     """The unit that defines these functions, given by index.
 
-    A function with an instruction that this tier does not have raises UnsupportedError, or is left undefined.
+    A function with an instruction that this tier does not have raises UnsupportedError, or is left out; calls of it
+    then go through the code table, as to any function that is not compiled yet.
     """
     together = frozenset(functions)
     bodies = []
@@ -65,9 +57,7 @@ def make_unit(shape: ModuleShape, functions: Sequence[int], skips_unsupported: b
         except UnsupportedError:
             if not skips_unsupported:
                 raise
-            call = shape.function_shape(func_index)
-            passed = [t for t, place in zip(call.passed, call.places, strict=True) if place >= 0]
-            bodies.append(f"declare {call.returns} @f{func_index}({', '.join(passed)})\n")
+            bodies.append(lowering.forwarder())
     if any(map(keep.is_called, bodies)):
         bodies.append(keep.declarations())
     return Unit("".join([PREAMBLE, *bodies]), effort)

@@ -24,13 +24,24 @@ VM_CODE_TABLE = 0
 """ptr: array of code pointers, one for each function that the module defines; shared by all instances of the module."""
 VM_INSTANCE_KEY = 8
 """u64: what Python calls this instance by."""
-VM_FUEL = 16
+VM_SERVICES = 16
+"""ptr: array of the addresses of SERVICES, the same for all instances of the process."""
+VM_COUNTERS = 24
+"""ptr: array of i32, one for each function that the module defines: how much it may still run before it is worth
+optimizing; shared by all instances of the module."""
+VM_FUEL = 32
 """Reserved for fuel."""
-VM_INTERRUPT = 24
+VM_INTERRUPT = 40
 """Reserved for interruption."""
-VM_HEADER_BYTES = 32
+VM_HEADER_BYTES = 64
 VM_ALIGNMENT = 64
 """An instance record starts on a cache line."""
+
+SERVICES = (
+    "jormun_trap", "jormun_memory_grow", "jormun_table_grow", "jormun_memory_wait32", "jormun_memory_wait64",
+    "jormun_memory_notify", "jormun_is_subtype", "jormun_tier_up", "memmove", "memset",
+)  # fmt: skip
+"""What native code calls of the run time (runtime/native/glue.py), in the order of VM_SERVICES."""
 
 MEMORY_BASE = 0
 """ptr: the first byte of the memory; it never moves."""
@@ -123,6 +134,11 @@ def is_guarded(memory: MemoryType) -> bool:
     Pages smaller than the machine's cannot be made inaccessible one by one.
     """
     return memory.address is I32 and memory.page_size_log2 == 16
+
+
+def service_offset(name: str) -> int:
+    """Where in the array of VM_SERVICES the address of a service is."""
+    return POINTER_BYTES * SERVICES.index(name)
 
 
 class Layout:

@@ -11,6 +11,7 @@ from weakref import WeakSet
 from jormun.errors import Frame, WasmError
 from jormun.runtime.engine import Engine, Progress
 from jormun.runtime.layout import Layout
+from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
 from jormun.runtime.subtypes import keep_declared
 from jormun.syntax.names import Names, Subsection, names_of
@@ -37,6 +38,7 @@ class CompiledModule:
         """The index of the first function that is not imported."""
         self._code_table = Native.get().code_table(len(valid.module.functions))
         self._code = self._code_table.view().cast("Q")
+        self._counters = pages.Block(max(4 * len(valid.module.functions), 8))
         self._is_compiled = bytearray(len(valid.module.functions))
         self._loaded: list[LoadedObject] = []
         self._instances: WeakSet[ModuleInstance] = WeakSet()
@@ -47,6 +49,11 @@ class CompiledModule:
     def code_table(self) -> int:
         """The address of the table of code pointers."""
         return self._code_table.address
+
+    @property
+    def counters(self) -> int:
+        """The address of the table of counters (layout.VM_COUNTERS)."""
+        return self._counters.address
 
     def func_type(self, func_index: int) -> FuncType:
         """The type of a function."""
@@ -109,7 +116,7 @@ class CompiledModule:
 
     def _load(self, data: bytes) -> None:
         """Load an object and let everything that calls its functions find them."""
-        loaded = Native.get().load(data, self, self._resolve)
+        loaded = Native.get().load(data, self)
         with self._lock:
             self._loaded.append(loaded)
             for func_index, address in functions_of(loaded.symbols).items():
@@ -125,12 +132,6 @@ class CompiledModule:
             for instance in self._instances:
                 instance.set_code(func_index, address)
 
-    def _resolve(self, name: str) -> int:
-        """The address of another own function that an object calls by name."""
-        if name[:1] == "f" and name[1:].isdecimal() and int(name[1:]) >= self.first_own:
-            return self.code(int(name[1:]))
-        raise WasmError(f"undefined symbol {name}")
-
     def __del__(self) -> None:
         # Instances keep their module: none is left, so no thread runs this code.
         for loaded in self.__dict__.get("_loaded", ()):
@@ -138,14 +139,5 @@ class CompiledModule:
 
 
 def functions_of(symbols: Mapping[str, int]) -> dict[int, int]:
-    """The functions that an object defines, by index.
-
-    `f7` is function 7; where there is a `t7`, which makes tail calls, that one is, and `f7` is how the object itself
-    calls it.
-    """
-    found: dict[int, int] = {}
-    for kind in "ft":
-        found.update(
-            (int(name[1:]), address) for name, address in symbols.items() if name[0] == kind and name[1:].isdecimal()
-        )
-    return found
+    """The functions that an object defines, by index: `f7`, or `t7` of a function that makes tail calls."""
+    return {int(name[1:]): address for name, address in symbols.items() if name[0] in "ft" and name[1:].isdecimal()}

@@ -8,6 +8,7 @@ from jormun.runtime import layout
 from jormun.runtime.memory import Memory
 from jormun.runtime.module import CompiledModule
 from jormun.runtime.native import pages
+from jormun.runtime.native.machine import Native
 from jormun.runtime.owners import register
 from jormun.runtime.table import TableInstance
 from jormun.types import DefType
@@ -31,6 +32,8 @@ class ModuleInstance:
         self._words = self._record.view().cast("Q")
         self.write(layout.VM_CODE_TABLE, compiled.code_table)
         self.write(layout.VM_INSTANCE_KEY, register(self))
+        self.write(layout.VM_SERVICES, Native.get().services)
+        self.write(layout.VM_COUNTERS, compiled.counters)
 
     @property
     def vm(self) -> int:

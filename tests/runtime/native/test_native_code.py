@@ -72,20 +72,6 @@ def test_undefined_symbols_are_refused(native: Native) -> None:
     assert native.code.used_bytes == used
 
 
-def test_resolve_is_asked_for_others(native: Native, load: Any) -> None:
-    """Names that are not the run time's are the loader's to resolve."""
-    guest = load("fn i64 @f5(ptr %vm, i64 %n) {\n  %m = add i64 %n, 7\n  ret i64 %m\n}")
-    data = assemble(
-        "declare dso_local i64 @f5(ptr, i64)\ndefine i64 @f6(ptr %vm, i64 %n) nounwind {\n"
-        "  %r = call i64 @f5(ptr %vm, i64 %n)\n  %s = mul i64 %r, 2\n  ret i64 %s\n}"
-    )
-    loaded = native.load(data, None, {"f5": guest["f5"]}.__getitem__)
-    from jormun.runtime.native.calls import Signature
-
-    assert load.call(native, loaded.symbols["f6"], 0, Signature("l", "l"), 3) == (20,)
-    loaded.free()
-
-
 def test_code_for_another_machine_is_refused(native: Native) -> None:
     """An object for aarch64 is not run on x86-64."""
     llvm = pytest.importorskip("llvmlite.binding")

@@ -306,7 +306,7 @@ class Answers:
         self.asked.append(arguments)
         return self.answer()
 
-    compile = memory_grow = table_grow = memory_wait32 = memory_wait64 = memory_notify = is_subtype = _ask
+    compile = memory_grow = table_grow = memory_wait32 = memory_wait64 = memory_notify = is_subtype = tier_up = _ask
 
 
 @pytest.fixture

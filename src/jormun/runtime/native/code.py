@@ -44,7 +44,7 @@ class LoadedObject:
     size_bytes: int = field(compare=False)
     _owner: weakref.ref[object] | None = field(compare=False)
     symbols: dict[str, int] = field(compare=False)
-    """The addresses of the functions and other symbols that it defines."""
+    """The addresses of the functions and other symbols that it defines for others."""
     _region: CodeRegion = field(compare=False, repr=False)
     _starts: list[int] = field(compare=False, repr=False)
     _functions: list[tuple[int, str]] = field(compare=False, repr=False)
@@ -111,7 +111,7 @@ class CodeRegion:
             address,
             size_bytes,
             weakref.ref(owner) if owner is not None else None,
-            {name: address + symbol.offset for name, symbol in image.symbols.items()},
+            {name: address + symbol.offset for name, symbol in image.symbols.items() if symbol.is_global},
             self,
             [start for start, _, _ in functions],
             [(end, name) for _, end, name in functions],

@@ -20,7 +20,9 @@ DATA_STACK_BASE = 16
 DATA_STACK_END = 24
 DATA_PREVIOUS = 32
 """{handler, -} for SIGSEGV and then SIGBUS: whom to ask about faults that are not a guest's."""
-DATA_SERVICES = 64
+DATA_TABLE = 64
+"""The addresses of layout.SERVICES: what VM_SERVICES of each instance points to."""
+DATA_SERVICES = DATA_TABLE + layout.POINTER_BYTES * len(layout.SERVICES)
 """A host record for each of SERVICES."""
 
 SIGSEGV, SIGBUS = 11, 7
@@ -45,6 +47,7 @@ SERVICES = (
     Service("jormun_memory_wait64", ("ptr", "i32", "i64", "i64", "i64"), "i32"),
     Service("jormun_memory_notify", ("ptr", "i32", "i64", "i32"), "i32"),
     Service("jormun_is_subtype", ("i64", "i64"), "i32"),
+    Service("jormun_tier_up", ("ptr", "i32", "i32"), "i64"),
 )
 DATA_BYTES = DATA_SERVICES + layout.HOST_RECORD_BYTES * len(SERVICES)
 
@@ -57,14 +60,6 @@ PYTHON_FUNCTIONS = (
     "Py_DecRef",
 )
 LIBC_FUNCTIONS = ("memmove", "memset", "sigaction", "raise")
-
-FOR_GUESTS = (
-    "jormun_trap",
-    *(service.name for service in SERVICES if service.name != "jormun_compile"),
-    "memmove",
-    "memset",
-)
-"""What guest code may refer to."""
 
 
 def far_symbol(name: str) -> str:

@@ -62,6 +62,13 @@ class Services(Protocol):
     def is_subtype(self, actual: int, expected: int) -> bool:
         """Whether the definition with id `actual` matches the one with id `expected`."""
 
+    def tier_up(self, vm: int, index: int, loop: int) -> int:
+        """Own function `index` (imports not counted) has used up its counter.
+
+        `loop` is the offset in its body of the loop that it is at the head of, or 0xFFFF_FFFF at its entry. The address
+        of code to go on with, or 0 to go on as before.
+        """
+
 
 class HostFunction:
     """A Python function that guests can call: what goes into the code and vm fields of a function record.
@@ -106,7 +113,7 @@ class Native:
         self._stacks = StackPool()
         loaded = self.code.load(assemble(glue.text()), self._resolve_glue)
         self._glue = loaded
-        self._symbols = {name: loaded.symbols[name] for name in glue.FOR_GUESTS}
+        self._symbols = {name: loaded.symbols[name] for name in layout.SERVICES}
         self._enter = ctypes.PYFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 5)(loaded.symbols["jormun_enter"])
         self._entries: dict[Signature, int] = {}
         self._hosts: dict[Signature, int] = {}
@@ -115,6 +122,11 @@ class Native:
         self._services: Services | None = None
         self._callables: list[Callable[[int], None]] = []
         self._write_data(loaded)
+
+    @property
+    def services(self) -> int:
+        """The address of the table that VM_SERVICES of each instance points to."""
+        return self.code.data + glue.DATA_TABLE
 
     def install(self, services: Services) -> Services | None:
         """Say who answers what native code asks; returns who did before. To be called while no guest runs."""
@@ -128,21 +140,19 @@ class Native:
             pages.protect(self.code.data, pages.round_up(glue.DATA_BYTES), Protection.READ)
         return previous
 
-    def load(self, data: bytes, owner: object = None, resolve: Callable[[str], int] | None = None) -> LoadedObject:
-        """Link an object file of guest code. `resolve` gives the addresses of what is not the run time's, like `f7`.
+    def load(self, data: bytes, owner: object = None) -> LoadedObject:
+        """Load an object file of guest code.
 
         `owner`, kept weakly, names functions in backtraces when it has `frame` (see trap.CodeOwner).
         """
 
-        def resolve_all(name: str) -> int:
+        def resolve(name: str) -> int:
             address = self._symbols.get(name)
-            if address is not None:
-                return address
-            if resolve is None:
+            if address is None:
                 raise WasmError(f"undefined symbol {name}")
-            return resolve(name)
+            return address
 
-        return self.code.load(data, resolve_all, owner)
+        return self.code.load(data, resolve, owner)
 
     def call(self, code: int, vm: int, signature: Signature, values: int) -> None:
         """Call guest code. `values` is the address of 16-byte slots for the parameters, which the results replace.
@@ -262,6 +272,8 @@ class Native:
         pages.write_u64(data + glue.DATA_STACK_BASE, self._stacks.base)
         pages.write_u64(data + glue.DATA_STACK_END, self._stacks.end)
         handler = loaded.symbols["jormun_on_fault"]
+        for name in layout.SERVICES:
+            pages.write_u64(self.services + layout.service_offset(name), loaded.symbols[name])
         for index, signal in enumerate((glue.SIGSEGV, glue.SIGBUS)):
             at = data + glue.DATA_PREVIOUS + 16 * index
             signals.install(signal, handler, at)
@@ -287,6 +299,7 @@ def _service_callables(services: Services) -> list[Callable[[int], None]]:
         "jormun_memory_wait64": services.memory_wait64,
         "jormun_memory_notify": services.memory_notify,
         "jormun_is_subtype": services.is_subtype,
+        "jormun_tier_up": services.tier_up,
     }
     return [_service_callable(methods[service.name], service) for service in glue.SERVICES]
 
