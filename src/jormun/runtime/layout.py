@@ -40,6 +40,8 @@ VM_ALIGNMENT = 64
 SERVICES = (
     "jormun_trap", "jormun_memory_grow", "jormun_table_grow", "jormun_memory_wait32", "jormun_memory_wait64",
     "jormun_memory_notify", "jormun_is_subtype", "jormun_tier_up", "memmove", "memset",
+    "jormun_memory_fill", "jormun_memory_copy", "jormun_memory_init",
+    "jormun_table_fill", "jormun_table_copy", "jormun_table_init",
 )  # fmt: skip
 """What native code calls of the run time (runtime/native/glue.py), in the order of VM_SERVICES."""
 
@@ -126,6 +128,13 @@ CONTEXT_TRAP_SP = 80
 CONTEXT_FAULT_ADDRESS = 88
 """u64: what a faulting access touched."""
 CONTEXT_RECORD_BYTES = 96
+
+
+BASELINE_FRAME_BYTES = 32
+"""What lies between a baseline function's frame pointer and its values. A value's place is found by running sums: locals
+in order, then operands from the bottom of the stack up; each takes 8 bytes, a v128 16. A value whose bytes end at sum `end`,
+its own size included, lies at address fp - BASELINE_FRAME_BYTES - end, little endian, i32 and f32 in the low bytes. At
+a loop's head all locals and all operands are in their places."""
 
 
 def is_guarded(memory: MemoryType) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from jormun.errors import TrapKind
 from jormun.runtime import layout
-from jormun.runtime.native import x86_64
+from jormun.runtime.native import bulk, x86_64
 
 # The glue's data.
 DATA_CODE_BASE = 0
@@ -204,6 +204,9 @@ declare dso_local void @Py_IncRef(ptr)
 declare dso_local void @Py_DecRef(ptr)
 declare dso_local i32 @sigaction(i32, ptr, ptr)
 declare dso_local i32 @raise(i32)
+declare dso_local void @jormun_trap(i32) noreturn
+declare dso_local ptr @memmove(ptr, ptr, i64)
+declare dso_local ptr @memset(ptr, i32, i64)
 """
 
 
@@ -211,7 +214,7 @@ def text() -> str:
     """The module's LLVM text."""
     islands = {name: far_symbol(name) for name in (*PYTHON_FUNCTIONS, *LIBC_FUNCTIONS)}
     assembly = [f'module asm "{line}"\n' for line in x86_64.glue(islands).splitlines()]
-    return "".join([*assembly, _DECLARATIONS, *map(_service, SERVICES), _CALL_PYTHON, _ON_FAULT])
+    return "".join([*assembly, _DECLARATIONS, *map(_service, SERVICES), _CALL_PYTHON, _ON_FAULT, bulk.text()])
 
 
 def service_record(name: str) -> int:

@@ -1,0 +1,126 @@
+"""Machine code while it is written: stencils stamped one after another, and distances that are filled in later.
+
+To be compiled by mypyc.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from librt.strings import BytesWriter, write_i32_le, write_i64_le
+from mypy_extensions import i32, i64, u8
+
+from jormun.baseline.catalogue import (
+    HOLE_BRANCH,
+    HOLE_CONSTANT,
+    HOLE_POOL,
+    HOLE_TRAP,
+    HOLE_X,
+    HOLE_X8,
+    HOLE_X64,
+    HOLE_Y,
+    HOLE_Y8,
+    HOLE_Z,
+)
+
+if TYPE_CHECKING:
+    from jormun.baseline.library import Library
+    from jormun.baseline.stencil import Stencil
+
+CODE_ALIGNMENT: Final = 16
+
+
+class Code:
+    """The code of one function, and its constants behind it."""
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self.stencils: list[Stencil | None] = library.stencils
+        self.out = BytesWriter()
+        self.branch_at: i64 = 0
+        """Where the branch of the last stencil that has one is to be filled in."""
+        self.pool: list[bytes] = []
+        self.pool_0: int = 0
+        self.pool_1: int = 0
+        """Which constants the next stencil that refers to the function's own means."""
+        self.traps: list[tuple[int, int]] = []
+        """Places to fill in with the distance to a trap, and its kind."""
+        self.references: list[tuple[int, int]] = []
+        """The same for constants, by number: of the library, or ~k for number k of `pool`."""
+
+    def stamp(self, number: i64, x: i64, y: i64, z: i64) -> None:
+        """Append a stencil with its holes filled."""
+        stencil = self.stencils[number]
+        if stencil is None:
+            stencil = self.library.stencil(number)
+        out = self.out
+        out.write(stencil.first)
+        k: i64 = 0
+        while k < stencil.count:
+            kind = stencil.kinds[k]
+            if kind == HOLE_X:
+                write_i32_le(out, i32(x))
+            elif kind == HOLE_Y:
+                write_i32_le(out, i32(y))
+            elif kind == HOLE_Z:
+                write_i32_le(out, i32(z))
+            elif kind == HOLE_BRANCH:
+                self.branch_at = len(out)
+                write_i32_le(out, 0)
+            else:
+                self.fill_rare(kind, stencil.arguments[k], x, y)
+            out.write(stencil.rest[k])
+            k += 1
+
+    def fill_rare(self, kind: int, argument: int, x: i64, y: i64) -> None:
+        """Fill in a hole of a kind that few stencils have."""
+        out = self.out
+        if kind == HOLE_X8:
+            out.append(x & 0xFF)
+        elif kind == HOLE_Y8:
+            out.append(y & 0xFF)
+        elif kind == HOLE_X64:
+            write_i64_le(out, x)
+        elif kind == HOLE_TRAP:
+            self.traps.append((len(out), argument))
+            write_i32_le(out, 0)
+        elif kind == HOLE_CONSTANT:
+            self.references.append((len(out), argument))
+            write_i32_le(out, 0)
+        elif kind == HOLE_POOL:
+            self.references.append((len(out), ~(self.pool_1 if argument else self.pool_0)))
+            write_i32_le(out, 0)
+        else:
+            write_i64_le(out, y)
+
+    def here(self) -> i64:
+        """Where the next stencil goes."""
+        return len(self.out)
+
+    def patch(self, at: i64, target: i64) -> None:
+        """Fill in the distance to `target` from what follows."""
+        self.patch_number(at, target - at - 4)
+
+    def patch_number(self, at: i64, distance: i64) -> None:
+        """Fill in 32 bits."""
+        out = self.out
+        out[at] = u8(distance & 0xFF)
+        out[at + 1] = u8((distance >> 8) & 0xFF)
+        out[at + 2] = u8((distance >> 16) & 0xFF)
+        out[at + 3] = u8((distance >> 24) & 0xFF)
+
+    def constant(self, data: bytes) -> int:
+        """The number of a constant of the function's own."""
+        self.pool.append(data)
+        return len(self.pool) - 1
+
+    def write_constants(self) -> None:
+        """Append the constants that the code refers to, and fill in the distances."""
+        places: dict[int, i64] = {}
+        for at, number in self.references:
+            if number not in places:
+                while len(self.out) % CODE_ALIGNMENT:
+                    self.out.append(0xCC)
+                places[number] = len(self.out)
+                self.out.write(self.pool[~number] if number < 0 else self.library.constants[number])
+            self.patch(at, places[number])

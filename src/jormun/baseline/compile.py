@@ -1,0 +1,320 @@
+"""From a validated function's bytes to machine code, in one pass (core specification, section 4.4).
+
+Most instructions are stamped: the stencil is chosen by where their operands are. Code that cannot be reached is skipped. At
+labels all operands are in their slots, so that whoever arrives finds the same state, and so does optimized code that
+takes over at the head of a loop. To be compiled by mypyc.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mypy_extensions import i64
+
+from jormun.baseline import calls, control, step
+from jormun.baseline.catalogue import CLASS_I32, CLASS_I64, SLOT_BYTES, class_of
+from jormun.baseline.facts import FIRST_VECTOR, CallFacts, ModuleFacts
+from jormun.baseline.frame import BODY, Frame
+from jormun.baseline.library import Library
+from jormun.baseline.operands import CONSTANT, LOCAL, OWN, REGISTER
+from jormun.baseline.pieces import Pieces
+from jormun.baseline.reader import Reader
+from jormun.baseline.rows import (
+    BR_IF,
+    BR_IF_CODE,
+    CALL,
+    COMPARE,
+    END,
+    EQZ_CODE,
+    I32_CONST,
+    I64_CONST,
+    IF_CODE,
+    LOAD,
+    LOCAL_GET,
+    LOCAL_SET,
+    LOCAL_TEE,
+    ONE,
+    STORE,
+    TEST,
+    TWO,
+    Rows,
+)
+from jormun.runtime import layout
+from jormun.runtime.layout import BASELINE_FRAME_BYTES
+from jormun.syntax.module import Function
+
+_FREE_FRAME_BYTES: Final = 32 << 10
+"""A frame up to this size needs no look at the stack's limit: whatever it touches first behind it is in the guard."""
+
+
+class FunctionCompiler(Reader):
+    """One function on its way to machine code."""
+
+    def __init__(
+        self,
+        library: Library,
+        pieces: Pieces,
+        rows: Rows,
+        facts: ModuleFacts,
+        func_index: i64,
+        counts: bool = False,
+        has_probe: bool = False,
+    ) -> None:
+        """`counts` says whether entries and loops count. `has_probe` is for functions whose frame is found to be large
+        when they are compiled without.
+        """
+        super().__init__(library, pieces)
+        self.has_probe: bool = has_probe
+        self.probe_at: i64 = 0
+        self.rows = rows
+        self.facts = facts
+        self.func_index: i64 = func_index
+        self.own_index: i64 = func_index - facts.imported_function_count
+        function: Function = facts.valid.module.functions[self.own_index]
+        self.code = function.body.code
+        self.at = 0
+        self.call_facts: CallFacts = facts.function(func_index)
+        self.is_reachable: bool = True
+        self.frames: list[Frame] = []
+        self.local_classes: list[int] = list(self.call_facts.params)
+        for count, t in function.locals:
+            self.local_classes += [class_of(t)] * count
+        self.local_places: list[int] = []
+        self.counts: bool = counts
+        self.exits: list[tuple[int, int, int]] = []
+        """Branches of counters that are used up, where the code goes on, and the loops' offsets: see control.count."""
+        end: i64 = 0
+        for c in self.local_classes:
+            end += SLOT_BYTES[c]
+            self.local_places.append(-BASELINE_FRAME_BYTES - end)
+        self.ends[0] = end
+        self.deepest = end
+
+    @property
+    def needs_probe(self) -> bool:
+        """Whether the frame, once it is known, is too large to go without."""
+        return self.deepest > _FREE_FRAME_BYTES and not self.has_probe
+
+    def compile(self) -> bytes:
+        """The machine code; of no use if `needs_probe` says so then. Raises UnsupportedError."""
+        frame_at = self.enter()
+        self.frames.append(Frame(BODY, 0, [], self.call_facts.results))
+        while self.frames:
+            if self.is_reachable:
+                self.run()
+            else:
+                control.skip(self)
+        control.write_exits(self)
+        self.write_traps()
+        self.write_constants()
+        self.finish_frame(frame_at)
+        return self.out.getvalue()
+
+    # Entry and end.
+
+    def enter(self) -> i64:
+        """Write the function's start; returns where the frame's size is to be filled in."""
+        pieces, numbers = self.pieces, self.pieces.numbers
+        self.stamp(numbers["enter"], 0, 0, 0)
+        if self.has_probe:
+            probe = numbers["probe"]
+            self.probe_at = self.here() + len(self.library.stencil(probe).first)
+            self.stamp(probe, 0, 0, 0)
+        self.stamp(numbers["frame"], 0, 0, 0)
+        frame_at = self.here() - 4
+        if self.facts.memory_count:
+            self.stamp(numbers["memory"], self.facts.layout.memory_base_offset(0), 0, 0)
+        facts = self.call_facts
+        if facts.has_buffer:
+            self.stamp(numbers["take.results"], 0, 0, 0)
+        has_area = False
+        count = len(facts.params)
+        for k in range(count):
+            c, place = facts.params[k], facts.places[k]
+            if place >= 0:
+                self.stamp(pieces.take(c, place, FIRST_VECTOR), self.local_places[k], 0, 0)
+                continue
+            if not has_area:
+                has_area = True
+                self.stamp(numbers["area"], 0, 0, 0)
+            area = layout.STACK_OVERFLOW_AREA + layout.VALUE_SLOT_BYTES * ~place
+            self.stamp(pieces.take_area[c], self.local_places[k], area, 0)
+        if len(self.local_places) > count:
+            lowest = self.local_places[-1]
+            words = (self.local_places[count] + SLOT_BYTES[self.local_classes[count]] - lowest) // 8
+            if words > 8:
+                self.stamp(numbers["zero.many"], lowest, words, 0)
+            else:
+                for k in range(words):
+                    self.stamp(numbers["zero.i64"], lowest + 8 * k, 0, 0)
+        control.count_entry(self)
+        return frame_at
+
+    def finish_frame(self, frame_at: i64) -> None:
+        """Fill in the frame's size, which keeps the stack aligned to 16."""
+        size = self.deepest + BASELINE_FRAME_BYTES - 16
+        size = (size + 15) // 16 * 16
+        self.patch_number(frame_at, size)
+        if self.has_probe:
+            self.patch_number(self.probe_at, layout.STACK_LIMIT + size + _FREE_FRAME_BYTES)
+
+    def write_traps(self) -> None:
+        """Write the code that traps, once for each kind, and fill in the branches to it."""
+        places: dict[int, i64] = {}
+        for at, kind in self.traps:
+            if kind not in places:
+                places[kind] = self.here()
+                self.stamp(self.pieces.numbers["trap"], kind, 0, 0)
+            self.patch(at, places[kind])
+
+    # The main loop.
+
+    def run(self) -> None:
+        """Compile instructions up to the function's end, or to where the code cannot be reached."""
+        code = self.code
+        kinds = self.rows.kinds
+        bases = self.rows.bases
+        results = self.rows.results
+        has = self.rows.has
+        # FAST: the arms below are most of all instructions; what is out of the ordinary goes to `step`.
+        while self.is_reachable and self.frames:
+            opcode = code[self.at]
+            kind = kinds[opcode]
+            if kind == LOCAL_GET:
+                local = self.local_index()
+                self.push(i64(self.local_places[local]) << 5 | i64(self.local_classes[local]) << 2 | LOCAL)
+            elif kind == TWO:
+                self.at += 1
+                self.two(bases[opcode], results[opcode])
+            elif kind == I32_CONST:
+                self.at += 1
+                self.push(self.read_signed() << 5 | CLASS_I32 << 2 | CONSTANT)
+            elif kind == LOCAL_SET:
+                local = self.local_index()
+                self.set_local(local)
+                self.drop(1)
+            elif kind == LOCAL_TEE:
+                local = self.local_index()
+                self.tee_local(local)
+            elif kind == LOAD:
+                step.load(self, opcode)
+            elif kind == STORE:
+                step.store(self, opcode)
+            elif kind == COMPARE:
+                self.at += 1
+                after = code[self.at]
+                if after == BR_IF_CODE:
+                    control.br_if_two(self, opcode, False)
+                elif after == IF_CODE:
+                    control.if_two(self, opcode, False)
+                elif after == EQZ_CODE and code[self.at + 1] == BR_IF_CODE:
+                    self.at += 1
+                    control.br_if_two(self, opcode, True)
+                else:
+                    self.two(bases[opcode], CLASS_I32)
+            elif kind == BR_IF:
+                control.br_if(self)
+            elif kind == ONE:
+                self.at += 1
+                self.one(bases[opcode], results[opcode])
+            elif kind == TEST:
+                self.at += 1
+                after = code[self.at]
+                if after == BR_IF_CODE:
+                    control.br_if_test(self, opcode)
+                elif after == IF_CODE:
+                    control.if_test(self, opcode)
+                else:
+                    self.one(bases[opcode], CLASS_I32)
+            elif kind == CALL:
+                self.at += 1
+                calls.call(self)
+            elif kind == END:
+                self.at += 1
+                control.end(self)
+            elif kind == I64_CONST:
+                self.at += 1
+                self.push_constant(CLASS_I64, self.read_signed())
+            else:
+                step.step(self)
+        assert has is not None
+
+    def local_index(self) -> i64:
+        """The local that the instruction at hand names; reads both."""
+        at = self.at
+        local: i64 = self.code[at + 1]
+        if local < 0x80:
+            self.at = at + 2
+            return local
+        self.at = at + 1
+        return self.read_unsigned()
+
+    def variant_of_two(self, base: i64) -> i64:
+        """The number of the stencil for the two topmost operands, which are made to fit one."""
+        height = self.height - 2
+        x = self.entries[height]
+        y = self.entries[height + 1]
+        number = base + (((x & 3) + 1) // 2 * 3 + ((y & 3) + 1) // 2) * 4 + (height & 3)
+        if not self.rows.has[number]:
+            self.fetch(height)
+            y = self.entries[height + 1]
+            number = base + ((y & 3) + 1) // 2 * 4 + (height & 3)
+        return number
+
+    def two(self, base: i64, c: i64) -> None:
+        """Stamp an instruction with two operands and one result."""
+        number = self.variant_of_two(base)
+        height = self.height - 2
+        x = self.entries[height]
+        y = self.entries[height + 1]
+        if x & 3 != REGISTER or (x >> 2) & 7 != c:
+            self.claim(height)
+        self.stamp(number, x >> 5, y >> 5, 0)
+        self.drop(2)
+        self.push_register(c)
+
+    def one(self, base: i64, c: i64) -> None:
+        """Stamp an instruction with one operand and one result."""
+        height = self.height - 1
+        x = self.entries[height]
+        if x & 3 == CONSTANT:
+            self.fetch(height)
+            x = self.entries[height]
+        if x & 3 != REGISTER or (x >> 2) & 7 != c:
+            self.claim(height)
+        self.stamp(base + ((x & 3) + 1) // 2 * 4 + (height & 3), x >> 5, 0, 0)
+        self.drop(1)
+        self.push_register(c)
+
+    # Locals.
+
+    def set_local(self, local: i64) -> None:
+        """Set a local to the topmost operand, which stays on the stack."""
+        place: i64 = self.local_places[local]
+        c: i64 = self.local_classes[local]
+        k = self.height - 1
+        entry = self.entries[k]
+        kind = entry & 3
+        if kind == LOCAL and entry >> 5 == place:
+            return
+        self.height = k  # what is set does not count among those that need the former value
+        if self.low < k:
+            self.flush_local(place, c)
+        self.height = k + 1
+        if kind == REGISTER:
+            self.stamp(self.pieces.put[c * 4 + (k & 3)], place, 0, 0)
+        elif kind == CONSTANT:
+            self.stamp(self.pieces.put_constant[c], entry >> 5, place, 0)
+        else:
+            self.stamp(self.pieces.copy[c], entry >> 5, place, 0)
+
+    def tee_local(self, local: i64) -> None:
+        """Set a local to the topmost operand. One that is in a slot is from then on what the local holds."""
+        self.set_local(local)
+        k = self.height - 1
+        entry = self.entries[k]
+        if entry & 3 == OWN:
+            c: i64 = self.local_classes[local]
+            self.entries[k] = i64(self.local_places[local]) << 5 | c << 2 | LOCAL
+            if self.low > k:
+                self.low = k

@@ -1,0 +1,80 @@
+"""What the functions of one module share when they are compiled: types as classes, places of arguments and of state.
+
+To be compiled by mypyc.
+"""
+
+from __future__ import annotations
+
+from mypy_extensions import i64
+
+from jormun.baseline.catalogue import CLASS_I64, class_of
+from jormun.llvm.convention import REGISTERS, VECTOR, places
+from jormun.runtime import layout
+from jormun.runtime.layout import Layout
+from jormun.types import I32, FuncType, MemoryType
+from jormun.validation.module import ValidModule
+
+FIRST_VECTOR: i64 = REGISTERS.index(VECTOR)
+_LLVM_TYPES = ("i32", "i64", "float", "double", VECTOR)
+
+
+class CallFacts:
+    """How a function type is called."""
+
+    __slots__ = ("has_buffer", "params", "places", "results")
+
+    def __init__(self, type: FuncType) -> None:
+        self.params: list[int] = [class_of(t) for t in type.params]
+        self.results: list[int] = [class_of(t) for t in type.results]
+        self.has_buffer: bool = len(self.results) > 1
+        before = ["ptr", *(["ptr"] if self.has_buffer else [])]
+        found = places([*before, *(_LLVM_TYPES[c] for c in self.params)])
+        self.places: list[int] = found[len(before) :]
+        """Of each parameter: an index of convention.REGISTERS, or ~k for slot k of the overflow area."""
+
+
+class ModuleFacts:
+    """The facts about a module that compiling asks for again and again, each looked up once."""
+
+    def __init__(self, valid: ValidModule, layout_: Layout) -> None:
+        self.valid = valid
+        self.layout = layout_
+        self.imported_function_count: i64 = valid.imported_function_count
+        self.calls: dict[int, CallFacts] = {}
+        self.function_types: tuple[int, ...] = valid.function_types
+        self.memory_count: int = len(valid.memory_types)
+        self.is_plain: bool = bool(valid.memory_types) and layout.is_guarded(valid.memory_types[0])
+        """Whether accesses to memory 0 are not checked."""
+        self.global_classes: list[int] = [class_of(t.value) for t in valid.global_types]
+        self.global_places: list[tuple[int, bool]] = [
+            layout_.global_place(index) for index in range(len(valid.global_types))
+        ]
+
+    def call(self, type_index: int) -> CallFacts:
+        """How functions of this type are called."""
+        found = self.calls.get(type_index)
+        if found is None:
+            composite = self.valid.types[type_index].composite
+            assert isinstance(composite, FuncType)
+            found = self.calls[type_index] = CallFacts(composite)
+        return found
+
+    def function(self, func_index: int) -> CallFacts:
+        """How a function is called, imported ones counted first."""
+        return self.call(self.function_types[func_index])
+
+    def memory(self, index: int) -> MemoryType:
+        """The type of a memory."""
+        return self.valid.memory_types[index]
+
+    def address_class(self, index: int) -> int:
+        """The class of a memory's addresses."""
+        return class_of(self.memory(index).address)
+
+    def table_address_class(self, index: int) -> int:
+        """The class of a table's indices."""
+        return class_of(self.valid.table_types[index].address)
+
+    def is_narrow(self, c: int) -> bool:
+        """Whether an address class is that of 32 bits."""
+        return c != CLASS_I64 and class_of(I32) == c

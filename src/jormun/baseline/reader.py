@@ -1,0 +1,69 @@
+"""Immediates of a function that is known to be valid (core specification, section 5.3): nothing is checked.
+
+To be compiled by mypyc.
+"""
+
+from __future__ import annotations
+
+from mypy_extensions import i64
+
+from jormun.baseline.operands import Operands
+
+
+class Reader(Operands):
+    """Operands, and a place in the bytes of a body."""
+
+    code: bytes
+    at: i64
+
+    def read_unsigned(self) -> i64:
+        """An unsigned number of up to 64 bits; from 2**63 on it is negative."""
+        code = self.code
+        at = self.at
+        byte: i64 = code[at]
+        at += 1
+        if byte < 0x80:
+            self.at = at
+            return byte
+        value = byte & 0x7F
+        shift: i64 = 7
+        while True:
+            byte = code[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                break
+            shift += 7
+        self.at = at
+        return wrapped(value)
+
+    def read_signed(self) -> i64:
+        """A signed number of up to 64 bits."""
+        code = self.code
+        at = self.at
+        value: i64 = 0
+        shift: i64 = 0
+        while True:
+            byte: i64 = code[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        self.at = at
+        if byte & 0x40 and shift < 64:
+            value -= i64(1) << shift
+        return wrapped(value)
+
+    def read_bits(self, size: i64) -> i64:
+        """A number of 4 or 8 bytes, little endian, as a signed one."""
+        at = self.at
+        self.at = at + size
+        bits = int.from_bytes(self.code[at : at + size], "little", signed=True)
+        return bits
+
+
+def wrapped(value: int) -> i64:
+    """The signed number with the same 64 bits. Compiled, it is that already."""
+    value &= 0xFFFF_FFFF_FFFF_FFFF
+    return value - (value >> 63 << 64)

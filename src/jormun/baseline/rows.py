@@ -1,0 +1,111 @@
+"""How the compiler treats opcodes: a number for each kind, and the families of stencils.
+
+To be compiled by mypyc.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jormun.baseline import catalogue
+from jormun.baseline.catalogue import BINARY, IF, REGISTERS, UNARY, UNLESS, VALUE
+from jormun.baseline.library import Library
+from jormun.opcodes.immediates import Immediate
+from jormun.opcodes.signatures import Rule
+from jormun.opcodes.table import BY_CODE, BY_NAME
+
+STEP: Final = 0
+LOCAL_GET: Final = 1
+LOCAL_SET: Final = 2
+LOCAL_TEE: Final = 3
+I32_CONST: Final = 4
+I64_CONST: Final = 5
+TWO: Final = 6
+"""A row with two operands and a result."""
+COMPARE: Final = 7
+"""The same, but it may be fused with a branch."""
+ONE: Final = 8
+TEST: Final = 9
+"""A row with one operand that may be fused with a branch."""
+LOAD: Final = 10
+STORE: Final = 11
+BR_IF: Final = 12
+CALL: Final = 13
+END: Final = 14
+_RULES: Final[dict[Rule, int]] = {
+    Rule.LOCAL_GET: LOCAL_GET,
+    Rule.LOCAL_SET: LOCAL_SET,
+    Rule.LOCAL_TEE: LOCAL_TEE,
+    Rule.BR_IF: BR_IF,
+    Rule.CALL: CALL,
+    Rule.END: END,
+}
+
+EQZ_CODE: Final = BY_NAME["i32.eqz"][0].code
+BR_IF_CODE: Final = BY_NAME["br_if"][0].code
+IF_CODE: Final = BY_NAME["if"][0].code
+
+
+class Op:
+    """A stamped row as the compiler reads it."""
+
+    __slots__ = (
+        "access_bytes", "base", "first_if", "first_unless", "form", "has_lane", "has_memarg",
+        "has_ordering", "params", "results",
+    )  # fmt: skip
+
+    def __init__(self, library: Library, code: int) -> None:
+        row = BY_CODE[code]
+        self.base: int = library.families[code, VALUE]
+        self.first_if: int = library.families.get((code, IF), -1)
+        self.first_unless: int = library.families.get((code, UNLESS), -1)
+        self.form: int = catalogue.form_of(row)
+        self.params: list[int] = catalogue.params_of(row)
+        self.results: list[int] = catalogue.results_of(row)
+        self.has_memarg: bool = Immediate.MEMARG in row.immediates
+        self.has_lane: bool = Immediate.LANE in row.immediates
+        self.has_ordering: bool = Immediate.ORDERING in row.immediates
+        self.access_bytes: int = row.access_bits // 8 if self.has_memarg else 0
+
+
+class Rows:
+    """What opcodes mean to the compiler. Lists are by one-byte opcode."""
+
+    def __init__(self, library: Library) -> None:
+        self.ops: dict[int, Op] = {row.code: Op(library, row.code) for row in catalogue.stamped_rows()}
+        """All stamped rows by code."""
+        self.kinds: list[int] = [STEP] * 256
+        self.bases: list[int] = [-1] * 256
+        self.ifs: list[int] = [-1] * 256
+        self.unlesses: list[int] = [-1] * 256
+        self.results: list[int] = [0] * 256
+        """The class of the result."""
+        self.access_bytes: list[int] = [0] * 256
+        self.has: list[bool] = [library.has(number) for number in range(len(library.stencils))]
+        """Whether there is a stencil with a number."""
+        for code in range(256):
+            if code in BY_CODE:
+                self._classify(code)
+
+    def _classify(self, code: int) -> None:
+        rule = BY_CODE[code].signature
+        if isinstance(rule, Rule):
+            self.kinds[code] = _RULES.get(rule, STEP)
+            return
+        op = self.ops.get(code)
+        if op is None:
+            name = BY_CODE[code].name
+            self.kinds[code] = {"i32.const": I32_CONST, "i64.const": I64_CONST}.get(name, STEP)
+            return
+        if op.form == REGISTERS:
+            return
+        self.bases[code], self.ifs[code], self.unlesses[code] = op.base, op.first_if, op.first_unless
+        self.access_bytes[code] = op.access_bytes
+        if op.results:
+            self.results[code] = op.results[0]
+        if op.has_memarg:
+            self.kinds[code] = LOAD if op.form == UNARY else STORE
+        elif op.form == BINARY:
+            self.kinds[code] = COMPARE if op.first_if >= 0 else TWO
+        else:
+            self.kinds[code] = TEST if op.first_if >= 0 else ONE

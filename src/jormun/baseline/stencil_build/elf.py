@@ -1,0 +1,87 @@
+"""What of an ELF object the stencils are: bytes between symbols, and relocations (System V psABI, x86-64)."""
+
+from __future__ import annotations
+
+import struct
+from bisect import bisect_right
+from dataclasses import dataclass
+
+from jormun.llvm.object import ObjectError, _read_sections, _string
+
+_KINDS = {
+    1: (8, False),  # R_X86_64_64
+    2: (4, True),  # R_X86_64_PC32
+    4: (4, True),  # R_X86_64_PLT32
+    10: (4, False),  # R_X86_64_32
+    11: (4, False),  # R_X86_64_32S
+    14: (1, False),  # R_X86_64_8
+}
+CONSTANT_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Relocation:
+    """A place in a stencil, `size` bytes wide, for a symbol's address or the distance to it."""
+
+    offset: int
+    size: int
+    is_relative: bool
+    symbol: str
+    addend: int
+    section: int
+    value: int
+    """The section and the offset in it of a symbol that is in this object."""
+
+
+@dataclass(frozen=True, slots=True)
+class StencilObject:
+    """Machine code and relocations by name, and constants."""
+
+    code: dict[str, bytes]
+    relocations: dict[str, list[Relocation]]
+    contents: dict[int, bytes]
+
+    def constant(self, relocation: Relocation) -> bytes:
+        """The 16 bytes, or what of them there is, that a relocation refers to."""
+        start = relocation.value + relocation.addend + 4
+        data = self.contents[relocation.section][start : start + CONSTANT_BYTES]
+        return data.ljust(CONSTANT_BYTES, b"\0")
+
+
+def read_stencils(data: bytes) -> StencilObject:
+    """The stencils of an object, whose text section has a global-less symbol at the start of each."""
+    sections = _read_sections(data)
+    text = next(index for index, section in enumerate(sections) if section.name == ".text")
+    table = next(section for section in sections if section.type == 2)
+    entries = list(struct.iter_unpack("<IBBHQQ", data[table.offset : table.offset + table.size]))
+    names = [_string(data, sections[table.link], entry[0]) for entry in entries]
+    starts = sorted(
+        (value, name)
+        for name, (_, _, _, section, value, _) in zip(names, entries, strict=True)
+        if section == text and name and not name.startswith(".L") and name[0] in "spa"
+    )
+    code_bytes = data[sections[text].offset : sections[text].offset + sections[text].size]
+    code: dict[str, bytes] = {}
+    relocations: dict[str, list[Relocation]] = {}
+    for (start, name), (end, _) in zip(starts, starts[1:], strict=False):
+        code[name] = code_bytes[start:end]
+        relocations[name] = []
+    offsets = [start for start, _ in starts]
+    for section in sections:
+        if section.type != 4 or section.info != text:
+            continue
+        for offset, info, addend in struct.iter_unpack("<QQq", data[section.offset : section.offset + section.size]):
+            if info & 0xFFFF_FFFF not in _KINDS:
+                raise ObjectError(f"relocation of type {info & 0xFFFF_FFFF}")
+            size, is_relative = _KINDS[info & 0xFFFF_FFFF]
+            start, name = starts[bisect_right(offsets, offset) - 1]
+            _, _, _, place, value, _ = entries[info >> 32]
+            relocations[name].append(
+                Relocation(offset - start, size, is_relative, names[info >> 32], addend, place, value)
+            )
+    contents = {
+        index: data[section.offset : section.offset + section.size]
+        for index, section in enumerate(sections)
+        if section.type == 1
+    }
+    return StencilObject(code, relocations, contents)
