@@ -10,18 +10,18 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src" / "jormun"
 
 LAYERS: dict[str, int] = {
-    "errors": 0, "types": 0, "features": 0, "limits": 0, "version": 0,
+    "errors": 0, "types": 0, "features": 0, "limits": 0, "version": 0, "digest": 0, "sealed": 0, "folder": 0,
     "opcodes": 1,
     "syntax": 2,
     "binary": 3, "text": 3,
     "validation": 4,
-    "llvm": 5, "runtime": 6,
-    "optimizing": 7,
+    "llvm": 5, "prebuilt": 5, "runtime": 6,
+    "optimizing": 7, "cache": 7,
     "wasi": 8,
     "api": 9,
     "cli": 10, "__main__": 10,
 }  # fmt: skip
-PEERS = {("text", "binary"), ("binary", "text")}
+PEERS = {("text", "binary"), ("binary", "text"), ("cache", "optimizing"), ("optimizing", "cache")}
 """Neighbours on a layer that may not know each other."""
 OUTSIDE = {
     "llvmlite": ("llvm", "optimizing"),

@@ -17,6 +17,7 @@ from jormun.llvm.target import Target, binding, host
 from jormun.runtime.native.calls import Signature, parameter_types
 from jormun.runtime.native.machine import Native
 from jormun.runtime.native.pages import Block
+from tests import linking
 from tests.passing import DECLARATIONS, give, take
 
 ATTRIBUTES = 'nounwind noinline "frame-pointer"="all" "probe-stack"="inline-asm" "no-builtins"'
@@ -217,14 +218,14 @@ def test_chains_of_calls(seed: int, level: int) -> None:
         builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=level))
         builder.getModulePassManager().run(module, builder)
     native = Native.get()
-    loaded = native.load(bytes(machine.emit_object(module)))
+    loaded = linking.LinkedCode(native, bytes(machine.emit_object(module)))
     vm = Block(8 * len(chain.signatures) + 8)
     for k in range(len(chain.signatures)):
         vm.write_u64(8 * k, loaded.symbols[f"f{k}"])
-    slots = Block(16 * max(chain.signatures[0].slots, 1), 16)
+    slots = Block(16 * linking.count(chain.signatures[0]), 16)
     for k, value in enumerate(values):
         slots.view()[16 * k : 16 * k + len(value)] = value
-    native.call(loaded.symbols["f99"], vm.address, chain.signatures[0], slots.address)
+    linking.call(native, loaded.symbols["f99"], vm.address, chain.signatures[0], slots.address)
     assert slots.read_u64(0) == _expected(chain, values)
     loaded.free()
 

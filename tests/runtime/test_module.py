@@ -8,6 +8,7 @@ import pytest
 
 from jormun.errors import WasmError
 from jormun.runtime.engine import Progress
+from jormun.runtime.image import CodeImage
 from jormun.runtime.instance import instantiate
 from jormun.runtime.layout import Layout
 from jormun.runtime.module import CompiledModule
@@ -32,11 +33,11 @@ class CountingEngine:
     def __init__(self) -> None:
         self.asked: list[int] = []
 
-    def compile(self, module: ValidModule, layout: Layout, functions: Sequence[int]) -> bytes:
+    def compile(self, module: ValidModule, layout: Layout, functions: Sequence[int]) -> CodeImage:
         self.asked += functions
         return ENGINE.compile(module, layout, functions)
 
-    def compile_all(self, module: ValidModule, layout: Layout, progress: Progress | None) -> Iterator[bytes]:
+    def compile_all(self, module: ValidModule, layout: Layout, progress: Progress | None) -> Iterator[CodeImage]:
         for index in range(len(module.module.functions)):
             yield self.compile(module, layout, (index,))
             if progress is not None:

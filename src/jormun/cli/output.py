@@ -12,7 +12,7 @@ STANDARD_OUTPUT = "-"
 def write_output(path: str, data: bytes) -> None:
     """Writes all of the data to a file, or to standard output for `-`. Raises OSError and CommandError."""
     if path != STANDARD_OUTPUT:
-        with open(path, "wb") as file:  # noqa: PTH123 (pathlib takes as long to import as all else here)
+        with open(path, "wb") as file:
             file.write(data)
         return
     if sys.stdout is None:

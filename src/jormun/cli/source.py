@@ -48,10 +48,10 @@ def read_source(path: str) -> Source:
         except OSError as error:
             raise CommandError(f"standard input: {os_message(error)}") from error
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 (pathlib takes "" for the present directory)
+        with open(path, "rb") as file:
             return _read(path, file)
     except OSError as error:
-        if error.errno == errno.ENOENT and not path.endswith((".wasm", ".wat")) and os.path.exists(path + ".wasm"):  # noqa: PTH110
+        if error.errno == errno.ENOENT and not path.endswith((".wasm", ".wat")) and os.path.exists(path + ".wasm"):
             raise CommandError(f"{path}: there is no such file; did you mean {path}.wasm?") from error
         if error.errno == errno.EISDIR:
             raise CommandError(f"{path}: is a directory, not a WebAssembly file") from error

@@ -110,6 +110,18 @@ class Image:
     """The names that others have to define, in the object's order."""
     architecture: str = ""
 
+    def fixed(self) -> bytes:
+        """The image of code that refers to nothing outside of itself: it is the same wherever it lies.
+
+        Raises ObjectError for any other.
+        """
+        if self.undefined:
+            raise ObjectError(f"code refers to {self.undefined[0]}, outside of itself")
+        absolute = next((f for f in self.fixups if f.relocation is Relocation.ABSOLUTE_64), None)
+        if absolute is not None:
+            raise ObjectError(f"code holds an address, at {absolute.offset:#x}")
+        return bytes(self.place(0, _refuse))
+
     def place(self, base: int, resolve: Callable[[str], int]) -> bytearray:
         """The image as it has to stand at address `base`. `resolve` gives the address of each undefined name."""
         addresses = {name: base + symbol.offset for name, symbol in self.symbols.items()}
@@ -120,6 +132,10 @@ class Image:
             target = base if fixup.name is None else addresses[fixup.name]
             _apply(out, fixup, target + fixup.addend, base + fixup.offset)
         return out
+
+
+def _refuse(name: str) -> int:
+    raise ObjectError(f"undefined symbol {name}")
 
 
 def _apply(out: bytearray, fixup: Fixup, value: int, place: int) -> None:

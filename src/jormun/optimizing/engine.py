@@ -1,4 +1,4 @@
-"""The engine: functions of a valid module in, ELF objects out."""
+"""The engine: functions of a valid module in, code images out."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from collections.abc import Iterator, Sequence
 from jormun.errors import WasmError
 from jormun.llvm.pipeline import assembly_of, compile_text
 from jormun.llvm.target import host
+from jormun.optimizing.code_image import code_image
 from jormun.optimizing.shapes import ModuleShape
 from jormun.optimizing.unit import Unit, make_unit
 from jormun.optimizing.worker import Worker
 from jormun.runtime.engine import Progress
+from jormun.runtime.image import CodeImage
 from jormun.runtime.layout import Layout
 from jormun.validation.module import ValidModule
 
@@ -30,12 +32,12 @@ class OptimizingEngine:
 
     name = "optimizing"
 
-    def compile(self, module: ValidModule, layout: Layout, functions: Sequence[int]) -> bytes:
-        """An object that defines these functions, given by index.
+    def compile(self, module: ValidModule, layout: Layout, functions: Sequence[int]) -> CodeImage:
+        """Code that has these functions, given by index.
 
         Raises UnsupportedError for a function with an instruction that this tier does not have.
         """
-        return self._compile(module, layout, functions, skips_unsupported=False)
+        return code_image(self._object(module, layout, functions, skips_unsupported=False))
 
     def assembly(self, module: ValidModule, layout: Layout, func_index: int) -> str:
         """The machine code of a function that the module defines, as assembly, for people to read.
@@ -45,16 +47,16 @@ class OptimizingEngine:
         unit = _unit(module, layout, (func_index,), skips_unsupported=False)
         return assembly_of(unit.text, host(), unit.effort)
 
-    def compile_supported(self, module: ValidModule, layout: Layout, functions: Sequence[int]) -> bytes:
-        """The same, but functions that this tier cannot compile are left undefined."""
-        return self._compile(module, layout, functions, skips_unsupported=True)
+    def object_of_supported(self, module: ValidModule, layout: Layout, functions: Sequence[int]) -> bytes:
+        """The object file of these functions, without those that this tier cannot compile."""
+        return self._object(module, layout, functions, skips_unsupported=True)
 
-    def _compile(self, module: ValidModule, layout: Layout, functions: Sequence[int], skips_unsupported: bool) -> bytes:
+    def _object(self, module: ValidModule, layout: Layout, functions: Sequence[int], skips_unsupported: bool) -> bytes:
         unit = _unit(module, layout, functions, skips_unsupported)
         return compile_text(unit.text, host(), unit.effort)
 
-    def compile_all(self, module: ValidModule, layout: Layout, progress: Progress | None = None) -> Iterator[bytes]:
-        """Objects that together define each function that this tier can compile; uses all cores.
+    def compile_all(self, module: ValidModule, layout: Layout, progress: Progress | None = None) -> Iterator[CodeImage]:
+        """Images that together have each function that this tier can compile; uses all cores.
 
         `progress` is called from this thread.
         """
@@ -65,7 +67,7 @@ class OptimizingEngine:
             done += len(functions)
             if progress is not None:
                 progress(done, total)
-            yield compiled
+            yield code_image(compiled)
 
     def _compile_units(
         self, module: ValidModule, layout: Layout, units: list[list[int]]
@@ -74,7 +76,7 @@ class OptimizingEngine:
         count = min(os.cpu_count() or 1, len(units))
         if count < 2 or size_bytes <= IN_PROCESS_BYTES:
             for functions in units:
-                yield functions, self.compile_supported(module, layout, functions)
+                yield functions, self.object_of_supported(module, layout, functions)
             return
         tasks: queue.SimpleQueue[list[int]] = queue.SimpleQueue()
         for functions in units:

@@ -84,7 +84,7 @@ def main() -> None:
     layout = Layout(valid)
     engine = OptimizingEngine()
     while (request := read_message(source)) is not None:
-        write_message(sink, engine.compile_supported(valid, layout, pickle.loads(request)))
+        write_message(sink, engine.object_of_supported(valid, layout, pickle.loads(request)))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeAlias
 
+from jormun.runtime.image import CodeImage
 from jormun.runtime.layout import Layout
 from jormun.validation.module import ValidModule
 
@@ -13,23 +14,19 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 
 class Engine(Protocol):
-    """Compiles functions of valid modules into ELF objects for this machine.
-
-    An object defines `f{i}`, or `t{i}` where it makes tail calls, for each function index it was asked for. It may
-    refer to the symbols that runtime/native resolves. Engines are shared by threads.
-    """
+    """Compiles functions of valid modules into code for this machine. Engines are shared by threads."""
 
     @property
     def name(self) -> str:
         """The name of the tier: 'optimizing'."""
 
-    def compile(self, module: ValidModule, layout: Layout, functions: Sequence[int]) -> bytes:
-        """An object that defines these functions, given by index."""
+    def compile(self, module: ValidModule, layout: Layout, functions: Sequence[int]) -> CodeImage:
+        """Code that has these functions, given by index."""
 
     def assembly(self, module: ValidModule, layout: Layout, func_index: int) -> str:
         """The machine code of a function that the module defines, as assembly for this machine: labels, instructions,
         comments and directives, a line each.
         """
 
-    def compile_all(self, module: ValidModule, layout: Layout, progress: Progress | None) -> Iterable[bytes]:
-        """Objects that together define each function of the module. Uses all cores."""
+    def compile_all(self, module: ValidModule, layout: Layout, progress: Progress | None) -> Iterable[CodeImage]:
+        """Images that together have each function of the module. Uses all cores."""

@@ -114,10 +114,10 @@ def call_native(store: Store, slots: CallSlots, code: int, vm: int, args: Sequen
     """Call guest code with bit patterns. All that the store owns is kept meanwhile, even if the store is closed."""
     owned = store.owned
     values = pages.Block(slots.size_bytes, 16)
-    slots.params.pack(values.address, args)
-    Native.get().call(code, vm, slots.signature, values.address)
+    slots.pack_call(values.address, vm, args)
+    Native.get().call(code, values.address)
     del owned
-    return slots.results.unpack(values.address)
+    return slots.unpack_returned(values.address)
 
 
 class _Shown(str):

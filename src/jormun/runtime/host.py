@@ -33,7 +33,7 @@ class HostFunctionInstance:
         self.name = name
         self._deftype = deftype
         callback = _callback(ref(store), func_type, function, name)
-        self._native = Native.get().host_function(slots_of(func_type).signature, callback)
+        self._native = Native.get().host_function(slots_of(func_type).overflow_slots, callback)
         pages.write_u64(self._native.vm + layout.HOST_KEY, register(self))
         self._record = pages.Block(layout.FUNCTION_RECORD_BYTES, 32)
         self._record.write_u64(layout.FUNCTION_CODE, self._native.code)
@@ -57,7 +57,9 @@ class HostFunctionInstance:
 def _callback(
     store_ref: ref[Store], func_type: FuncType, function: Callable[..., object], name: str
 ) -> Callable[[int], None]:
-    """What native code calls with the address of the slots: arguments on entry, results on return."""
+    """What native code calls with the address of the register record: arguments on entry,
+    results on return.
+    """
     params, results = func_type.params, func_type.results
     slots = slots_of(func_type)
     count = len(results)
@@ -69,7 +71,7 @@ def _callback(
         from_bits = store.from_bits
         arguments: list[object] = []
         if params:
-            arguments = list(map(from_bits, params, slots.params.unpack(address)))
+            arguments = list(map(from_bits, params, slots.unpack_params(address)))
         returned = function(*arguments)
         if count == 0:
             if returned is not None:
@@ -82,7 +84,7 @@ def _callback(
                 bits.append(store.to_bits(t, value))
             except (TypeError, OverflowError) as error:
                 raise HostError(f"host function {name} returned what is not {_types(func_type)}: {error}") from error
-        slots.results.pack(address, bits)
+        slots.pack_results(address, bits)
 
     return call
 

@@ -79,7 +79,21 @@ HOST_CALLABLE = 0
 """ptr: the Python object that runtime/native calls with the address of the values; its owner keeps it alive."""
 HOST_KEY = VM_INSTANCE_KEY
 """u64: what Python calls this function by; where an instance record has its key, so that one reading serves both."""
-HOST_RECORD_BYTES = 16
+HOST_OVERFLOW_SLOTS = 16
+"""u64: how many arguments it takes from the overflow area."""
+HOST_RECORD_BYTES = 32
+
+# A register record is what crosses between Python and guest code: all registers that arguments are passed in
+# (llvm/convention.py), loaded or stored whole, and the slots of the overflow area that the function takes. A result
+# replaces the first register of its kind.
+REGISTERS_INTEGERS = 0
+"""6 u64: %rdi, which is vm, %rsi, %rdx, %rcx, %r8, %r9. A result in %rax comes back in the first."""
+REGISTERS_OVERFLOW_SLOTS = 48
+"""u64: how many slots follow at REGISTERS_OVERFLOW."""
+REGISTERS_VECTORS = 64
+"""8 registers of 16 bytes: %xmm0 to %xmm7. A result in %xmm0 comes back in the first."""
+REGISTERS_OVERFLOW = 192
+"""Slots of VALUE_SLOT_BYTES. In a call from Python the buffer for two and more results is here too."""
 
 SEGMENT_START = 0
 """ptr: the first byte of a data segment or the first reference of an element segment."""

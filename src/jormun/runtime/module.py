@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cached_property
 from threading import RLock
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from weakref import WeakSet
 
 from jormun.errors import Frame, WasmError
 from jormun.runtime.engine import Engine, Progress
+from jormun.runtime.image import FUNCTION, CodeImage
 from jormun.runtime.layout import Layout
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
@@ -20,7 +20,7 @@ from jormun.validation.module import ValidModule
 
 if TYPE_CHECKING:
     from jormun.runtime.module_instance import ModuleInstance
-    from jormun.runtime.native.code import LoadedObject
+    from jormun.runtime.native.code import LoadedCode
 
 
 class CompiledModule:
@@ -40,7 +40,7 @@ class CompiledModule:
         self._code = self._code_table.view().cast("Q")
         self._counters = pages.Block(max(4 * len(valid.module.functions), 8))
         self._is_compiled = bytearray(len(valid.module.functions))
-        self._loaded: list[LoadedObject] = []
+        self._loaded: list[LoadedCode] = []
         self._instances: WeakSet[ModuleInstance] = WeakSet()
         self._lock = RLock()
         self._types = keep_declared(valid.types)
@@ -81,8 +81,8 @@ class CompiledModule:
         """
         if all(self._is_compiled):
             return
-        for data in self.engine.compile_all(self.valid, self.layout, progress):
-            self._load(data)
+        for image in self.engine.compile_all(self.valid, self.layout, progress):
+            self._load(image)
 
     def attach(self, instance: ModuleInstance) -> None:
         """Fill the function records of a new instance, and keep them up to date while it lives."""
@@ -114,13 +114,14 @@ class CompiledModule:
         """A frame of a backtrace."""
         return Frame(self.names.module, function_index, self.function_name(function_index))
 
-    def _load(self, data: bytes) -> None:
-        """Load an object and let everything that calls its functions find them."""
-        loaded = Native.get().load(data, self)
+    def _load(self, image: CodeImage) -> None:
+        """Load code and let everything that calls its functions find them."""
+        loaded = Native.get().load(image, self)
         with self._lock:
             self._loaded.append(loaded)
-            for func_index, address in functions_of(loaded.symbols).items():
-                self._publish(func_index, address)
+            for function in image.functions:
+                if function.kind == FUNCTION:
+                    self._publish(function.index, loaded.address + function.offset)
 
     def _publish(self, func_index: int, address: int) -> None:
         place = func_index - self.first_own
@@ -136,8 +137,3 @@ class CompiledModule:
         # Instances keep their module: none is left, so no thread runs this code.
         for loaded in self.__dict__.get("_loaded", ()):
             loaded.free()
-
-
-def functions_of(symbols: Mapping[str, int]) -> dict[int, int]:
-    """The functions that an object defines, by index: `f7`, or `t7` of a function that makes tail calls."""
-    return {int(name[1:]): address for name, address in symbols.items() if name[0] in "ft" and name[1:].isdecimal()}

@@ -33,7 +33,7 @@ class RuntimeServices:
         """Compile the module's function `index`, imports not counted, and return the address of its code."""
         compiled = _instance(vm).compiled
         func_index = compiled.first_own + index
-        with Native.get().keeping_arguments(slots_of(compiled.func_type(func_index)).signature):
+        with Native.get().keeping_arguments(slots_of(compiled.func_type(func_index)).overflow_slots):
             return compiled.ensure(func_index)
 
     def memory_grow(self, vm: int, memory: int, delta_pages: int) -> int:

@@ -1,62 +1,104 @@
-"""Arrays of 16-byte slots, in which values go to native code and come back."""
+"""How values travel between Python and guest code: in register records (runtime/layout.py), by their types."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from struct import Struct
 
+from jormun.llvm.convention import REGISTERS, VECTOR, places
+from jormun.runtime import layout
 from jormun.runtime.native import pages
-from jormun.runtime.native.calls import Signature
-from jormun.types import F32, I32, V128, FuncType, ValType
+from jormun.runtime.native.calls import Signature, parameter_types
+from jormun.types import F32, F64, V128, FuncType, ValType
 
-_FORMATS: dict[ValType, str] = {I32: "I12x", F32: "I12x", V128: "QQ"}
-_OTHER_FORMAT = "Q8x"
-_LOW_HALF = (1 << 64) - 1
-
-
-class Slots:
-    """How values of some types lie in slots. Values are bits, unsigned, as wide as their types."""
-
-    __slots__ = ("_struct", "_vectors", "size_bytes")
-
-    def __init__(self, types: tuple[ValType, ...]) -> None:
-        self._struct = Struct("<" + "".join(_FORMATS.get(t, _OTHER_FORMAT) for t in types))
-        self._vectors = tuple(k for k, t in enumerate(types) if t is V128)
-        self.size_bytes = self._struct.size
-
-    def pack(self, address: int, bits: Sequence[int]) -> None:
-        """Put values into the slots at `address`."""
-        if self._vectors:
-            halves = list(bits)
-            for k in reversed(self._vectors):
-                halves[k : k + 1] = (bits[k] & _LOW_HALF, bits[k] >> 64)
-            bits = halves
-        pages.write_bytes(address, self._struct.pack(*bits))
-
-    def unpack(self, address: int) -> list[int]:
-        """The values in the slots at `address`."""
-        bits = list(self._struct.unpack(pages.read_bytes(address, self.size_bytes)))
-        for k in self._vectors:
-            low, high = bits[k : k + 2]
-            bits[k : k + 2] = (high << 64 | low,)
-        return bits
+_FIRST_VECTOR = REGISTERS.index(VECTOR)
+_MASKS = {"i": 0xFFFF_FFFF, "f": 0xFFFF_FFFF}
+_WORD_MASK = 0xFFFF_FFFF_FFFF_FFFF
+_BOTH_WORDS = 0
+"""In place of a mask: a v128, which takes two words."""
 
 
 class CallSlots:
-    """What a call of a function type looks like to native code."""
+    """Where the values of calls of a function type are in a register record.
 
-    __slots__ = ("params", "results", "signature", "size_bytes")
+    Values are bits, unsigned, as wide as their types; what a register holds beyond that has no meaning.
+    """
+
+    __slots__ = ("_many", "_params", "_record", "_result", "_results", "overflow_slots", "size_bytes")
 
     def __init__(self, func_type: FuncType) -> None:
-        self.params = Slots(func_type.params)
-        self.results = Slots(func_type.results)
-        self.signature = Signature.of(func_type)
-        self.size_bytes = max(self.params.size_bytes, self.results.size_bytes)
-        """The slots of both: results take the place of parameters."""
+        signature = Signature.of(func_type)
+        passed = places(parameter_types(signature))
+        own = passed[len(passed) - len(func_type.params) :]
+        self._params = [(_word(place), _mask(letter)) for place, letter in zip(own, signature.params, strict=True)]
+        self._many = len(func_type.results) > 1
+        """Whether results go through a buffer, whose address is passed behind `vm`."""
+        self._results = [(2 * k, _mask(letter)) for k, letter in enumerate(signature.results)]
+        if not self._many:
+            self._results = [
+                (_result_word(t), _mask(x)) for t, x in zip(func_type.results, signature.results, strict=True)
+            ]
+        self.overflow_slots = signature.overflow_slots
+        """How many parameters are passed in the overflow area."""
+        slots = max(self.overflow_slots, len(func_type.results) if self._many else 0)
+        self.size_bytes = layout.REGISTERS_OVERFLOW + layout.VALUE_SLOT_BYTES * slots
+        """The size of a record for a call from Python."""
+        self._record = pages.words(self.size_bytes >> 3)
+        self._result = pages.words(2 * len(self._results)) if self._many else self._record
+
+    def pack_call(self, address: int, vm: int, bits: Sequence[int]) -> None:
+        """Fill the record of `size_bytes` bytes at `address` for a call from Python."""
+        words = self._record(address)
+        words[0] = vm
+        if self._many:
+            words[1] = address + layout.REGISTERS_OVERFLOW
+        words[layout.REGISTERS_OVERFLOW_SLOTS >> 3] = self.overflow_slots
+        _put(words, self._params, bits)
+
+    def unpack_returned(self, address: int) -> list[int]:
+        """The results in such a record, behind the call."""
+        return _get(self._result(address + layout.REGISTERS_OVERFLOW if self._many else address), self._results)
+
+    def unpack_params(self, address: int) -> list[int]:
+        """The arguments of a call that a guest makes, in the record at `address`."""
+        return _get(self._record(address), self._params)
+
+    def pack_results(self, address: int, bits: Sequence[int]) -> None:
+        """Put the results of such a call where the guest will find them."""
+        words = self._record(address)
+        _put(self._result(words[1]) if self._many else words, self._results, bits)
 
 
 @lru_cache(maxsize=4096)
 def slots_of(func_type: FuncType) -> CallSlots:
     """The slots of calls of a function type."""
     return CallSlots(func_type)
+
+
+def _put(words: pages.Words, slots: Sequence[tuple[int, int]], bits: Sequence[int]) -> None:
+    for (k, mask), value in zip(slots, bits, strict=True):
+        words[k] = value & _WORD_MASK
+        if mask == _BOTH_WORDS:
+            words[k + 1] = value >> 64
+
+
+def _get(words: pages.Words, slots: Sequence[tuple[int, int]]) -> list[int]:
+    return [words[k] & mask if mask else words[k] | words[k + 1] << 64 for k, mask in slots]
+
+
+def _mask(letter: str) -> int:
+    return _BOTH_WORDS if letter == "v" else _MASKS.get(letter, _WORD_MASK)
+
+
+def _word(place: int) -> int:
+    """The word of a record in which an argument with this place (llvm/convention.py) begins."""
+    if place < 0:
+        return (layout.REGISTERS_OVERFLOW + layout.VALUE_SLOT_BYTES * ~place) >> 3
+    if place >= _FIRST_VECTOR:
+        return (layout.REGISTERS_VECTORS + 16 * (place - _FIRST_VECTOR)) >> 3
+    return (layout.REGISTERS_INTEGERS >> 3) + place
+
+
+def _result_word(t: ValType) -> int:
+    """The word in which a single result begins."""
+    return (layout.REGISTERS_VECTORS if t in (F32, F64, V128) else layout.REGISTERS_INTEGERS) >> 3

@@ -13,6 +13,7 @@ from jormun.llvm.target import assemble
 from jormun.runtime.native.calls import Signature
 from jormun.runtime.native.machine import Native
 from jormun.runtime.native.pages import Block
+from tests import linking
 
 ATTRIBUTES = 'nounwind "frame-pointer"="all" "probe-stack"="inline-asm" "no-builtins"'
 FORMATS = {"i": "<i", "l": "<q", "f": "<f", "d": "<d", "v": "16s"}
@@ -30,11 +31,11 @@ declare dso_local ptr @memmove(ptr, ptr, i64)
 
 def call(native: Native, code: int, vm: int, signature: Signature, *arguments: object) -> tuple[object, ...]:
     """Call guest code with Python values."""
-    values = Block(16 * max(signature.slots, 1), 16)
+    values = Block(16 * linking.count(signature), 16)
     view = values.view()
     for index, (letter, argument) in enumerate(zip(signature.params, arguments, strict=True)):
         struct.pack_into(FORMATS[letter], view, 16 * index, argument)
-    native.call(code, vm, signature, values.address)
+    linking.call(native, code, vm, signature, values.address)
     return read_values(values.address, signature.results)
 
 
@@ -64,7 +65,7 @@ class Guest:
             lines.append(line)
         used = [line for line in PRELUDE.splitlines() if line.split("@")[-1].split("(")[0] + "(" in text]
         text = "\n".join([*used, *lines])
-        self.loaded = native.load(assemble(text, optimization=optimization), owner)
+        self.loaded = linking.LinkedCode(native, assemble(text, optimization=optimization), owner)
 
     def __getitem__(self, name: str) -> int:
         return self.loaded.symbols[name]

@@ -12,6 +12,7 @@ from jormun.runtime.native.calls import LLVM_TYPES, Signature, parameter_types
 from jormun.runtime.native.machine import Native
 from jormun.runtime.native.pages import Block
 from jormun.types import EXTERNREF, F32, F64, FUNCREF, I32, I64, V128, FuncType
+from tests import linking
 from tests.passing import DECLARATIONS, give, take
 
 SIGNATURES = [
@@ -87,7 +88,7 @@ def test_host_function_sees_and_returns_values(load: Any, native: Native, letter
         load.write_values(address, letters[::-1], results)
 
     signature = Signature(letters, letters[::-1])
-    host = native.host_function(signature, callback)
+    host = linking.host_function(native, signature, callback)
     assert load.call(native, host.code, host.vm, signature, *arguments) == results
     assert seen == [arguments]
 
@@ -101,7 +102,7 @@ def test_guest_calls_host(load: Any, native: Native, letters: str) -> None:
     def callback(address: int) -> None:
         load.write_values(address, letters[::-1], load.read_values(address, letters)[::-1])
 
-    host = native.host_function(Signature(letters, letters[::-1]), callback)
+    host = linking.host_function(native, Signature(letters, letters[::-1]), callback)
     types = parameter_types(Signature(letters, letters[::-1]))
     result = LLVM_TYPES[letters] if len(letters) == 1 else "void"
     params, entry = take(types, _names(letters))
@@ -130,7 +131,8 @@ def test_signature_of_function_type() -> None:
     """References travel as 64-bit integers."""
     signature = Signature.of(FuncType((I32, I64, F32, F64, V128, FUNCREF), (EXTERNREF,)))
     assert signature == Signature("ilfdvl", "l")
-    assert signature.slots == 6
+    assert signature.overflow_slots == 0
+    assert Signature("i" * 8, "").overflow_slots == 3
 
 
 def test_nan_payloads_survive(load: Any, native: Native) -> None:
@@ -140,6 +142,6 @@ def test_nan_payloads_survive(load: Any, native: Native) -> None:
     view = values.view()
     view[0:4] = bytes.fromhex("0100a07f")
     view[16:24] = bytes.fromhex("010000000000f47f")
-    native.call(guest["f0"], 0, Signature("fd", "df"), values.address)
+    linking.call(native, guest["f0"], 0, Signature("fd", "df"), values.address)
     assert view[0:8] == bytes.fromhex("010000000000f47f")
     assert view[16:20] == bytes.fromhex("0100a07f")

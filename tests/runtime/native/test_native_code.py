@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 
 from jormun.errors import WasmError
-from jormun.llvm.object import Fixup, Image, ObjectError, Relocation, Symbol
-from jormun.llvm.target import Target, assemble
+from jormun.llvm.object import Fixup, Image, ObjectError, Relocation
+from jormun.llvm.target import assemble
+from jormun.runtime.image import CodeFunction, CodeImage
 from jormun.runtime.native import pages
 from jormun.runtime.native.code import CodeRegion
 from jormun.runtime.native.machine import Native
+from tests import linking
 
 RETURN = bytes.fromhex("b82a000000c3")  # movl $42, %eax; ret
 
@@ -29,8 +31,8 @@ def region() -> Any:
     pages.release(region.base, region.size_bytes)
 
 
-def _image(size_bytes: int) -> Image:
-    return Image(bytes(size_bytes), 16, {"f1": Symbol(0, size_bytes, True)}, (), (), "x86_64")
+def _image(size_bytes: int) -> CodeImage:
+    return CodeImage(bytes(size_bytes), (CodeFunction("f", 1, 0, size_bytes),), "x86_64")
 
 
 def test_no_page_is_writable_and_executable(load: Any) -> None:
@@ -68,26 +70,22 @@ def test_undefined_symbols_are_refused(native: Native) -> None:
     data = assemble("declare void @exit(i32)\ndefine void @f0() {\n  call void @exit(i32 1)\n  ret void\n}")
     used = native.code.used_bytes
     with pytest.raises(WasmError, match="undefined symbol exit"):
-        native.load(data)
+        linking.LinkedCode(native, data)
     assert native.code.used_bytes == used
 
 
 def test_code_for_another_machine_is_refused(native: Native) -> None:
-    """An object for aarch64 is not run on x86-64."""
-    llvm = pytest.importorskip("llvmlite.binding")
-    llvm.initialize_all_targets()
-    llvm.initialize_all_asmprinters()
-    data = assemble("define i32 @f0() {\n  ret i32 1\n}", Target("aarch64-unknown-linux-gnu"))
-    with pytest.raises(ObjectError, match="aarch64"):
-        native.load(data)
+    """An image for aarch64 is not run on x86-64."""
+    with pytest.raises(WasmError, match="code for aarch64, not for x86_64"):
+        native.load(CodeImage(RETURN, (CodeFunction("f", 0, 0, len(RETURN)),), "aarch64"))
 
 
-def test_distances_are_checked(region: CodeRegion) -> None:
+def test_distances_are_checked() -> None:
     """A symbol out of the reach of 32 bits is an error, never a wrong address."""
     image = Image(bytes(16), 16, {}, (Fixup(0, Relocation.RELATIVE_32, "far", 0),), ("far",), "x86_64")
     with pytest.raises(ObjectError, match="reach"):
-        region.load_image(image, lambda name: 0x1000)
-    assert region.load_image(image, lambda name: region.base).size_bytes == pages.PAGE_BYTES
+        image.place(1 << 40, lambda name: 0x1000)
+    assert image.place(1 << 40, lambda name: 1 << 40) == bytes(16)
 
 
 def test_freed_pages_are_used_again(region: CodeRegion) -> None:
@@ -99,7 +97,7 @@ def test_freed_pages_are_used_again(region: CodeRegion) -> None:
         if loaded and source.random() < 0.5:
             loaded.pop(source.randrange(len(loaded))).free()
         else:
-            loaded.append(region.load_image(_image(source.randrange(1, 40_000)), lambda name: 0))
+            loaded.append(region.load(_image(source.randrange(1, 40_000))))
     taken = sorted((x.address, x.address + x.size_bytes) for x in loaded)
     assert all(a[1] <= b[0] for a, b in pairwise(taken))
     assert region.used_bytes - empty == sum(x.size_bytes for x in loaded)
@@ -112,12 +110,12 @@ def test_freed_pages_are_used_again(region: CodeRegion) -> None:
 
 def test_free_while_the_region_is_busy(region: CodeRegion) -> None:
     """A finalizer may free an object in the middle of the region's own work; that neither blocks nor gets lost."""
-    loaded = [region.load_image(_image(100), lambda name: 0) for _ in range(3)]
+    loaded = [region.load(_image(100)) for _ in range(3)]
     used = region.used_bytes
     with region._lock:
         loaded[1].free()
     assert region.find(loaded[1].address) is not None
-    again = region.load_image(_image(100), lambda name: 0)
+    again = region.load(_image(100))
     assert again.address == loaded[1].address
     assert region.used_bytes == used
 
@@ -125,11 +123,11 @@ def test_free_while_the_region_is_busy(region: CodeRegion) -> None:
 def test_exhausted_region(region: CodeRegion) -> None:
     """A region without room says so and stays usable."""
     region.end = region.base + (1 << 20)
-    first = region.load_image(_image(900_000), lambda name: 0)
+    first = region.load(_image(900_000))
     with pytest.raises(WasmError, match="out of code memory"):
-        region.load_image(_image(200_000), lambda name: 0)
+        region.load(_image(200_000))
     first.free()
-    assert region.load_image(_image(200_000), lambda name: 0).address == first.address
+    assert region.load(_image(200_000)).address == first.address
 
 
 def test_find(region: CodeRegion) -> None:
@@ -139,16 +137,10 @@ def test_find(region: CodeRegion) -> None:
         pass
 
     owner = Owner()
-    image = Image(
-        bytes(64),
-        16,
-        {"f7": Symbol(0, 10, True), "f12": Symbol(16, 20, True), "x": Symbol(48, 16, False)},
-        (),
-        (),
-        "x86_64",
-    )
-    loaded = region.load_image(image, lambda name: 0, owner)
-    other = region.load_image(image, lambda name: 0)
+    functions = (CodeFunction("f", 7, 0, 10), CodeFunction("i", 12, 16, 20))
+    image = CodeImage(bytes(64), functions, "x86_64")
+    loaded = region.load(image, owner)
+    other = region.load(image)
     expected = {0: 7, 9: 7, 10: None, 16: 12, 35: 12, 36: None, 48: None}
     for offset, index in expected.items():
         for x in (loaded, other):

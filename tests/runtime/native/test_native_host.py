@@ -20,6 +20,7 @@ from jormun.runtime.native import pages
 from jormun.runtime.native.calls import LLVM_TYPES, Signature, parameter_types
 from jormun.runtime.native.machine import HostFunction, Native
 from jormun.runtime.native.pages import Block
+from tests import linking
 from tests.passing import DECLARATIONS, give, take
 
 CALL_HOST = """
@@ -54,7 +55,7 @@ class Caller:
             pages.write_u64(address, callback(pages.read_u64(address)))
 
         self.guest = load(CALL_HOST)
-        self.host = load.native.host_function(ONE, on_slots)
+        self.host = linking.host_function(load.native, ONE, on_slots)
         self.record = Block(16)
         self.record.write_u64(0, self.host.code)
         self.record.write_u64(8, self.host.vm)
@@ -245,7 +246,7 @@ def test_callback_may_drop_its_own_function(load: Any, native: Native) -> None:
         holder.clear()
         gc.collect()
 
-    holder["function"] = native.host_function(Signature("", ""), drop)
+    holder["function"] = linking.host_function(native, Signature("", ""), drop)
     reference = weakref.ref(drop)
     code, vm = holder["function"].code, holder["function"].vm
     del drop

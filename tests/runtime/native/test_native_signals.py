@@ -13,6 +13,7 @@ PRELUDE = """
 import ctypes, faulthandler, os, signal, sys, threading
 sys.path[:0] = {path!r}
 from conftest import Guest
+from tests import linking
 from jormun.errors import Trap
 from jormun.runtime.native.calls import Signature
 from jormun.runtime.native.machine import Native
@@ -27,8 +28,8 @@ def trap():
 def crash():
     ctypes.string_at(8)
 def crash_in_callback():
-    host = native().host_function(Signature("", ""), lambda address: crash())
-    native().call(host.code, host.vm, Signature("", ""), 0)
+    host = linking.host_function(native(), Signature("", ""), lambda address: crash())
+    linking.call(native(), host.code, host.vm, Signature("", ""), 0)
 """
 
 

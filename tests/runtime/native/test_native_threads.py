@@ -15,6 +15,7 @@ from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
 from jormun.runtime.native.pages import Block
 from jormun.runtime.native.stacks import StackPool
+from tests import linking
 
 GUEST = """
 fn i64 @f0(ptr %vm, i64 %n) {
@@ -118,7 +119,7 @@ def test_host_functions_in_threads(load: Any, native: Native) -> None:
         if pages.read_u64(address) == 99:
             raise KeyError(threading.get_ident())
 
-    host = native.host_function(Signature("l", "l"), callback)
+    host = linking.host_function(native, Signature("l", "l"), callback)
 
     def run() -> None:
         for n in range(99):

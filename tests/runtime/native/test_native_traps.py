@@ -16,6 +16,7 @@ from jormun.runtime.native import pages
 from jormun.runtime.native.calls import Signature
 from jormun.runtime.native.machine import Native
 from jormun.runtime.native.pages import READ_WRITE
+from tests import linking
 
 OF_ITS_OWN = {TrapKind.STACK_EXHAUSTED, TrapKind.HOST_EXCEPTION}
 
@@ -154,7 +155,7 @@ def test_100_000_traps_leave_nothing_behind(load: Any, memory: int) -> None:
     for count in (1_000, 100_000):
         for _ in range(count):
             try:
-                native.call(guest["f0"], memory, signature, address)
+                linking.call(native, guest["f0"], memory, signature, address)
             except Trap:
                 pass
         resident.append(int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE)

@@ -1,66 +1,61 @@
 """The code region: one range of addresses for all machine code, so that one comparison tells whether a pc is in it.
 
-Pages are written or executed, never both at a time. An object gets pages of its own, is relocated, copied and sealed
-before its address is known to anyone; so no thread ever runs a page that is being written.
+Pages are written or executed, never both at a time. An image gets pages of its own, is copied and sealed before its
+address is known to anyone; so no thread ever runs a page that is being written.
 """
 
 from __future__ import annotations
 
 import platform
-import re
 import weakref
 from bisect import bisect_right, insort
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
-from jormun.errors import ExhaustionError, TrapKind
-from jormun.llvm.object import Image, ObjectError, read_object
+from jormun.errors import ExhaustionError, TrapKind, WasmError
+from jormun.runtime.image import CodeFunction, CodeImage
 from jormun.runtime.native import pages
 from jormun.runtime.native.pages import PAGE_BYTES, READ_EXECUTE, READ_WRITE
 
 REGION_BYTES = 1 << 30
 _LEAST_REGION_BYTES = 1 << 26
-_FUNCTION_NAME = re.compile(r"[ft](0|[1-9][0-9]*)")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What is known about an address in the code region: `function_index` is None outside of guest functions."""
+    """What is known about an address in a function of the code region: `function_index` is None outside of guests."""
 
     owner: object
-    symbol: str
     function_index: int | None
     start: int
     """The address of the function's first instruction."""
 
 
 @dataclass(slots=True, order=True)
-class LoadedObject:
-    """An object's image in the code region, until `free` is called."""
+class LoadedCode:
+    """An image in the code region, until `free` is called."""
 
     address: int
     size_bytes: int = field(compare=False)
     _owner: weakref.ref[object] | None = field(compare=False)
-    symbols: dict[str, int] = field(compare=False)
-    """The addresses of the functions and other symbols that it defines for others."""
     _region: CodeRegion = field(compare=False, repr=False)
-    _starts: list[int] = field(compare=False, repr=False)
-    _functions: list[tuple[int, str]] = field(compare=False, repr=False)
+    _functions: Sequence[CodeFunction] = field(compare=False, repr=False)
+    """By their offsets."""
 
     def find(self, pc: int) -> Place | None:
         """The function around `pc`."""
-        at = bisect_right(self._starts, pc) - 1
+        offset = pc - self.address
+        at = bisect_right(self._functions, offset, key=_offset) - 1
         if at < 0:
             return None
-        start = self._starts[at]
-        end, name = self._functions[at]
-        if pc >= end:
+        function = self._functions[at]
+        if offset >= function.offset + function.size_bytes:
             return None
-        match = _FUNCTION_NAME.fullmatch(name)
         owner = self._owner() if self._owner is not None else None
-        return Place(owner, name, int(match[1]) if match else None, start)
+        index = function.index if function.index >= 0 else None
+        return Place(owner, index, self.address + function.offset)
 
     def free(self) -> None:
         """Give the pages back. No thread may be running the code, nor may anything refer to it."""
@@ -79,61 +74,47 @@ class CodeRegion:
         pages.protect(self.data, pages.round_up(data_bytes), READ_WRITE)
         self._unused = self.base + pages.round_up(data_bytes)
         self._holes: list[tuple[int, int]] = []  # (address, size), ascending, never adjacent
-        self._objects: list[LoadedObject] = []
-        self._dead: deque[LoadedObject] = deque()
+        self._loaded: list[LoadedCode] = []
+        self._dead: deque[LoadedCode] = deque()
         self._lock = Lock()
 
-    def load(self, data: bytes, resolve: Callable[[str], int], owner: object = None) -> LoadedObject:
-        """Link an object file and make its code executable. `resolve` gives the address of each name that it leaves
-        undefined, and raises for names that it does not know. `owner` is kept weakly, for backtraces.
+    def load(self, image: CodeImage, owner: object = None) -> LoadedCode:
+        """Make an image's code executable. `owner` is kept weakly, for backtraces. Raises WasmError for code of
+        another machine.
         """
-        return self.load_image(read_object(data), resolve, owner)
-
-    def load_image(self, image: Image, resolve: Callable[[str], int], owner: object = None) -> LoadedObject:
-        """Like `load`, for an object that has been read."""
         if image.architecture != platform.machine():
-            raise ObjectError(f"code for {image.architecture}, not for {platform.machine()}")
-        assert image.alignment <= PAGE_BYTES
-        size_bytes = pages.round_up(max(len(image.data), 1))
+            raise WasmError(f"code for {image.architecture}, not for {platform.machine()}")
+        return self.place(len(image.code), lambda address: image.code, image.functions, owner)
+
+    def place(
+        self,
+        size_bytes: int,
+        make: Callable[[int], bytes | bytearray],
+        functions: Sequence[CodeFunction] = (),
+        owner: object = None,
+    ) -> LoadedCode:
+        """Make `size_bytes` bytes of code executable, which `make` gives for the address where they will be."""
+        size_bytes = pages.round_up(max(size_bytes, 1))
         address = self._allocate(size_bytes)
         try:
-            self._fill(address, size_bytes, image.place(address, resolve))
+            self._fill(address, size_bytes, make(address))
         except BaseException:
             with self._lock:
                 self._deallocate(address, size_bytes)
             raise
-        functions = sorted(
-            (address + symbol.offset, address + symbol.offset + symbol.size_bytes, name)
-            for name, symbol in image.symbols.items()
-            if symbol.is_function
-        )
-        loaded = LoadedObject(
-            address,
-            size_bytes,
-            weakref.ref(owner) if owner is not None else None,
-            {name: address + symbol.offset for name, symbol in image.symbols.items() if symbol.is_global},
-            self,
-            [start for start, _, _ in functions],
-            [(end, name) for _, end, name in functions],
-        )
+        owner_ref = weakref.ref(owner) if owner is not None else None
+        loaded = LoadedCode(address, size_bytes, owner_ref, self, functions)
         with self._lock:
-            insort(self._objects, loaded)
+            insort(self._loaded, loaded)
         return loaded
-
-    def load_code(self, size_bytes: int, make: Callable[[int], bytes]) -> int:
-        """Make finished code executable, of which `make` gives the bytes for an address; it is never freed."""
-        size_bytes = pages.round_up(size_bytes)
-        address = self._allocate(size_bytes)
-        self._fill(address, size_bytes, make(address))
-        return address
 
     def find(self, pc: int) -> Place | None:
         """The function around the address `pc`."""
         if not self.base <= pc < self.end:
             return None
         with self._lock:
-            at = bisect_right(self._objects, pc, key=_address) - 1
-            loaded = self._objects[at] if at >= 0 else None
+            at = bisect_right(self._loaded, pc, key=_address) - 1
+            loaded = self._loaded[at] if at >= 0 else None
         return loaded.find(pc) if loaded is not None else None
 
     @property
@@ -150,7 +131,7 @@ class CodeRegion:
         pages.write_bytes(address, code)
         pages.protect(address, size_bytes, READ_EXECUTE)
 
-    def _free(self, loaded: LoadedObject) -> None:
+    def _free(self, loaded: LoadedCode) -> None:
         # Modules die in garbage collections too, which may begin while this very thread holds the lock.
         self._dead.append(loaded)
         self._remove_dead()
@@ -162,9 +143,9 @@ class CodeRegion:
                 if not self._dead:  # another thread was faster
                     return
                 loaded = self._dead.popleft()
-                at = bisect_right(self._objects, loaded.address, key=_address) - 1
-                if at >= 0 and self._objects[at] is loaded:  # else it was freed already
-                    del self._objects[at]
+                at = bisect_right(self._loaded, loaded.address, key=_address) - 1
+                if at >= 0 and self._loaded[at] is loaded:  # else it was freed already
+                    del self._loaded[at]
                     self._deallocate(loaded.address, loaded.size_bytes)
             finally:
                 self._lock.release()
@@ -205,5 +186,9 @@ class CodeRegion:
             self._holes.insert(at, (address, size_bytes))
 
 
-def _address(loaded: LoadedObject) -> int:
+def _address(loaded: LoadedCode) -> int:
     return loaded.address
+
+
+def _offset(function: CodeFunction) -> int:
+    return function.offset

@@ -1,8 +1,8 @@
-"""The glue between Python and guest code, as one LLVM module: assembled once, loaded into the code region from bytes.
+"""The glue between Python and guest code: what its data holds, and its LLVM text, from which it is built ahead.
 
 What runs on the host's stack or the signal stack is LLVM text here; what switches stacks is in the architecture's file.
-The object holds no address: it reaches its data, at the start of the code region, at 32-bit distances, and everything
-outside of the region through islands.
+The machine code holds no address: it lies right behind its data, at the start of the code region, and reaches
+everything outside of the region through addresses there.
 """
 
 from __future__ import annotations
@@ -49,8 +49,6 @@ SERVICES = (
     Service("jormun_is_subtype", ("i64", "i64"), "i32"),
     Service("jormun_tier_up", ("ptr", "i32", "i32"), "i64"),
 )
-DATA_BYTES = DATA_SERVICES + layout.HOST_RECORD_BYTES * len(SERVICES)
-
 PYTHON_FUNCTIONS = (
     "PyEval_SaveThread",
     "PyEval_RestoreThread",
@@ -62,9 +60,10 @@ PYTHON_FUNCTIONS = (
 LIBC_FUNCTIONS = ("memmove", "memset", "sigaction", "raise")
 
 
-def far_symbol(name: str) -> str:
-    """The symbol that stands for the true address of a function outside of the code region."""
-    return f"far_{name}"
+OUTSIDE = (*PYTHON_FUNCTIONS, *LIBC_FUNCTIONS)
+DATA_OUTSIDE = DATA_SERVICES + layout.HOST_RECORD_BYTES * len(SERVICES)
+"""The addresses of OUTSIDE."""
+DATA_BYTES = DATA_OUTSIDE + layout.POINTER_BYTES * len(OUTSIDE)
 
 
 # i32 jormun_call_python(ptr context, ptr host, ptr values): 0 when the callable returned, 1 when it raised or when the
@@ -212,7 +211,7 @@ declare dso_local ptr @memset(ptr, i32, i64)
 
 def text() -> str:
     """The module's LLVM text."""
-    islands = {name: far_symbol(name) for name in (*PYTHON_FUNCTIONS, *LIBC_FUNCTIONS)}
+    islands = {name: DATA_OUTSIDE + layout.POINTER_BYTES * k for k, name in enumerate(OUTSIDE)}
     assembly = [f'module asm "{line}"\n' for line in x86_64.glue(islands).splitlines()]
     return "".join([*assembly, _DECLARATIONS, *map(_service, SERVICES), _CALL_PYTHON, _ON_FAULT, bulk.text()])
 

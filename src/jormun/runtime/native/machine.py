@@ -10,16 +10,16 @@ from __future__ import annotations
 import ctypes
 import threading
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from jormun.errors import HostError, Trap, TrapKind, WasmError
-from jormun.llvm.target import assemble
+from jormun.errors import HostError, Trap, TrapKind
 from jormun.runtime import layout
+from jormun.runtime.image import CodeImage
 from jormun.runtime.native import backtrace, glue, pages, signals, x86_64
-from jormun.runtime.native.calls import Signature, thunks
-from jormun.runtime.native.code import CodeRegion, LoadedObject
+from jormun.runtime.native.code import CodeRegion, LoadedCode
+from jormun.runtime.native.glue_image import glue_image
 from jormun.runtime.native.pages import Block, Protection
 from jormun.runtime.native.stacks import StackPool
 from jormun.runtime.native.support import check_machine
@@ -78,11 +78,12 @@ class HostFunction:
 
     __slots__ = ("_callback", "_record", "code")
 
-    def __init__(self, code: int, callback: Callable[[int], object]) -> None:
+    def __init__(self, code: int, overflow_slots: int, callback: Callable[[int], object]) -> None:
         self.code = code
         self._callback = callback
         self._record = Block(layout.HOST_RECORD_BYTES, 16)
         self._record.write_u64(layout.HOST_CALLABLE, id(callback))
+        self._record.write_u64(layout.HOST_OVERFLOW_SLOTS, overflow_slots)
 
     @property
     def vm(self) -> int:
@@ -111,17 +112,14 @@ class Native:
         check_machine()
         self.code = CodeRegion(glue.DATA_BYTES)
         self._stacks = StackPool()
-        loaded = self.code.load(assemble(glue.text()), self._resolve_glue)
-        self._glue = loaded
-        self._symbols = {name: loaded.symbols[name] for name in layout.SERVICES}
-        self._enter = ctypes.PYFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 5)(loaded.symbols["jormun_enter"])
-        self._entries: dict[Signature, int] = {}
-        self._hosts: dict[Signature, int] = {}
+        self.symbols = self._load_glue()
+        """The addresses of the glue's functions."""
+        self._enter = ctypes.PYFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 3)(self.symbols["jormun_enter"])
         self._stubs: list[int] = []
         self._lock = threading.RLock()
         self._services: Services | None = None
         self._callables: list[Callable[[int], None]] = []
-        self._write_data(loaded)
+        self._write_data()
 
     @property
     def services(self) -> int:
@@ -140,32 +138,21 @@ class Native:
             pages.protect(self.code.data, pages.round_up(glue.DATA_BYTES), Protection.READ)
         return previous
 
-    def load(self, data: bytes, owner: object = None) -> LoadedObject:
-        """Load an object file of guest code.
-
-        `owner`, kept weakly, names functions in backtraces when it has `frame` (see trap.CodeOwner).
+    def load(self, image: CodeImage, owner: object = None) -> LoadedCode:
+        """Load guest code. `owner`, kept weakly, names functions in backtraces when it has `frame` (see
+        trap.CodeOwner).
         """
+        return self.code.load(image, owner)
 
-        def resolve(name: str) -> int:
-            address = self._symbols.get(name)
-            if address is None:
-                raise WasmError(f"undefined symbol {name}")
-            return address
-
-        return self.code.load(data, resolve, owner)
-
-    def call(self, code: int, vm: int, signature: Signature, values: int) -> None:
-        """Call guest code. `values` is the address of 16-byte slots for the parameters, which the results replace.
+    def call(self, code: int, registers: int) -> None:
+        """Call guest code with the register record (runtime/layout.py) at this address, where results come back.
 
         Raises Trap or ExhaustionError when the guest trapped, RecursionError when Python allows no further call, and
         whatever a Python function that the guest called raised.
         """
-        thunk = self._entries.get(signature)
-        if thunk is None:
-            thunk = self.entry(signature)
         stack = self._stacks.current()
         try:
-            kind = self._enter(stack.context, thunk, code, vm, values)
+            kind = self._enter(stack.context, code, registers)
         except Trap as trap:
             if not trap.backtrace:  # made by a service; those of guests have theirs already
                 places, is_cut = backtrace.walk(stack, self.code.find, MAX_BACKTRACE_FRAMES)
@@ -183,37 +170,16 @@ class Native:
             places, is_cut = backtrace.walk(stack, self.code.find, MAX_BACKTRACE_FRAMES)
             raise make_trap(TrapKind(kind), places, is_cut)
 
-    def entry(self, signature: Signature) -> int:
-        """The address of the entry thunk for a signature."""
-        if signature not in self._entries:
-            self.prepare([signature])
-        return self._entries[signature]
-
-    def prepare(self, entries: Iterable[Signature], hosts: Iterable[Signature] = ()) -> None:
-        """Compile the thunks for calling guests (`entries`) and host functions (`hosts`) that are not there yet, at
-        once.
+    def host_function(self, overflow_slots: int, callback: Callable[[int], object]) -> HostFunction:
+        """A Python function for guests, which takes so many arguments from the overflow area. `callback` gets the
+        address of a register record with the arguments, puts the results there and returns, or raises.
         """
-        with self._lock:
-            new_entries = [s for s in dict.fromkeys(entries) if s not in self._entries]
-            new_hosts = [s for s in dict.fromkeys(hosts) if s not in self._hosts]
-            if not new_entries and not new_hosts:
-                return
-            symbols = self.code.load(assemble(thunks(new_entries, new_hosts)), self._resolve_thunk).symbols
-            self._entries.update((s, symbols[f"entry{index}"]) for index, s in enumerate(new_entries))
-            self._hosts.update((s, symbols[f"host{index}"]) for index, s in enumerate(new_hosts))
-
-    def host_function(self, signature: Signature, callback: Callable[[int], object]) -> HostFunction:
-        """A Python function for guests. `callback` gets the address of the slots with the parameters, puts the results
-        there and returns, or raises.
-        """
-        if signature not in self._hosts:
-            self.prepare((), [signature])
-        return HostFunction(self._hosts[signature], callback)
+        return HostFunction(self.symbols["jormun_host_function"], overflow_slots, callback)
 
     @contextmanager
-    def keeping_arguments(self, signature: Signature) -> Iterator[None]:
+    def keeping_arguments(self, overflow_slots: int) -> Iterator[None]:
         """Keep what a function's caller has put into this thread's overflow area, whatever is called meanwhile."""
-        size_bytes = layout.VALUE_SLOT_BYTES * signature.overflow_slots
+        size_bytes = layout.VALUE_SLOT_BYTES * overflow_slots
         area = self._stacks.current().context + layout.STACK_OVERFLOW_AREA
         saved = pages.read_bytes(area, size_bytes)
         try:
@@ -243,37 +209,32 @@ class Native:
         return table
 
     def _make_stubs(self, first: int) -> int:
-        target = self._glue.symbols["jormun_compile_stub"]
-        return self.code.load_code(
+        target = self.symbols["jormun_compile_stub"]
+        stubs = self.code.place(
             _STUB_CHUNK * x86_64.STUB_BYTES, lambda address: x86_64.stubs(address, first, _STUB_CHUNK, target)
         )
+        return stubs.address
 
-    def _resolve_thunk(self, name: str) -> int:
-        if name != "jormun_host_call":
-            raise WasmError(f"undefined symbol {name}")
-        return self._glue.symbols[name]
+    def _load_glue(self) -> dict[str, int]:
+        """Load the glue right behind its data, which it finds by this distance; the addresses of its functions."""
+        image = glue_image()
+        loaded = self.code.place(len(image.code), lambda address: image.code)
+        assert loaded.address == self.code.data + pages.round_up(glue.DATA_BYTES)
+        return {name: loaded.address + offset for name, offset in image.symbols.items()}
 
-    def _resolve_glue(self, name: str) -> int:
-        if name == "jormun_data":
-            return self.code.data
-        for python in glue.PYTHON_FUNCTIONS:
-            if name == glue.far_symbol(python):
-                return pages.python_address(python)
-        for libc in glue.LIBC_FUNCTIONS:
-            if name == glue.far_symbol(libc):
-                return pages.libc_address(libc)
-        raise WasmError(f"undefined symbol {name}")
-
-    def _write_data(self, loaded: LoadedObject) -> None:
+    def _write_data(self) -> None:
         """Fill the glue's data, which is only read from then on, and install the fault handler."""
         data = self.code.data
         pages.write_u64(data + glue.DATA_CODE_BASE, self.code.base)
         pages.write_u64(data + glue.DATA_CODE_END, self.code.end)
         pages.write_u64(data + glue.DATA_STACK_BASE, self._stacks.base)
         pages.write_u64(data + glue.DATA_STACK_END, self._stacks.end)
-        handler = loaded.symbols["jormun_on_fault"]
+        for k, name in enumerate(glue.OUTSIDE):
+            find = pages.python_address if name in glue.PYTHON_FUNCTIONS else pages.libc_address
+            pages.write_u64(data + glue.DATA_OUTSIDE + layout.POINTER_BYTES * k, find(name))
+        handler = self.symbols["jormun_on_fault"]
         for name in layout.SERVICES:
-            pages.write_u64(self.services + layout.service_offset(name), loaded.symbols[name])
+            pages.write_u64(self.services + layout.service_offset(name), self.symbols[name])
         for index, signal in enumerate((glue.SIGSEGV, glue.SIGBUS)):
             at = data + glue.DATA_PREVIOUS + 16 * index
             signals.install(signal, handler, at)

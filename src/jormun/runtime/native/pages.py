@@ -9,7 +9,9 @@ import ctypes
 import errno
 import mmap
 import os
+from collections.abc import Callable
 from enum import IntFlag
+from typing import TypeAlias
 
 from jormun.errors import ExhaustionError, TrapKind, WasmError
 
@@ -163,6 +165,15 @@ def view(address: int, size_bytes: int, owner: object = None) -> memoryview:
     array = (ctypes.c_char * size_bytes).from_address(address)
     array.owner = owner  # type: ignore[attr-defined]
     return memoryview(array).cast("B")
+
+
+Words: TypeAlias = "ctypes.Array[ctypes.c_uint64]"
+"""64-bit words in native memory, which are read and written by index."""
+
+
+def words(count: int) -> Callable[[int], Words]:
+    """What gives, for an address, the `count` words there."""
+    return (ctypes.c_uint64 * count).from_address
 
 
 def address_of(data: bytes) -> int:

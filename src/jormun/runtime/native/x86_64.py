@@ -12,7 +12,7 @@ multiple of 16 where a function begins.
 
 from __future__ import annotations
 
-import struct
+from array import array
 from collections.abc import Mapping
 
 from jormun.errors import TrapKind
@@ -41,14 +41,33 @@ _TRAP_KIND = layout.CONTEXT_TRAP_KIND
 _TRAP_PC = layout.CONTEXT_TRAP_PC
 _TRAP_FP = layout.CONTEXT_TRAP_FP
 _TRAP_SP = layout.CONTEXT_TRAP_SP
+_FRAME_REGISTERS = 48
+"""Where in the frame that HOST_SP points to the address of the register record is."""
 
-# i32 jormun_enter(ptr context, ptr thunk, ptr code, ptr vm, ptr values): run thunk(code, vm, values) on the guest
-# stack. Called and returns with the GIL held; the guest runs without it. Returns 0 or the kind of the trap.
+_INTEGERS = ("%rdi", "%rsi", "%rdx", "%rcx", "%r8", "%r9")
+_VECTORS = tuple(f"%xmm{k}" for k in range(8))
+
+
+def _registers_to(base: str, vectors: int) -> str:
+    """Store all registers that arguments are passed in: integers from `base` on, vectors `vectors` bytes behind."""
+    integers = "".join(f"    movq {r}, {8 * k}({base})\n" for k, r in enumerate(_INTEGERS))
+    return integers + "".join(f"    movups {r}, {vectors + 16 * k}({base})\n" for k, r in enumerate(_VECTORS))
+
+
+def _registers_from(base: str, vectors: int) -> str:
+    """Load them. `base` must not be one of them."""
+    integers = "".join(f"    movq {8 * k}({base}), {r}\n" for k, r in enumerate(_INTEGERS))
+    return integers + "".join(f"    movups {vectors + 16 * k}({base}), {r}\n" for k, r in enumerate(_VECTORS))
+
+
+# i32 jormun_enter(ptr context, ptr code, ptr registers): run guest code on the guest stack, with the registers of a
+# register record. Called and returns with the GIL held; the guest runs without it. Returns 0 or the kind of the trap.
 #
 # Safe because: everything that the caller owns is on the host's stack before HOST_SP is set, and is taken from there at
 # `jormun_resume`, however it is reached: by return, from `jormun_trap`, from `jormun_host_call`, or from the fault
 # handler. None of these needs a register of the guest's but %rsp. The fields of the context that the activation changes
-# are in the same frame, so that activations nest. 6 + 7 pushes make %rsp a multiple of 16 for the calls.
+# are in the same frame, so that activations nest. 6 + 7 pushes make %rsp a multiple of 16 for the calls. The record and
+# its overflow slots, at most as many as the context's area has, are Python's, which holds them until we return.
 _ENTER = f"""
 .type jormun_enter,@function
 jormun_enter:
@@ -60,7 +79,7 @@ jormun_enter:
     pushq %r15
     cmpq {_HOST_LIMIT}(%rdi), %rsp
     jb 2f
-    pushq %rdi
+    pushq %rdx
     pushq {_HOST_SP}(%rdi)
     pushq {_GUEST_SP}(%rdi)
     pushq {_GUEST_FP}(%rdi)
@@ -70,24 +89,30 @@ jormun_enter:
     movq %rdi, %rbx
     movq %rsi, %r12
     movq %rdx, %r13
-    movq %rcx, %r14
-    movq %r8, %r15
     callq PyEval_SaveThread
     movq %rax, {_THREAD_STATE}(%rbx)
     movq {_ACTIVATIONS}(%rbx), %rax
     incq %rax
     movq %rax, {_ACTIVATIONS}(%rbx)
     movq %rax, {_ACTIVATION}(%rbx)
-    movq %r13, %rdi
-    movq %r14, %rsi
-    movq %r15, %rdx
+    movq {layout.REGISTERS_OVERFLOW_SLOTS}(%r13), %rcx
+    addq %rcx, %rcx
+    leaq {layout.REGISTERS_OVERFLOW}(%r13), %rsi
+    leaq {layout.STACK_OVERFLOW_AREA}(%rbx), %rdi
+    rep movsq
+{_registers_from("%r13", layout.REGISTERS_VECTORS)}
     movq %rsp, {_HOST_SP}(%rbx)
     # From here to jormun_resume %rsp is in the guest's block: a push that hits its guard is a trap like any other.
     # %rbp continues the chain of frames into the activation below, for backtraces; 0 ends it.
     movq {_GUEST_FP}(%rbx), %rbp
     movq {_GUEST_SP}(%rbx), %rsp
     callq *%r12
+    movq %rsp, %rbx
+    andq ${_BLOCK_MASK}, %rbx
     movq {_HOST_SP}(%rbx), %rsp
+    movq {_FRAME_REGISTERS}(%rsp), %rcx
+    movq %rax, {layout.REGISTERS_INTEGERS}(%rcx)
+    movups %xmm0, {layout.REGISTERS_VECTORS}(%rcx)
     movl $0, {_TRAP_KIND}(%rbx)
 jormun_resume:
     movq (%rsp), %rbx
@@ -183,52 +208,92 @@ jormun_host_call:
 .size jormun_host_call, . - jormun_host_call
 """
 
+# What the code of every host function is: guest code that puts its arguments into a register record on its stack and
+# calls jormun_host_call with the host record, which is where other functions have their vm, in %rdi.
+#
+# Safe because: the record takes 192 bytes and 16 for each argument from the overflow area, which are no more than that
+# has: less than the guard below the stack, so that a store beyond its end is a trap. All are multiples of 16, as is
+# %rsp behind the push. The area is read before anything is called.
+_HOST_FUNCTION = f"""
+.type jormun_host_function,@function
+jormun_host_function:
+    pushq %rbp
+    movq %rsp, %rbp
+    movq {layout.HOST_OVERFLOW_SLOTS}(%rdi), %rax
+    movq %rax, %r10
+    shlq $4, %r10
+    subq ${layout.REGISTERS_OVERFLOW}, %rsp
+    subq %r10, %rsp
+{_registers_to("%rsp", layout.REGISTERS_VECTORS)}
+    movq %rax, {layout.REGISTERS_OVERFLOW_SLOTS}(%rsp)
+    leaq (%rax,%rax), %rcx
+    movq %rsp, %rsi
+    andq ${_BLOCK_MASK}, %rsi
+    addq ${layout.STACK_OVERFLOW_AREA}, %rsi
+    leaq {layout.REGISTERS_OVERFLOW}(%rsp), %rdi
+    rep movsq
+    movq {layout.REGISTERS_INTEGERS}(%rsp), %rdi
+    movq %rsp, %rsi
+    callq jormun_host_call
+    movq {layout.REGISTERS_INTEGERS}(%rsp), %rax
+    movups {layout.REGISTERS_VECTORS}(%rsp), %xmm0
+    movq %rbp, %rsp
+    popq %rbp
+    retq
+.size jormun_host_function, . - jormun_host_function
+"""
+
 # Where stubs lead: a guest called a function that has no code yet. The stub pushed the function's number; all else is
 # as the caller left it: %rdi is the callee's vm.
 #
 # Safe because: arguments are in %rdi, %rsi, %rdx, %rcx, %r8, %r9 and %xmm0 to %xmm7, all of which are kept, and in the
 # overflow area, which Services.compile keeps; values are 16 bytes at most, so that upper halves of vector registers
 # carry nothing; %rax, %r10 and %r11 are nobody's at a call.
-# 224 bytes below %rbp keep %rsp a multiple of 16, as it is behind the push of %rbp.
+# 192 bytes below %rbp keep %rsp a multiple of 16, as it is behind the push of %rbp.
 _COMPILE = f"""
 .type jormun_compile_stub,@function
 jormun_compile_stub:
     popq %rax
     pushq %rbp
     movq %rsp, %rbp
-    subq $224, %rsp
-{chr(10).join(f"    movq {r}, {8 * k}(%rsp)" for k, r in enumerate(("%rdi", "%rsi", "%rdx", "%rcx", "%r8", "%r9")))}
-{chr(10).join(f"    movups %xmm{k}, {64 + 16 * k}(%rsp)" for k in range(8))}
+    subq $192, %rsp
+{_registers_to("%rsp", 64)}
     movl %eax, %esi
     callq jormun_compile
     movq %rax, %r11
-{chr(10).join(f"    movq {8 * k}(%rsp), {r}" for k, r in enumerate(("%rdi", "%rsi", "%rdx", "%rcx", "%r8", "%r9")))}
-{chr(10).join(f"    movups {64 + 16 * k}(%rsp), %xmm{k}" for k in range(8))}
+{_registers_from("%rsp", 64)}
     movq %rbp, %rsp
     popq %rbp
     jmpq *%r11
 .size jormun_compile_stub, . - jormun_compile_stub
 """
 
-EXPORTED = ("jormun_enter", "jormun_resume", "jormun_trap", "jormun_host_call", "jormun_compile_stub")
+EXPORTED = (
+    "jormun_enter", "jormun_resume", "jormun_trap", "jormun_host_call", "jormun_host_function", "jormun_compile_stub",
+)  # fmt: skip
 
 
-def glue(islands: Mapping[str, str]) -> str:
-    """The machine code as assembly text. `islands` maps a function's name to the symbol of its address far away: the
-    code region may be out of the reach of a call to it. Islands clobber %r11, which no argument is in.
+def glue(islands: Mapping[str, int]) -> str:
+    """The machine code as assembly text. `islands` maps the name of a function outside of the code region, which may
+    be out of the reach of a call, to where in the glue's data its address is.
     """
-    jumps = [f"{name}:\n    movabsq ${far}, %r11\n    jmpq *%r11\n" for name, far in islands.items()]
+    jumps = [f"{name}:\n    jmpq *jormun_data+{offset}(%rip)\n" for name, offset in islands.items()]
     exported = [f".globl {name}\n" for name in (*EXPORTED, *islands)]
-    return "".join([".text\n", *exported, _ENTER, _TRAP, _HOST_CALL, _COMPILE, *jumps])
+    return "".join([".text\n", *exported, _ENTER, _TRAP, _HOST_CALL, _HOST_FUNCTION, _COMPILE, *jumps])
 
 
 def stubs(address: int, first: int, count: int, target: int) -> bytes:
     """Code for `address`: stubs of functions `first` and following, each STUB_BYTES long, that lead to `target`."""
-    out = bytearray()
+    out = bytearray(b"\x68....\xe9...." * count)  # pushq $index; jmp target
     distance = target - (address + STUB_BYTES)
-    for index in range(first, first + count):
-        out += struct.pack("<BiBi", 0x68, index, 0xE9, distance)  # pushq $index; jmp target
-        distance -= STUB_BYTES
+    # FAST: a column of bytes at a time: 0.05 ms for 4,096 stubs, 2 ms one by one.
+    for place, numbers in (
+        (1, array("i", range(first, first + count))),
+        (6, array("i", range(distance, distance - STUB_BYTES * count, -STUB_BYTES))),
+    ):
+        columns = numbers.tobytes()
+        for k in range(4):
+            out[place + k :: STUB_BYTES] = columns[k::4]
     return bytes(out)
 
 

@@ -1,0 +1,51 @@
+"""Artefacts: what they are called, who builds them, and the sources that they are made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from os.path import dirname, join
+
+from jormun.digest import digest
+
+_PACKAGE = dirname(dirname(__file__))
+
+
+@dataclass(frozen=True, slots=True)
+class Artefact:
+    """Something that is built ahead of time, for one architecture."""
+
+    name: str
+    architecture: str
+    builder: str
+    """Module and function, "jormun.x.y:build", which returns the bytes. Imported only to build."""
+    sources: tuple[str, ...]
+    """The files that decide what is built, from the package's folder on."""
+
+    @property
+    def file_name(self) -> str:
+        """The name of its file in the package."""
+        return f"{self.name}-{self.architecture}.bin"
+
+    def key(self) -> bytes:
+        """The digest of its sources, as they are now. Raises OSError where they are not installed.
+
+        The version of llvmlite, by whose code generator it is made, is not in it: to ask for it takes a whole start.
+        `build` notes it, and `is_current` compares.
+        """
+        parts = [f"{self.name} {self.architecture} {self.builder}".encode()]
+        for source in self.sources:
+            with open(join(_PACKAGE, source), "rb", buffering=0) as file:
+                parts.append(file.read())
+        return digest(*parts)
+
+
+GLUE = Artefact(
+    "glue",
+    "x86_64",
+    "jormun.runtime.native.glue_image:build",
+    (
+        "errors.py", "llvm/convention.py", "llvm/object.py", "llvm/target.py", "runtime/layout.py",
+        "runtime/native/glue.py", "runtime/native/glue_image.py", "runtime/native/x86_64.py",
+    ),
+)  # fmt: skip
+ARTEFACTS = (GLUE,)

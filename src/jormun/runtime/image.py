@@ -1,0 +1,59 @@
+"""Machine code as a value: what engines make, the code region runs, and the cache keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+ALIGNMENT_BYTES = 64
+"""Images may lie at any multiple of this."""
+FUNCTION = "f"
+"""The kind of an optimized function."""
+BASELINE = "b"
+"""The kind of a function's baseline code."""
+LOOP_ENTRY = "o"
+"""The kind of an entry at the head of a loop, for a frame of the baseline code (on-stack replacement)."""
+PART = "i"
+"""The kind of what belongs to a function and is called within the image alone; backtraces show it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeFunction:
+    """Where code is in an image. `index` is the function's, imports counted first; sizes are in bytes."""
+
+    kind: str
+    index: int
+    offset: int
+    size_bytes: int
+    loop: int = 0
+    """Of a LOOP_ENTRY: the offset of the `loop` opcode in the function's body."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeImage:
+    """Position-independent code and its constants, which refer to nothing outside of themselves.
+
+    It runs on `architecture` ("x86_64"), at any multiple of ALIGNMENT_BYTES, on CPUs with the features that it was
+    made for.
+    """
+
+    code: bytes
+    functions: tuple[CodeFunction, ...]
+    architecture: str
+
+    @staticmethod
+    def joined(images: Iterable[CodeImage]) -> CodeImage:
+        """One image of several, of one architecture, in their order."""
+        code = bytearray()
+        functions: list[CodeFunction] = []
+        architecture = ""
+        for image in images:
+            assert architecture in ("", image.architecture)
+            architecture = image.architecture
+            code += bytes(-len(code) % ALIGNMENT_BYTES)
+            start = len(code)
+            functions += [
+                CodeFunction(f.kind, f.index, start + f.offset, f.size_bytes, f.loop) for f in image.functions
+            ]
+            code += image.code
+        return CodeImage(bytes(code), tuple(functions), architecture)
