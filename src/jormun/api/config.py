@@ -32,7 +32,14 @@ class Config:
     @property
     def engine(self) -> Engine:
         """The engine of the tier. There is one of each in a process."""
-        return _optimizing_engine()
+        return _baseline_engine() if self.tier == "baseline" else _optimizing_engine()
+
+
+@cache
+def _baseline_engine() -> Engine:
+    from jormun.baseline.engine import BaselineEngine
+
+    return BaselineEngine()
 
 
 @cache

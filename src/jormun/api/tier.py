@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from typing import Final, Literal, TypeAlias, get_args
 
-Tier: TypeAlias = Literal["auto", "optimizing"]
+Tier: TypeAlias = Literal["auto", "baseline", "optimizing"]
 """A compiler by its name; "auto" is what Jormun thinks best."""
 TIERS: Final[tuple[Tier, ...]] = get_args(Tier)

@@ -2,44 +2,98 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from weakref import WeakKeyDictionary
 
 from jormun.baseline.compile import FunctionCompiler
 from jormun.baseline.facts import ModuleFacts
 from jormun.baseline.library import Library
 from jormun.baseline.pieces import Pieces
 from jormun.baseline.rows import Rows
+from jormun.errors import UnsupportedError
+from jormun.prebuilt.artefact import STENCILS
+from jormun.prebuilt.load import load
+from jormun.runtime.engine import Progress
+from jormun.runtime.image import BASELINE, CodeFunction, CodeImage
 from jormun.runtime.layout import Layout
 from jormun.validation.module import ValidModule
 
+CHUNK_FUNCTIONS = 500
+"""How many functions an image of `compile_all` has at most."""
 
-class BaselineCompiler:
-    """Compiles functions with the stencils of a library."""
 
-    def __init__(self, data: bytes) -> None:
-        self.library = Library(data)
-        self.pieces = Pieces(self.library)
-        self.rows = Rows(self.library)
+class BaselineEngine:
+    """Copy-and-patch, behind the `Engine` protocol. `counts` says whether its code counts entries and loops."""
+
+    name = "baseline"
+
+    def __init__(self, counts: bool = False) -> None:
+        self.counts = counts
+        self._facts: WeakKeyDictionary[Layout, ModuleFacts] = WeakKeyDictionary()
+
+    @cached_property
+    def library(self) -> Library:
+        """The stencils."""
+        return Library(load(STENCILS))
+
+    @cached_property
+    def pieces(self) -> Pieces:
+        """Their pieces."""
+        return Pieces(self.library)
+
+    @cached_property
+    def rows(self) -> Rows:
+        """Their families."""
+        return Rows(self.library)
+
+    def compile(self, module: ValidModule, layout: Layout, functions: Sequence[int]) -> CodeImage:
+        """Code that has these functions, given by index.
+
+        Raises UnsupportedError for a function with an instruction that this tier does not have.
+        """
+        facts = self.facts(module, layout)
+        return CodeImage.joined(self._image(facts, func_index) for func_index in functions)
+
+    def compile_all(self, module: ValidModule, layout: Layout, progress: Progress | None = None) -> Iterator[CodeImage]:
+        """Images that together have each function that this tier can compile."""
+        facts = self.facts(module, layout)
+        first, total = module.imported_function_count, len(module.module.functions)
+        for start in range(0, total, CHUNK_FUNCTIONS):
+            images = []
+            for func_index in range(first + start, first + min(start + CHUNK_FUNCTIONS, total)):
+                try:
+                    images.append(self._image(facts, func_index))
+                except UnsupportedError:
+                    continue  # it fails when it is called
+            if progress is not None:
+                progress(min(start + CHUNK_FUNCTIONS, total), total)
+            if images:
+                yield CodeImage.joined(images)
+
+    def assembly(self, module: ValidModule, layout: Layout, func_index: int) -> str:
+        """The machine code of a function, as bytes: there is no assembly in between."""
+        code = self.code(self.facts(module, layout), func_index)
+        return "\n".join(f".byte {', '.join(f'0x{b:02x}' for b in code[k : k + 16])}" for k in range(0, len(code), 16))
 
     def facts(self, module: ValidModule, layout: Layout) -> ModuleFacts:
         """What all functions of a module share."""
-        return ModuleFacts(module, layout)
+        facts = self._facts.get(layout)
+        if facts is None:
+            facts = self._facts[layout] = ModuleFacts(module, layout)
+        return facts
 
-    def compile(self, facts: ModuleFacts, func_index: int, counts: bool = False) -> bytes:
-        """The machine code of a function, position-independent, with its entry at its start.
-
-        Raises UnsupportedError for an instruction that this tier does not have.
-        """
-        compiler = FunctionCompiler(self.library, self.pieces, self.rows, facts, func_index, counts)
-        code = compiler.compile()
-        if compiler.needs_probe:
-            code = FunctionCompiler(self.library, self.pieces, self.rows, facts, func_index, counts, True).compile()
+    def code(self, facts: ModuleFacts, func_index: int) -> bytes:
+        """The machine code of a function, with its entry at its start. Raises UnsupportedError."""
+        for has_probe in (False, True):
+            compiler = FunctionCompiler(
+                self.library, self.pieces, self.rows, facts, func_index, self.counts, has_probe
+            )
+            code = compiler.compile()
+            if not compiler.needs_probe:
+                break
         return code
 
-
-@cache
-def host_compiler() -> BaselineCompiler:
-    """The compiler for this machine."""
-    from jormun.baseline.stencil_build.build import build
-
-    return BaselineCompiler(build())
+    def _image(self, facts: ModuleFacts, func_index: int) -> CodeImage:
+        code = self.code(facts, func_index)
+        return CodeImage(code, (CodeFunction(BASELINE, func_index, 0, len(code)),), "x86_64")

@@ -45,7 +45,22 @@ GLUE = Artefact(
     "jormun.runtime.native.glue_image:build",
     (
         "errors.py", "llvm/convention.py", "llvm/object.py", "llvm/target.py", "runtime/layout.py",
-        "runtime/native/glue.py", "runtime/native/glue_image.py", "runtime/native/x86_64.py",
+        "runtime/native/bulk.py", "runtime/native/glue.py", "runtime/native/glue_image.py", "runtime/native/x86_64.py",
     ),
 )  # fmt: skip
-ARTEFACTS = (GLUE,)
+STENCILS = Artefact(
+    "stencils",
+    "x86_64",
+    "jormun.baseline.stencil_build.build:build",
+    (
+        "errors.py", "types.py", "llvm/convention.py", "llvm/object.py", "llvm/pipeline.py", "llvm/target.py",
+        "llvm/values.py", "runtime/layout.py", "baseline/catalogue.py", "baseline/library.py",
+        "baseline/stencil_build/assembly.py", "baseline/stencil_build/build.py", "baseline/stencil_build/elf.py",
+        "baseline/stencil_build/ops.py", "baseline/stencil_build/variants.py", "baseline/stencil_build/x86_64.py",
+        "opcodes/aggregates.py", "opcodes/atomics.py", "opcodes/control.py", "opcodes/conversion.py",
+        "opcodes/floating.py", "opcodes/immediates.py", "opcodes/lanes.py", "opcodes/machine.py", "opcodes/markers.py",
+        "opcodes/memory.py", "opcodes/numeric.py", "opcodes/ops.py", "opcodes/references.py", "opcodes/signatures.py",
+        "opcodes/table.py", "opcodes/variables.py", "opcodes/vector.py",
+    ),
+)  # fmt: skip
+ARTEFACTS = (GLUE, STENCILS)

@@ -9,7 +9,7 @@ from weakref import WeakSet
 
 from jormun.errors import Frame, WasmError
 from jormun.runtime.engine import Engine, Progress
-from jormun.runtime.image import FUNCTION, CodeImage
+from jormun.runtime.image import BASELINE, FUNCTION, CodeImage
 from jormun.runtime.layout import Layout
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
@@ -120,7 +120,7 @@ class CompiledModule:
         with self._lock:
             self._loaded.append(loaded)
             for function in image.functions:
-                if function.kind == FUNCTION:
+                if function.kind in (FUNCTION, BASELINE):
                     self._publish(function.index, loaded.address + function.offset)
 
     def _publish(self, func_index: int, address: int) -> None:
