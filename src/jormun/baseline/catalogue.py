@@ -53,7 +53,8 @@ HOLE_BRANCH: Final = 7
 HOLE_TRAP: Final = 8
 """The distance to the code that traps; the argument is the kind of trap."""
 HOLE_CONSTANT: Final = 9
-"""The distance to a constant of the library, by number."""
+"""The distance to a constant of the library: the argument is its number, and in its lowest bit, how many bytes of the
+instruction follow the hole."""
 HOLE_POOL: Final = 10
 """The distance to a constant of the function, by number: 0 or 1 of those given."""
 

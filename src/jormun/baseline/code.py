@@ -45,8 +45,9 @@ class Code:
         """Which constants the next stencil that refers to the function's own means."""
         self.traps: list[tuple[int, int]] = []
         """Places to fill in with the distance to a trap, and its kind."""
-        self.references: list[tuple[int, int]] = []
-        """The same for constants, by number: of the library, or ~k for number k of `pool`."""
+        self.references: list[tuple[int, int, int]] = []
+        """The same for constants, by number (of the library, or ~k for number k of `pool`), and how many bytes of the
+        instruction follow."""
 
     def stamp(self, number: i64, x: i64, y: i64, z: i64) -> None:
         """Append a stencil with its holes filled."""
@@ -85,10 +86,10 @@ class Code:
             self.traps.append((len(out), argument))
             write_i32_le(out, 0)
         elif kind == HOLE_CONSTANT:
-            self.references.append((len(out), argument))
+            self.references.append((len(out), argument >> 1, argument & 1))
             write_i32_le(out, 0)
         elif kind == HOLE_POOL:
-            self.references.append((len(out), ~(self.pool_1 if argument else self.pool_0)))
+            self.references.append((len(out), ~(self.pool_1 if argument else self.pool_0), 0))
             write_i32_le(out, 0)
         else:
             write_i64_le(out, y)
@@ -117,10 +118,10 @@ class Code:
     def write_constants(self) -> None:
         """Append the constants that the code refers to, and fill in the distances."""
         places: dict[int, i64] = {}
-        for at, number in self.references:
+        for at, number, behind in self.references:
             if number not in places:
                 while len(self.out) % CODE_ALIGNMENT:
                     self.out.append(0xCC)
                 places[number] = len(self.out)
                 self.out.write(self.pool[~number] if number < 0 else self.library.constants[number])
-            self.patch(at, places[number])
+            self.patch(at, places[number] - behind)

@@ -320,7 +320,7 @@ def br_table(f: FunctionCompiler) -> None:
     for k in range(f.height - len(targets[0].carried), f.height):
         f.flush(k)
     f.stamp(f.pieces.numbers["switch"], index, length, 0)
-    at, _ = f.references.pop()
+    at, _, _ = f.references.pop()
     table = f.here()
     f.patch(at, table)
     for _ in targets:

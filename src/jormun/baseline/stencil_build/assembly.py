@@ -83,7 +83,21 @@ def improved(name: str, lines: Sequence[str]) -> list[str]:
         if other and other[2] == "next" and other[1] in _INVERSE:
             code[-2:] = [f"{_INVERSE[other[1]]} {jump[2]}"]
     end = f".Lend_{name}"
+    code = _with_one_branch(name, code, end)
     return [re.sub(r"\bnext$", end, line) for line in code] + [f"{end}:"]
+
+
+def _with_one_branch(name: str, code: list[str], end: str) -> list[str]:
+    """A stencil has one place to fill in for a branch: where several jump to `taken`, one does it for all."""
+    if sum(line.endswith(" taken") for line in code) < 2:
+        return code
+    label = f".Ltaken_{name}"
+    last = _JUMP.match(code[-1])
+    assert last and last[2] == "taken", code
+    tail = [f"{label}:", "jmp taken"]
+    if last[1] != "jmp":
+        tail.insert(0, f"{_INVERSE[last[1]]} {end}")
+    return [line.replace(" taken", f" {label}") for line in code[:-1]] + tail
 
 
 def _threaded(code: list[str]) -> list[str]:

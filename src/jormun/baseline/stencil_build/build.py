@@ -162,10 +162,10 @@ def _hole(stencils: StencilObject, relocation: Relocation, contents: Contents) -
     if pool:
         assert relocation.addend == -4
         return Hole(relocation.offset, HOLE_POOL, int(pool[1]))
-    data = stencils.constant(relocation)
+    data, behind = stencils.constant(relocation)
     if data not in contents.constants:
         contents.constants.append(data)
-    return Hole(relocation.offset, HOLE_CONSTANT, contents.constants.index(data))
+    return Hole(relocation.offset, HOLE_CONSTANT, contents.constants.index(data) << 1 | behind)
 
 
 def digest_inputs() -> Sequence[str]:

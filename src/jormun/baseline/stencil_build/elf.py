@@ -41,11 +41,15 @@ class StencilObject:
     relocations: dict[str, list[Relocation]]
     contents: dict[int, bytes]
 
-    def constant(self, relocation: Relocation) -> bytes:
-        """The 16 bytes, or what of them there is, that a relocation refers to."""
+    def constant(self, relocation: Relocation) -> tuple[bytes, int]:
+        """The 16 bytes, or what of them there is, that a relocation refers to, and how many bytes of the instruction come
+        behind the distance: 1 if it has another operand in a byte. Constants are aligned to 4 at least.
+        """
         start = relocation.value + relocation.addend + 4
-        data = self.contents[relocation.section][start : start + CONSTANT_BYTES]
-        return data.ljust(CONSTANT_BYTES, b"\0")
+        behind = -start % 4
+        assert behind <= 1, relocation
+        data = self.contents[relocation.section][start + behind : start + behind + CONSTANT_BYTES]
+        return data.ljust(CONSTANT_BYTES, b"\0"), behind
 
 
 def read_stencils(data: bytes) -> StencilObject:

@@ -36,6 +36,8 @@ MAGIC = -1515889097
 MAGIC_SHIFT = 19
 """The same where only a shift count's low bits matter."""
 _SHIFTS = frozenset({numeric.shl, numeric.shr_s, numeric.shr_u, numeric.rotl, numeric.rotr})
+_DIVISIONS = frozenset({numeric.div_s, numeric.div_u, numeric.rem_s, numeric.rem_u})
+"""LLVM has other ways to divide by a constant: these must not see that there is one."""
 
 _TYPES = ("i32", "i64", "float", "double", VECTOR)
 """LLVM's types by class."""
@@ -81,7 +83,7 @@ class Variant:
 
     def text(self, architecture: str, is_opaque: bool = False) -> str:
         """The LLVM text that defines `s{number}`. If `is_opaque`, LLVM does not see that a constant is one."""
-        writer = Writer(architecture, is_opaque)
+        writer = Writer(architecture, is_opaque or self.row.semantics in _DIVISIONS)
         params = catalogue.params_of(self.row)
         operands = self._operands(writer, params)
         immediates: list[ImmediateValue] = []
