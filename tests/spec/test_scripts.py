@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from jormun.api.config import Config
+from jormun.api.tier import Tier
 from jormun.cli.script_runner import ScriptRunner, Verdict
 from jormun.cli.wast import KnownGaps, run_script
 from tests.shared import SHARED, name_of, needs_shared, scripts
@@ -22,10 +23,11 @@ def _parameter(path: Path) -> object:
 
 
 @needs_shared
+@pytest.mark.parametrize("tier", ["baseline", "optimizing"])
 @pytest.mark.parametrize("path", [_parameter(path) for path in scripts() if "legacy" not in path.parts])
-def test_script(path: Path) -> None:
-    """All commands of the script do what it says, but for the known gaps, which all fail."""
-    outcomes = run_script(path, ScriptRunner(Config()), KnownGaps(GAPS.read_text()))
+def test_script(path: Path, tier: Tier) -> None:
+    """All commands of the script do what it says in each tier, but for the known gaps, which all fail."""
+    outcomes = run_script(path, ScriptRunner(Config(tier=tier)), KnownGaps(GAPS.read_text()))
     failures = [f"{path}:{o.line}: {o.message}" for o in outcomes if o.verdict is Verdict.FAILED]
     assert not failures, "\n".join(failures)
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from mypy_extensions import i64
 
-from jormun.baseline.catalogue import CLASS_I64, CLASS_NAMES
-from jormun.baseline.facts import FIRST_VECTOR, CallFacts
+from jormun.baseline.catalogue import CLASS_I64
+from jormun.baseline.facts import REGISTER_COUNT, CallFacts
 from jormun.baseline.operands import CONSTANT, REGISTER
 from jormun.errors import TrapKind
 from jormun.runtime import layout
@@ -73,10 +73,10 @@ def element(f: FunctionCompiler, type_index: i64) -> i64:
     numbers, offsets = f.pieces.numbers, f.facts.layout
     k = f.height - 1
     f.fetch(k)
-    f.stamp(numbers[f"element.{k & 3}"], offsets.table_record_offset(table), 0, 0)
+    f.stamp(f.pieces.element[k & 3], offsets.table_record_offset(table), 0, 0)
     expected = offsets.type_id_offset(type_index)
     if f.facts.valid.types[type_index].is_final:
-        f.stamp(numbers[f"type.{k & 3}"], 0, expected, 0)
+        f.stamp(f.pieces.type[k & 3], 0, expected, 0)
         return record_slot(f, k)
     slot = record_slot(f, k)
     f.spill()
@@ -133,10 +133,8 @@ def pass_arguments(f: FunctionCompiler, facts: CallFacts, is_tail: bool = False)
         place, c = facts.places[k], facts.params[k]
         if place >= 0:
             entry = f.entries[first + k]
-            if entry & 3 == CONSTANT:
-                f.stamp(numbers[f"pass.const.{CLASS_NAMES[c]}.{place}"], entry >> 5, 0, 0)
-            else:
-                f.stamp(pieces.pass_(c, place, FIRST_VECTOR), entry >> 5, 0, 0)
+            table = pieces.pass_constant if entry & 3 == CONSTANT else pieces.pass_
+            f.stamp(table[c * REGISTER_COUNT + place], entry >> 5, 0, 0)
     f.drop(count)
     if facts.has_buffer:
         if is_tail:

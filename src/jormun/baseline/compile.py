@@ -13,7 +13,7 @@ from mypy_extensions import i64
 
 from jormun.baseline import calls, control, step
 from jormun.baseline.catalogue import CLASS_I32, CLASS_I64, SLOT_BYTES, class_of
-from jormun.baseline.facts import FIRST_VECTOR, CallFacts, ModuleFacts
+from jormun.baseline.facts import REGISTER_COUNT, CallFacts, ModuleFacts
 from jormun.baseline.frame import BODY, Frame
 from jormun.baseline.library import Library
 from jormun.baseline.operands import CONSTANT, LOCAL, OWN, REGISTER
@@ -132,7 +132,7 @@ class FunctionCompiler(Reader):
         for k in range(count):
             c, place = facts.params[k], facts.places[k]
             if place >= 0:
-                self.stamp(pieces.take(c, place, FIRST_VECTOR), self.local_places[k], 0, 0)
+                self.stamp(pieces.take[c * REGISTER_COUNT + place], self.local_places[k], 0, 0)
                 continue
             if not has_area:
                 has_area = True
@@ -175,7 +175,6 @@ class FunctionCompiler(Reader):
         kinds = self.rows.kinds
         bases = self.rows.bases
         results = self.rows.results
-        has = self.rows.has
         # FAST: the arms below are most of all instructions; what is out of the ordinary goes to `step`.
         while self.is_reachable and self.frames:
             opcode = code[self.at]
@@ -237,7 +236,6 @@ class FunctionCompiler(Reader):
                 self.push_constant(CLASS_I64, self.read_signed())
             else:
                 step.step(self)
-        assert has is not None
 
     def local_index(self) -> i64:
         """The local that the instruction at hand names; reads both."""

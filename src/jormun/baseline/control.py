@@ -15,13 +15,16 @@ from jormun.baseline.frame import BLOCK, BODY, ELSE, IF, LOOP, Frame
 from jormun.baseline.operands import CONSTANT, LOCAL, OWN, REGISTER
 from jormun.errors import TrapKind
 from jormun.opcodes.signatures import Rule
-from jormun.syntax.code import read_immediates, read_row
-from jormun.syntax.type_code import read_blocktype, read_valtype
-from jormun.types import FuncType
+from jormun.syntax.code import END, read_immediates, read_row
+from jormun.syntax.type_code import EMPTY_BLOCK, read_blocktype, read_valtype
+from jormun.types import F32, F64, I32, I64, V128
 
 if TYPE_CHECKING:
     from jormun.baseline.compile import FunctionCompiler
 
+NOTHING: Final[list[int]] = []
+SINGLE: Final[dict[int, list[int]]] = {t.value: [class_of(t)] for t in (I32, I64, F32, F64, V128)}
+"""What the block types of one byte that are value types give."""
 OPENERS: Final = (Rule.BLOCK, Rule.LOOP, Rule.IF, Rule.TRY_TABLE)
 ENTRY_WEIGHT: Final = 8
 LOOP_WEIGHT: Final = 1
@@ -35,16 +38,22 @@ AT_ENTRY: Final = -1
 
 def open_frame(f: FunctionCompiler, kind: i64) -> Frame:
     """Read a block type and push the frame of a block that begins here, with all operands in their slots."""
-    type, f.at = read_blocktype(f.code, f.at)
-    params: list[int] = []
-    results: list[int] = []
-    if isinstance(type, int):
-        composite = f.facts.valid.types[type].composite
-        assert isinstance(composite, FuncType)
-        params = [class_of(t) for t in composite.params]
-        results = [class_of(t) for t in composite.results]
-    elif type is not None:
-        results = [class_of(type)]
+    byte: i64 = f.code[f.at]
+    params = NOTHING
+    # FAST: nearly all blocks take nothing and give nothing or a number.
+    if byte == EMPTY_BLOCK:
+        f.at += 1
+        results = NOTHING
+    elif byte in SINGLE:
+        f.at += 1
+        results = SINGLE[byte]
+    else:
+        type, f.at = read_blocktype(f.code, f.at)
+        if isinstance(type, int):
+            call = f.facts.call(type)
+            params, results = call.params, call.results
+        else:
+            results = [] if type is None else [class_of(type)]
     f.flush_all()
     frame = Frame(kind, f.height - len(params), params, results)
     f.frames.append(frame)
@@ -170,6 +179,11 @@ def reset(f: FunctionCompiler, frame: Frame, classes: list[int]) -> None:
 def skip(f: FunctionCompiler) -> None:
     """Pass over what cannot be reached, up to the `else` or `end` of the innermost block, and handle that."""
     code, depth = f.code, 0
+    # FAST: mostly the block ends here.
+    if code[f.at] == END:
+        f.at += 1
+        end(f)
+        return
     while True:
         row, at = read_row(code, f.at)
         f.at = at

@@ -86,9 +86,7 @@ class BaselineEngine:
     def code(self, facts: ModuleFacts, func_index: int) -> bytes:
         """The machine code of a function, with its entry at its start. Raises UnsupportedError."""
         for has_probe in (False, True):
-            compiler = FunctionCompiler(
-                self.library, self.pieces, self.rows, facts, func_index, self.counts, has_probe
-            )
+            compiler = FunctionCompiler(self.library, self.pieces, self.rows, facts, func_index, self.counts, has_probe)
             code = compiler.compile()
             if not compiler.needs_probe:
                 break

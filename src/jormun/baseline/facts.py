@@ -5,6 +5,8 @@ To be compiled by mypyc.
 
 from __future__ import annotations
 
+from typing import Final
+
 from mypy_extensions import i64
 
 from jormun.baseline.catalogue import CLASS_I64, class_of
@@ -14,7 +16,7 @@ from jormun.runtime.layout import Layout
 from jormun.types import I32, FuncType, MemoryType
 from jormun.validation.module import ValidModule
 
-FIRST_VECTOR: i64 = REGISTERS.index(VECTOR)
+REGISTER_COUNT: Final = len(REGISTERS)
 _LLVM_TYPES = ("i32", "i64", "float", "double", VECTOR)
 
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from jormun.baseline.catalogue import CLASS_NAMES, HEIGHTS
 from jormun.baseline.library import Library
+from jormun.llvm.convention import REGISTERS, VECTOR
 
 _INTEGERS = ("i32", "i64")
+_FIRST_VECTOR = REGISTERS.index(VECTOR)
 
 
 class Pieces:
@@ -26,6 +28,14 @@ class Pieces:
 
         def by_height(prefix: str) -> list[int]:
             return [numbers[f"{prefix}.{h}"] for h in range(HEIGHTS)]
+
+        def by_place(prefix: str) -> list[int]:
+            found = []
+            for c in CLASS_NAMES:
+                for place, register in enumerate(REGISTERS):
+                    k = place - _FIRST_VECTOR if register == VECTOR else place
+                    found.append(numbers.get(f"{prefix}.{c}.{k}", -1))
+            return found
 
         self.get: list[int] = by_register("get")
         """Slot to register; class * HEIGHTS + register."""
@@ -57,19 +67,16 @@ class Pieces:
             numbers[f"select.{c}.{place}.{h}"] for c in CLASS_NAMES for place in "RS" for h in range(HEIGHTS)
         ]
         """(class * 2 + whether the second operand is in a slot) * HEIGHTS + register."""
+        self.pass_: list[int] = by_place("pass")
+        """What loads an argument into its register; class * len(REGISTERS) + place."""
+        self.pass_constant: list[int] = by_place("pass.const")
+        self.take: list[int] = by_place("take")
+        """What stores a parameter from its register."""
+        self.element: list[int] = by_height("element")
+        self.type: list[int] = by_height("type")
         self.if_slot: int = numbers["if.slot"]
         self.unless_slot: int = numbers["unless.slot"]
         self.jump: int = numbers["jump"]
         self.leave: int = numbers["leave"]
         self.count: int = numbers["count"]
         self.call_own: int = numbers["call.own"]
-
-    def pass_(self, c: int, place: int, first_vector: int) -> int:
-        """What loads an argument of a class into a register, an index of convention.REGISTERS."""
-        k = place - first_vector if place >= first_vector else place
-        return self.numbers[f"pass.{CLASS_NAMES[c]}.{k}"]
-
-    def take(self, c: int, place: int, first_vector: int) -> int:
-        """What stores a parameter from its register."""
-        k = place - first_vector if place >= first_vector else place
-        return self.numbers[f"take.{CLASS_NAMES[c]}.{k}"]
