@@ -1,13 +1,17 @@
 """Immediates of a function that is known to be valid (core specification, section 5.3): nothing is checked.
 
-To be compiled by mypyc.
+To be compiled by mypyc, where an i64 has 64 bits; in plain Python it has as many as it takes.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 from mypy_extensions import i64
 
 from jormun.baseline.operands import Operands
+
+_GREATEST: Final = 0x7FFF_FFFF_FFFF_FFFF
 
 
 class Reader(Operands):
@@ -30,7 +34,7 @@ class Reader(Operands):
         while True:
             byte = code[at]
             at += 1
-            value |= (byte & 0x7F) << shift
+            value |= (byte & 0x7F if shift < 63 else byte & 1) << shift
             if byte < 0x80:
                 break
             shift += 7
@@ -46,7 +50,7 @@ class Reader(Operands):
         while True:
             byte: i64 = code[at]
             at += 1
-            value |= (byte & 0x7F) << shift
+            value |= (byte & 0x7F if shift < 63 else byte & 1) << shift
             shift += 7
             if byte < 0x80:
                 break
@@ -63,7 +67,6 @@ class Reader(Operands):
         return bits
 
 
-def wrapped(value: int) -> i64:
+def wrapped(value: i64) -> i64:
     """The signed number with the same 64 bits. Compiled, it is that already."""
-    value &= 0xFFFF_FFFF_FFFF_FFFF
-    return value - (value >> 63 << 64)
+    return value - _GREATEST - _GREATEST - 2 if value >> 63 == 1 else value
