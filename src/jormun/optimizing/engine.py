@@ -14,7 +14,7 @@ from jormun.llvm.target import host
 from jormun.optimizing.shapes import ModuleShape
 from jormun.optimizing.unit import Unit, make_unit
 from jormun.optimizing.worker import Worker
-from jormun.runtime.engine import Progress
+from jormun.runtime.engine import LoopHead, Progress
 from jormun.runtime.layout import Layout
 from jormun.validation.module import ValidModule
 
@@ -30,28 +30,35 @@ class OptimizingEngine:
 
     name = "optimizing"
 
-    def compile(self, module: ValidModule, layout: Layout, functions: Sequence[int]) -> bytes:
-        """An object that defines these functions, given by index.
+    def compile(
+        self, module: ValidModule, layout: Layout, functions: Sequence[int], loops: Sequence[LoopHead] = ()
+    ) -> bytes:
+        """An object that defines these functions, given by index, and the entries at these loops.
 
-        Raises UnsupportedError for a function with an instruction that this tier does not have.
+        Raises UnsupportedError for a function with an instruction that this tier does not have, and for a loop that
+        does not exist or that is never reached.
         """
-        return self._compile(module, layout, functions, skips_unsupported=False)
+        return _compiled(make_unit(_shape(module, layout), functions, loops))
 
     def assembly(self, module: ValidModule, layout: Layout, func_index: int) -> str:
         """The machine code of a function that the module defines, as assembly, for people to read.
 
         It is what `compile` makes of this function alone. Raises UnsupportedError as that does.
         """
-        unit = _unit(module, layout, (func_index,), skips_unsupported=False)
+        unit = make_unit(_shape(module, layout), (func_index,))
         return assembly_of(unit.text, host(), unit.effort)
 
     def compile_supported(self, module: ValidModule, layout: Layout, functions: Sequence[int]) -> bytes:
         """The same, but functions that this tier cannot compile are left undefined."""
-        return self._compile(module, layout, functions, skips_unsupported=True)
+        return _compiled(make_unit(_shape(module, layout), functions, skips_unsupported=True))
 
-    def _compile(self, module: ValidModule, layout: Layout, functions: Sequence[int], skips_unsupported: bool) -> bytes:
-        unit = _unit(module, layout, functions, skips_unsupported)
-        return compile_text(unit.text, host(), unit.effort)
+    def improve(
+        self, module: ValidModule, layout: Layout, functions: Sequence[int], loops: Sequence[LoopHead] = ()
+    ) -> bytes:
+        """Like `compile`, for functions that run already: those are left undefined, and the entries at their loops,
+        that this tier cannot compile or that LLVM's optimizer would take minutes for.
+        """
+        return _compiled(make_unit(_shape(module, layout), functions, loops, skips_unsupported=True, skips_hard=True))
 
     def compile_all(self, module: ValidModule, layout: Layout, progress: Progress | None = None) -> Iterator[bytes]:
         """Objects that together define each function that this tier can compile; uses all cores.
@@ -95,8 +102,12 @@ class OptimizingEngine:
                 worker.close()
 
 
-def _unit(module: ValidModule, layout: Layout, functions: Sequence[int], skips_unsupported: bool) -> Unit:
-    return make_unit(ModuleShape(module, layout, host().architecture), functions, skips_unsupported)
+def _shape(module: ValidModule, layout: Layout) -> ModuleShape:
+    return ModuleShape(module, layout, host().architecture)
+
+
+def _compiled(unit: Unit) -> bytes:
+    return compile_text(unit.text, host(), unit.effort)
 
 
 def _drive(

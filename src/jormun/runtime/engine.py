@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from jormun.runtime.layout import Layout
 from jormun.validation.module import ValidModule
@@ -12,19 +12,31 @@ Progress: TypeAlias = Callable[[int, int], None]
 """Called with the number of functions compiled so far and the number of all."""
 
 
+class LoopHead(NamedTuple):
+    """A loop of a function that the module defines; `offset` is that of its opcode in the body, in bytes."""
+
+    func_index: int
+    offset: int
+
+
 class Engine(Protocol):
     """Compiles functions of valid modules into ELF objects for this machine.
 
-    An object defines `f{i}`, or `t{i}` where it makes tail calls, for each function index it was asked for. It may
-    refer to the symbols that runtime/native resolves. Engines are shared by threads.
+    An object defines `f{i}`, or `t{i}` where it makes tail calls, for each function index it was asked for, and
+    `o{i}_{offset}` for each loop: `RET o(ptr vm, ptr fp, ptr results)` in the C convention goes on at the head of the
+    loop with the state in the baseline frame at `fp` (layout.BASELINE_FRAME_BYTES), and returns what the function
+    returns, at `results` where it has two results or more. Code refers to nothing outside of the object. Engines are
+    shared by threads.
     """
 
     @property
     def name(self) -> str:
         """The name of the tier: 'optimizing'."""
 
-    def compile(self, module: ValidModule, layout: Layout, functions: Sequence[int]) -> bytes:
-        """An object that defines these functions, given by index."""
+    def compile(
+        self, module: ValidModule, layout: Layout, functions: Sequence[int], loops: Sequence[LoopHead] = ()
+    ) -> bytes:
+        """An object that defines these functions, given by index, and the entries at these loops."""
 
     def assembly(self, module: ValidModule, layout: Layout, func_index: int) -> str:
         """The machine code of a function that the module defines, as assembly for this machine: labels, instructions,

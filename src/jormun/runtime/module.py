@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from jormun.errors import Frame, WasmError
-from jormun.runtime.engine import Engine, Progress
+from jormun.runtime.engine import Engine, LoopHead, Progress
 from jormun.runtime.layout import Layout
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
@@ -141,3 +141,13 @@ class CompiledModule:
 def functions_of(symbols: Mapping[str, int]) -> dict[int, int]:
     """The functions that an object defines, by index: `f7`, or `t7` of a function that makes tail calls."""
     return {int(name[1:]): address for name, address in symbols.items() if name[0] in "ft" and name[1:].isdecimal()}
+
+
+def loops_of(symbols: Mapping[str, int]) -> dict[LoopHead, int]:
+    """The entries that an object defines, by their loops: `o7_12` goes on at byte 12 of function 7."""
+    split = {name: name[1:].split("_") for name in symbols if name[0] == "o"}
+    return {
+        LoopHead(*map(int, numbers)): symbols[name]
+        for name, numbers in split.items()
+        if len(numbers) == 2 and all(map(str.isdecimal, numbers))
+    }

@@ -22,7 +22,7 @@ from jormun.runtime.native.pages import PAGE_BYTES, READ_EXECUTE, READ_WRITE
 
 REGION_BYTES = 1 << 30
 _LEAST_REGION_BYTES = 1 << 26
-_FUNCTION_NAME = re.compile(r"[ft](0|[1-9][0-9]*)")
+_FUNCTION_NAME = re.compile(r"[ft](0|[1-9][0-9]*)|o(0|[1-9][0-9]*)_[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,11 @@ class Place:
     function_index: int | None
     start: int
     """The address of the function's first instruction."""
+
+    @property
+    def replaces_caller(self) -> bool:
+        """Whether it is in an entry (runtime/engine.py), whose caller is the same function in baseline code."""
+        return self.function_index is not None and self.symbol[0] == "o"
 
 
 @dataclass(slots=True, order=True)
@@ -60,7 +65,7 @@ class LoadedObject:
             return None
         match = _FUNCTION_NAME.fullmatch(name)
         owner = self._owner() if self._owner is not None else None
-        return Place(owner, name, int(match[1]) if match else None, start)
+        return Place(owner, name, int(match[1] or match[2]) if match else None, start)
 
     def free(self) -> None:
         """Give the pages back. No thread may be running the code, nor may anything refer to it."""
