@@ -105,7 +105,7 @@ def end(f: FunctionLowering) -> None:
             branch_to(f, frame)
         f.take_over(frame, frame.results)
         f.is_reachable = True
-    if frame.is_entered and f.is_reachable and f.entry is not None:
+    if frame.is_entered and f.entry is not None:
         f.entry.close_block(f, frame)
     if frame.kind == BODY and f.is_reachable:
         write_return(f)

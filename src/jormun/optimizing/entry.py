@@ -4,9 +4,10 @@ It is the whole function, lowered once more under another name. Its entry block 
 the target; the ordinary start leads nowhere, and LLVM drops it. Two things need care.
 
 **Loops keep one way in.** A jump into the middle of a nest would give the loops around the target a second way in, and
-LLVM optimizes only loops that have one. So the entry block jumps to the outermost of them, and a flag, which the target
-clears, leads from its head straight to the next head further in. The first round of each loop around the target is
-entered so, and all others test a flag that the machine predicts.
+LLVM optimizes only loops that have one. And the target itself is optimized best where LLVM sees its start. So the entry
+block goes to a copy of the target, which ends what was begun. What leaves the copy goes to the outermost loop, with a
+number, the way; at its head, and at each head further in, a switch on the way leads on. It is 0 in all other rounds,
+which the machine predicts. A long target is not copied: the entry block leads to it by the same means.
 
 **Operands below a block** are names that were defined before it, on a way that the entry does not take. Nothing can use
 them until the block ends. So those below the blocks around the target, and below the target, are put into memory where
@@ -18,9 +19,11 @@ To be compiled by mypyc.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from jormun.errors import UnsupportedError
 from jormun.llvm.convention import REGISTERS, VECTOR, from_register, overflow_area
 from jormun.optimizing import calls
 from jormun.optimizing.frame import LOOP, Frame, slot
@@ -30,10 +33,13 @@ from jormun.runtime import layout
 if TYPE_CHECKING:
     from jormun.optimizing.lower import FunctionLowering
 
+COPIED_BYTES = 10_000
+"""The longest target that is copied."""
 PLACE = ";"
 """A line, a comment to LLVM, where text may have to be put once the target is found."""
-IS_ENTERING = "%entering"
-"""The flag, in memory: the target has not been reached yet."""
+WAY = "%way"
+"""In memory: the place in `Entry.path` of the block whose label is to be reached; that of the target stands for its end
+if it is copied. 0 if there is none."""
 PARAMETERS = ("%vm", "%fp", "%results")
 """Of the function: the instance record, the baseline frame, and where results go when there are several."""
 
@@ -43,12 +49,20 @@ class Entry:
 
     def __init__(self, offset: int) -> None:
         self.offset = offset
+        self.path: list[Frame] = []
+        """The blocks around the target, outermost first, and the target; empty until it is found."""
+        self.loops: list[int] = []
+        """The places in the path of the loops around the target, and of the target."""
         self.types: list[str] = []
         """Of all operands at the head of the target, its parameters included."""
         self.height = 0
         """How many of them lie below the parameters."""
-        self.loops: list[Frame] = []
-        """The target, last, and the loops around it; empty until the target is found."""
+        self.body = 0
+        """Where in the function's bytes the body of the target begins."""
+        self.copy: Frame | None = None
+        """Of the target, if it is copied."""
+        self.has_end = False
+        """Whether code falls through the target's end."""
 
     def symbol(self, func_index: int) -> str:
         """The name of the function."""
@@ -58,45 +72,114 @@ class Entry:
 
     def open_block(self, f: FunctionLowering, frame: Frame) -> None:
         """A block begins: leave room for saving what lies below it, in case the target is inside of it."""
-        if not self.loops:
+        if not self.path:
             frame.opening = len(f.lines)
             f.lines.append(PLACE)
 
     def open_loop(self, f: FunctionLowering, frame: Frame, offset: int) -> None:
         """Behind the label of a loop: it is the target, or may be around it."""
-        if self.loops:
+        if self.path:
             return
         frame.head = len(f.lines)
         f.lines.append(PLACE)
         if offset == self.offset:
-            self.reach(f, frame)
+            self.reach(f)
 
-    def reach(self, f: FunctionLowering, target: Frame) -> None:
-        """The target is found: fill in what it needs of the blocks around it, which are all open now."""
+    def reach(self, f: FunctionLowering) -> None:
+        """The target is found: save what lies below it and the blocks around it, which are all open now."""
+        self.path = list(f.frames)
+        self.loops = [k for k, frame in enumerate(self.path) if frame.kind == LOOP]
         self.types = list(f.types)
-        self.height = target.height
-        for outer, frame in pairwise(f.frames):
+        self.height = self.path[-1].height
+        self.body = f.at
+        for outer, frame in pairwise(self.path):
             frame.is_entered = True
             saved = [f"store {f.types[k]} {f.values[k]}, ptr {below(k)}" for k in range(outer.height, frame.height)]
             if saved:
                 f.lines[frame.opening] = "\n".join(saved)
-        self.loops = [frame for frame in f.frames if frame.kind == LOOP]
-        if len(self.loops) > 1:
-            f.lines[target.head] = f"store i1 false, ptr {IS_ENTERING}"
-        for loop, inner in pairwise(self.loops):
-            label = loop.label
-            f.lines[loop.head] = (
-                f"%{label}f = load i1, ptr {IS_ENTERING}\n"
-                f"br i1 %{label}f, label %{inner.label}, label %{label}b\n"
-                f"{label}b:"
-            )
 
     def close_block(self, f: FunctionLowering, frame: Frame) -> None:
-        """Behind the end of a block around the target, or of the target: read again what lies below it."""
-        for k in range(f.frames[-1].height, frame.height):
-            f.values[k] = f.op.line(f"load {f.types[k]}, ptr {below(k)}")
+        """Behind the end of a block around the target, of the target, or of its copy."""
+        if frame is self.copy:
+            if f.is_reachable:
+                f.hand_over(frame.results)
+                f.lines += self.leave(len(self.path) - 1)
+            f.frames.clear()  # that is all of the copy
+            return
+        if frame is self.path[-1] and self.is_nested and f.at - self.body <= COPIED_BYTES:
+            self.copy = Frame(LOOP, f.op.block_label(), frame.height, frame.params, frame.results)
+            self.copy.is_entered = True
+            if f.is_reachable:
+                self.has_end = True
+                f.hand_over(frame.results)
+                f.lines.append(f"br label %{end_of(frame)}")
+                f.take_over(frame, frame.results, end_of(frame))
+        if f.is_reachable:
+            for k in range(f.frames[-1].height, frame.height):
+                f.values[k] = f.op.line(f"load {f.types[k]}, ptr {below(k)}")
+
+    @property
+    def is_nested(self) -> bool:
+        """Whether there are loops around the target."""
+        return len(self.loops) > 1
+
+    def leave(self, way: int) -> list[str]:
+        """Go to the label of a block of the path, by the heads of the loops that it is in."""
+        return [f"store i32 {way}, ptr {WAY}", f"br label %{self.path[self.loops[0]].label}"]
 
     # Behind the body.
+
+    def complete(self, f: FunctionLowering) -> None:
+        """Lower the copy of the target, and lead from the heads of loops to where it is left for.
+
+        Raises UnsupportedError if the target was not found.
+        """
+        if not self.path:
+            raise UnsupportedError(f"function {f.func_index}: no loop is ever reached at {self.offset:#x}")
+        if not self.is_nested:
+            return
+        labels = {len(self.path) - 1: self.path[-1].label}
+        if self.copy is not None:
+            labels = self.lower_copy(f, self.copy)
+        ways = sorted(labels)
+        for place, inner in pairwise(self.loops):
+            label = self.path[place].label
+            lines = [f"%{label}w = load i32, ptr {WAY}"]
+            first, last = bisect_right(ways, place), bisect_right(ways, inner)
+            if last < len(ways):
+                lines.append(f"%{label}i = icmp ugt i32 %{label}w, {inner}")
+                lines.append(f"br i1 %{label}i, label %{self.path[inner].label}, label %{label}c")
+                lines.append(f"{label}c:")
+            cases = " ".join(f"i32 {way}, label %{label}w{way}" for way in ways[first:last])
+            lines.append(f"switch i32 %{label}w, label %{label}b [{cases}]")
+            for way in ways[first:last]:
+                lines += [f"{label}w{way}:", f"store i32 0, ptr {WAY}", f"br label %{labels[way]}"]
+            lines.append(f"{label}b:")
+            f.lines[self.path[place].head] = "\n".join(lines)
+
+    def lower_copy(self, f: FunctionLowering, copy: Frame) -> dict[int, str]:
+        """Lower the copy of the target. Returns the labels, by way, in the outermost loop that it is left for."""
+        outermost = self.loops[0]
+        f.frames[:] = self.path[: outermost + 1]  # what is outside of all loops is reached by a jump
+        for frame in self.path[outermost + 1 : -1]:
+            f.frames.append(Frame(frame.kind, f"{frame.label}x", frame.height, frame.params, frame.results))
+        doubles = list(f.frames)
+        f.frames.append(copy)
+        f.at = self.body
+        f.is_reachable = True
+        f.values[:] = [""] * len(self.types)  # nothing in the copy can use what lies below it
+        f.types[:] = self.types
+        copy.accesses, copy.calls = len(f.op.pending), f.calls
+        f.take_over(copy, copy.params)
+        f.lower_blocks()
+        labels = {}
+        for way, (frame, double) in enumerate(zip(self.path, doubles, strict=False)):
+            if way > outermost and double.is_targeted:
+                f.lines += [f"{double.label}:", *self.leave(way)]
+                labels[way] = frame.label
+        if self.has_end:
+            labels[len(self.path) - 1] = end_of(self.path[-1])
+        return labels
 
     def head(self, f: FunctionLowering) -> list[str]:
         """The signature, and the entry block."""
@@ -106,10 +189,15 @@ class Entry:
         lines += f.allocations()
         lines += [f"{below(k)} = alloca {t}" for k, t in enumerate(self.types[: self.height])]
         lines += self.frame_lines(f)
-        if len(self.loops) > 1:
-            lines += [f"{IS_ENTERING} = alloca i1", f"store i1 true, ptr {IS_ENTERING}"]
-        lines += [f"br label %{self.loops[0].label}", "start:"]
-        return lines
+        if self.is_nested:
+            lines.append(f"{WAY} = alloca i32")
+        if self.copy is not None:
+            lines += [f"store i32 0, ptr {WAY}", f"br label %{self.copy.label}"]
+        elif self.is_nested:
+            lines += self.leave(len(self.path) - 1)
+        else:
+            lines.append(f"br label %{self.path[-1].label}")
+        return [*lines, "start:"]
 
     def signature(self, f: FunctionLowering) -> list[str]:
         """`RET o(ptr vm, ptr fp, ptr results)`; with all registers as parameters where it makes tail calls."""
@@ -146,3 +234,8 @@ class Entry:
 def below(position: int) -> str:
     """Where the operand at this position is kept while blocks around the target, or the target, are open above it."""
     return f"%b{position}"
+
+
+def end_of(target: Frame) -> str:
+    """The label behind the end of the target, where its copy and the target meet."""
+    return f"{target.label}z"

@@ -87,16 +87,20 @@ class FunctionLowering:
         Raises UnsupportedError.
         """
         self.frames.append(Frame(BODY, "done", 0, [], self.call_shape.results))
+        self.lower_blocks()
+        if self.entry is not None:
+            self.entry.complete(self)
+        if len(self.code) > LARGE_BODY_BYTES:
+            self.cut_blocks()
+        return "\n".join([*self.head(), *self.lines, *self.op.trap_blocks(), "}\n"])
+
+    def lower_blocks(self) -> None:
+        """Lower until all open blocks have ended."""
         while self.frames:
             if self.is_reachable:
                 self.lower()
             else:
                 self.skip()
-        if self.entry is not None and not self.entry.loops:
-            raise UnsupportedError(f"function {self.func_index}: no loop is ever reached at {self.entry.offset:#x}")
-        if len(self.code) > LARGE_BODY_BYTES:
-            self.cut_blocks()
-        return "\n".join([*self.head(), *self.lines, *self.op.trap_blocks(), "}\n"])
 
     def cut_blocks(self) -> None:
         """Find out whether LLVM would seem to hang on this function, and cut its longest blocks if so.
@@ -360,9 +364,11 @@ class FunctionLowering:
                 self.slots.add((k, type))
                 self.lines.append(f"store {type} {value}, ptr {slot(k, type)}")
 
-    def take_over(self, frame: Frame, types: list[str]) -> None:
-        """Begin the block of a label: the stack is as high as the label has it, and the slots' values are on top."""
-        self.start_block(frame.label)
+    def take_over(self, frame: Frame, types: list[str], label: str = "") -> None:
+        """Begin the block of a frame's label, or another one for the same values: the stack is as high as the frame has
+        it, and the slots' values are on top.
+        """
+        self.start_block(label or frame.label)
         self.reset(frame)
         for k, type in enumerate(types):
             self.push(self.op.line(f"load {type}, ptr {slot(k, type)}"), type)
