@@ -17,19 +17,20 @@ from jormun.llvm.pipeline import Effort, compile_text
 from jormun.opcodes.signatures import Rule
 from jormun.opcodes.table import BY_CODE
 from jormun.optimizing import control
+from jormun.optimizing.engine import OptimizingEngine
 from jormun.optimizing.lower import FunctionLowering
 from jormun.optimizing.rows import HANDLERS
 from jormun.optimizing.shapes import ModuleShape
 from jormun.optimizing.state import STATE
 from jormun.optimizing.unit import PREAMBLE
 from jormun.runtime import layout
-from jormun.runtime.engine import LoopHead, Progress
-from jormun.runtime.layout import Layout
+from jormun.runtime.engine import LoopHead, Optimizer, Progress
+from jormun.runtime.layout import TIER_UP_AT_ENTRY, Layout
+from jormun.runtime.tiering.settings import Tiering
 from jormun.syntax.code import instructions
 from jormun.validation.module import ValidModule
 
 LOOP = next(code for code, row in BY_CODE.items() if row.signature is Rule.LOOP)
-AT_ENTRY = 0xFFFF_FFFF
 RUBBISH = 0xA5
 
 
@@ -49,9 +50,11 @@ class StandIn:
 
     name = "stand-in"
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, entry_weight: int = 0, loop_weight: int = 1) -> None:
-        self.entry_weight = entry_weight
-        self.loop_weight = loop_weight
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, tiering: Tiering | None = None) -> None:
+        """With `tiering`, what is asked of its code is answered by better code."""
+        self.optimizer = None if tiering is None else Optimizer(OptimizingEngine, tiering)
+        self.entry_weight = 0 if tiering is None else tiering.entry_weight
+        self.loop_weight = 1 if tiering is None else tiering.loop_weight
         self.asking: set[int] = set()
         """The functions being lowered as baseline code, by the identity of their lowering."""
 
@@ -72,7 +75,7 @@ class StandIn:
             self.asking.add(id(f))
             # A function is entered anew by the call of its own new code, which takes arguments in registers alone.
             if self.entry_weight and not f.uses_overflow:
-                self.leave(f, self.entry_weight, AT_ENTRY)
+                self.leave(f, self.entry_weight, TIER_UP_AT_ENTRY)
             bodies.append(f.text())
             self.asking.remove(id(f))
         if any(map(keep.is_called, bodies)):
@@ -96,7 +99,7 @@ class StandIn:
         code = op.line(f"inttoptr i64 {answer} to ptr")
         shape = f.call_shape
         results = "%results" if shape.has_buffer else "null"
-        if offset == AT_ENTRY:
+        if offset == TIER_UP_AT_ENTRY:
             names = ["%vm", *(["%results"] if shape.has_buffer else []), *(f"%p{k}" for k in range(len(shape.params)))]
             arguments = ", ".join(f"{t} {name}" for t, name in zip(shape.passed, names, strict=True))
         else:

@@ -29,6 +29,7 @@ class OptimizingEngine:
     """LLVM's optimizer and code generator, behind the `Engine` protocol."""
 
     name = "optimizing"
+    optimizer = None
 
     def compile(
         self, module: ValidModule, layout: Layout, functions: Sequence[int], loops: Sequence[LoopHead] = ()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeAlias
 
 from jormun.runtime.layout import Layout
+from jormun.runtime.tiering.settings import Tiering
 from jormun.validation.module import ValidModule
 
 Progress: TypeAlias = Callable[[int, int], None]
@@ -17,6 +19,23 @@ class LoopHead(NamedTuple):
 
     func_index: int
     offset: int
+
+
+class Improver(Protocol):
+    """An engine that makes better code of functions that run already."""
+
+    def improve(
+        self, module: ValidModule, layout: Layout, functions: Sequence[int], loops: Sequence[LoopHead] = ()
+    ) -> bytes:
+        """Like `Engine.compile`, but what cannot be made better is left undefined."""
+
+
+@dataclass(frozen=True, slots=True)
+class Optimizer:
+    """How hot functions get better code: `improver` is called when the first of them does, in the thread that works."""
+
+    improver: Callable[[], Improver]
+    tiering: Tiering
 
 
 class Engine(Protocol):
@@ -32,6 +51,10 @@ class Engine(Protocol):
     @property
     def name(self) -> str:
         """The name of the tier: 'optimizing'."""
+
+    @property
+    def optimizer(self) -> Optimizer | None:
+        """What makes better code where this engine's is hot; None if its code does not ask."""
 
     def compile(
         self, module: ValidModule, layout: Layout, functions: Sequence[int], loops: Sequence[LoopHead] = ()

@@ -42,6 +42,8 @@ SERVICES = (
     "jormun_memory_notify", "jormun_is_subtype", "jormun_tier_up", "memmove", "memset",
 )  # fmt: skip
 """What native code calls of the run time (runtime/native/glue.py), in the order of VM_SERVICES."""
+TIER_UP_AT_ENTRY = 0xFFFF_FFFF
+"""What `jormun_tier_up` is given in place of a loop's offset at the entry of a function."""
 
 MEMORY_BASE = 0
 """ptr: the first byte of the memory; it never moves."""
