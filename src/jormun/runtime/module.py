@@ -14,7 +14,6 @@ from jormun.runtime.layout import Layout
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
 from jormun.runtime.subtypes import keep_declared
-from jormun.runtime.tiering.call_graph import CallGraph
 from jormun.runtime.tiering.tier_up import BetterCode, TierUp
 from jormun.syntax.names import Names, Subsection, names_of
 from jormun.types import ExternKind, FuncType
@@ -23,6 +22,7 @@ from jormun.validation.module import ValidModule
 if TYPE_CHECKING:
     from jormun.runtime.module_instance import ModuleInstance
     from jormun.runtime.native.code import LoadedObject
+    from jormun.runtime.tiering.call_graph import CallGraph
 
 
 class CompiledModule:
@@ -100,9 +100,11 @@ class CompiledModule:
         """The counters, each an i32."""
         return self._counters.view().cast("i")
 
-    @property
+    @cached_property
     def call_graph(self) -> CallGraph:
         """Who calls whom."""
+        from jormun.runtime.tiering.call_graph import CallGraph  # reads code, which is not needed to start
+
         return CallGraph(self.valid)
 
     def improve(self, functions: Sequence[int], loops: Sequence[LoopHead]) -> BetterCode:

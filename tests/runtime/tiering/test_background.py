@@ -102,7 +102,7 @@ from jormun.runtime.tiering.background import background
 from jormun.text.module import parse_module
 from jormun.validation.module import validate
 body = "(loop $l (local.set 0 (i32.mul (local.get 0) (i32.const 3))) (br_if $l (i32.and (local.get 0) (i32.const 7))))"
-valid = validate(parse_module(f"(module (func (param i32) {body * 2000}))"))
+valid = validate(parse_module(f"(module (func (param i32) {body * 500}))"))
 class Work:
     began = threading.Event()
     def heat(self): return 1

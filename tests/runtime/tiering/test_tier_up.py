@@ -46,6 +46,14 @@ def test_better_code_is_there_at_the_next_opportunity() -> None:
     assert module.run(TOP, 101) == address(TOP)
 
 
+def test_all_activations_leave_a_loop() -> None:
+    """One that has left says nothing of others, which ask at their next head of a loop."""
+    module = FakeModule(ALONE)
+    module.run(TOP, 101, loop=4)
+    module.tier_up.work()
+    assert [module.run(TOP, 1, loop=4) for _ in range(3)] == [address(TOP, 4)] * 3
+
+
 def test_an_entry_is_made_for_a_loop_that_asks() -> None:
     """A loop that asks when the function is compiled gets its entry, and the function is not compiled again."""
     module = FakeModule(ALONE)
@@ -131,6 +139,17 @@ def test_an_exception_is_kept_and_warned_of_once() -> None:
     assert module.run(LONG, 101) == 0
     module.tier_up.work()
     assert module.run(LONG, 1) == address(LONG)
+    assert module.counter(TOP) == MAX_COUNTER
+
+
+def test_code_that_cannot_be_read() -> None:
+    """Even what cannot happen ends neither the thread nor the guest."""
+    module = FakeModule(ALONE)
+    module.call_graph = None  # type: ignore[assignment]
+    module.run(TOP, 101)
+    with pytest.warns(RuntimeWarning, match="AttributeError"):
+        module.tier_up.work()
+    assert module.tier_up.heat() == 0
     assert module.counter(TOP) == MAX_COUNTER
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 import threading
 import warnings
 import weakref
+from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from jormun.runtime.engine import LoopHead
 from jormun.runtime.tiering.background import Background, background
-from jormun.runtime.tiering.call_graph import CallGraph, unit_around
 from jormun.runtime.tiering.learned import Learned
 from jormun.runtime.tiering.settings import MAX_COUNTER, Tiering
 
 if TYPE_CHECKING:
     from random import Random
+
+    from jormun.runtime.tiering.call_graph import CallGraph
 
 _WANTED_LOOPS = 2
 """How many loops of a function may wait for entries. Each costs as much as the function; a function that has gone on to
@@ -81,7 +83,6 @@ class TierUp:
         self._module = weakref.ref(module)
         self._own = module.own_functions
         self._counters = module.counter_values
-        self._graph = module.call_graph
         self._thread = thread
         self._lock = threading.RLock()
         self._random: Random | None = None
@@ -89,16 +90,19 @@ class TierUp:
             from random import Random  # for tests alone, and slow to import
 
             self._random = Random(settings.seed)
-        self._given = [0] * len(self._own)
+        count = len(self._own)
+        self._given = [settings.threshold] * count
         """What counters would be without all that was spent."""
+        self._counters[:count] = memoryview(array("i", [settings.threshold]) * count)
         self._candidates: dict[int, _Candidate] = {}
         self._promoted: dict[int, None] = {}
         self._left: dict[LoopHead, None] = {}
         self._expected: dict[int, int] = {}
         self.failures: list[BaseException] = []
         """What optimizing raised, other than what it refused."""
-        for func_index in self._own:
-            self._restart(func_index)
+        if self._random is not None:
+            for func_index in self._own:
+                self._restart(func_index)
 
     # Questions.
 
@@ -119,6 +123,7 @@ class TierUp:
             answer = self._answer(func_index, candidate, loop)
             if answer and loop is not None:
                 self._left[LoopHead(func_index, loop)] = None
+                self._hurry(func_index)  # other activations may be in loops of this function too
         if not self.settings.is_synchronous and not answer:
             self._submit()
         return answer
@@ -160,19 +165,31 @@ class TierUp:
 
     def work(self) -> None:
         """Optimize the hottest function that waits, with its neighbours and the loops that wait for entries."""
+        module = self._module()
+        if module is None:
+            return
         with self._lock:
             waiting = self._waiting()
             if not waiting:
                 return
             root = min(waiting, key=lambda each: (-self.spent(each), each))
-            functions: list[int] = []  # none if it runs already, and an entry is all that is asked for
-            if self._candidate(root).is_waiting:
-                callers = [each for each in waiting if self._candidates[each].is_waiting]
-                refused = [each for each, other in self._candidates.items() if other.is_refused]
-                functions = unit_around(root, self._graph, self.settings, self.spent, callers, refused)
+            try:
+                functions = self._unit(module, root, waiting) if self._candidates[root].is_waiting else []
+            except Exception as error:  # the thread must go on, for other modules too
+                self._note(error)
+                self._refuse(root)
+                return
             loops = self._wanted([root, *functions])
         # Without the lock: guests go on asking meanwhile.
-        self._improve(root, functions, loops)
+        self._improve(module, root, functions, loops)
+
+    def _unit(self, module: Improvable, root: int, waiting: list[int]) -> list[int]:
+        """The function and its neighbours."""
+        from jormun.runtime.tiering.call_graph import unit_around  # reads code, which is not needed to start
+
+        callers = [each for each in waiting if self._candidates[each].is_waiting]
+        refused = [each for each, candidate in self._candidates.items() if candidate.is_refused]
+        return unit_around(root, module.call_graph, self.settings, self.spent, callers, refused)
 
     def _waiting(self) -> list[int]:
         return [each for each, candidate in self._candidates.items() if candidate.is_waiting or candidate.wanted]
@@ -185,15 +202,13 @@ class TierUp:
             for loop in self._candidates[each].wanted
         ]
 
-    def _improve(self, root: int, functions: list[int], loops: list[LoopHead]) -> None:
-        module = self._module()
-        if module is None:
-            return
+    def _improve(self, module: Improvable, root: int, functions: list[int], loops: list[LoopHead]) -> None:
+        """Do it, and note what came of it. No functions are given if the root runs already."""
         try:
             code = module.improve(functions, loops)
         except BaseException as error:
             if len(functions) > 1:  # perhaps it was a neighbour's fault
-                self._improve(root, [root], [loop for loop in loops if loop.func_index == root])
+                self._improve(module, root, [root], [loop for loop in loops if loop.func_index == root])
                 return
             self._note(error)
             code = BetterCode({}, {})
