@@ -29,6 +29,7 @@ class CountingEngine:
     """The optimizing engine, with a list of what it was asked for."""
 
     name = "counting"
+    optimizer = None
 
     def __init__(self) -> None:
         self.asked: list[int] = []

@@ -41,6 +41,7 @@ from jormun.baseline.rows import (
 )
 from jormun.runtime import layout
 from jormun.runtime.layout import BASELINE_FRAME_BYTES
+from jormun.runtime.tiering.settings import Tiering
 from jormun.syntax.module import Function
 
 _FREE_FRAME_BYTES: Final = 32 << 10
@@ -57,11 +58,11 @@ class FunctionCompiler(Reader):
         rows: Rows,
         facts: ModuleFacts,
         func_index: i64,
-        counts: bool = False,
-        has_probe: bool = False,
+        tiering: Tiering | None,
+        has_probe: bool,
     ) -> None:
-        """`counts` says whether entries and loops count. `has_probe` is for functions whose frame is found to be large
-        when they are compiled without.
+        """With `tiering`, entries and loops count. `has_probe` is for functions whose frame is found to be large when they
+        are compiled without.
         """
         super().__init__(library, pieces)
         self.has_probe: bool = has_probe
@@ -80,7 +81,9 @@ class FunctionCompiler(Reader):
         for count, t in function.locals:
             self.local_classes += [class_of(t)] * count
         self.local_places: list[int] = []
-        self.counts: bool = counts
+        self.counts: bool = tiering is not None
+        self.entry_weight: i64 = 0 if tiering is None else tiering.entry_weight
+        self.loop_weight: i64 = 0 if tiering is None else tiering.loop_weight
         self.exits: list[tuple[int, int, int]] = []
         """Branches of counters that are used up, where the code goes on, and the loops' offsets: see control.count."""
         end: i64 = 0

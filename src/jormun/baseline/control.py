@@ -26,9 +26,6 @@ NOTHING: Final[list[int]] = []
 SINGLE: Final[dict[int, list[int]]] = {t.value: [class_of(t)] for t in (I32, I64, F32, F64, V128)}
 """What the block types of one byte that are value types give."""
 OPENERS: Final = (Rule.BLOCK, Rule.LOOP, Rule.IF, Rule.TRY_TABLE)
-ENTRY_WEIGHT: Final = 8
-LOOP_WEIGHT: Final = 1
-"""What an entry and a turn of a loop take from a function's counter."""
 AT_ENTRY: Final = -1
 """In place of a loop's offset, when a function's entry has used up the counter."""
 
@@ -70,7 +67,7 @@ def loop(f: FunctionCompiler) -> None:
     offset = f.at - 1
     frame = open_frame(f, LOOP)
     frame.position = f.here()
-    count(f, LOOP_WEIGHT, offset)
+    count(f, f.loop_weight, offset)
 
 
 def if_(f: FunctionCompiler) -> None:
@@ -442,13 +439,12 @@ def select_typed(f: FunctionCompiler) -> None:
 
 def count_entry(f: FunctionCompiler) -> None:
     """Count an entry."""
-    if f.counts:
-        count(f, ENTRY_WEIGHT, AT_ENTRY)
+    count(f, f.entry_weight, AT_ENTRY)
 
 
 def count(f: FunctionCompiler, weight: i64, offset: i64) -> None:
     """Take from the function's counter; when it is used up, the run time is asked for better code."""
-    if f.counts:
+    if f.counts and weight:
         f.stamp(f.pieces.count, 4 * f.own_index, weight, 0)
         f.exits.append((f.branch_at, f.here(), offset))
 

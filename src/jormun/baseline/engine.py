@@ -14,7 +14,7 @@ from jormun.baseline.rows import Rows
 from jormun.errors import UnsupportedError
 from jormun.prebuilt.artefact import STENCILS
 from jormun.prebuilt.load import load
-from jormun.runtime.engine import Progress
+from jormun.runtime.engine import Optimizer, Progress
 from jormun.runtime.image import BASELINE, CodeFunction, CodeImage
 from jormun.runtime.layout import Layout
 from jormun.validation.module import ValidModule
@@ -24,12 +24,12 @@ CHUNK_FUNCTIONS = 500
 
 
 class BaselineEngine:
-    """Copy-and-patch, behind the `Engine` protocol. `counts` says whether its code counts entries and loops."""
+    """Copy-and-patch, behind the `Engine` protocol. With an `optimizer`, its code counts, and asks for better code."""
 
     name = "baseline"
 
-    def __init__(self, counts: bool = False) -> None:
-        self.counts = counts
+    def __init__(self, optimizer: Optimizer | None = None) -> None:
+        self.optimizer = optimizer
         self._facts: WeakKeyDictionary[Layout, ModuleFacts] = WeakKeyDictionary()
 
     @cached_property
@@ -86,7 +86,8 @@ class BaselineEngine:
     def code(self, facts: ModuleFacts, func_index: int) -> bytes:
         """The machine code of a function, with its entry at its start. Raises UnsupportedError."""
         for has_probe in (False, True):
-            compiler = FunctionCompiler(self.library, self.pieces, self.rows, facts, func_index, self.counts, has_probe)
+            tiering = None if self.optimizer is None else self.optimizer.tiering
+            compiler = FunctionCompiler(self.library, self.pieces, self.rows, facts, func_index, tiering, has_probe)
             code = compiler.compile()
             if not compiler.needs_probe:
                 break

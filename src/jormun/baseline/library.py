@@ -78,7 +78,7 @@ class Library:
 
     def has(self, number: int) -> bool:
         """Whether there is a stencil with this number."""
-        return self._index[number] >= 0
+        return bool(self._index[number] >= 0)
 
     def read(self, number: int) -> tuple[bytes, list[Hole]]:
         """A stencil's code and holes."""

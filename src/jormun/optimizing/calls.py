@@ -30,7 +30,8 @@ def call(f: FunctionLowering) -> None:
 def return_call(f: FunctionLowering) -> None:
     """`return_call x`."""
     func_index = f.read_u32()
-    code, vm = (f.body_symbol, "%vm") if func_index == f.func_index else published(f, func_index)
+    is_own = func_index == f.func_index and func_index in f.unit  # a function's entry may be compiled without it
+    code, vm = (f.body_symbol, "%vm") if is_own else published(f, func_index)
     finish(f, f.shape.function_shape(func_index), code, vm, is_tail=True)
 
 

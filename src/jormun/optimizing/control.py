@@ -31,6 +31,8 @@ def open_frame(f: FunctionLowering, kind: int) -> Frame:
         params, results = [], [] if type is None else [llvm_type(type)]
     frame = Frame(kind, f.op.block_label(), len(f.values) - len(params), params, results)
     f.frames.append(frame)
+    if f.entry is not None:
+        f.entry.open_block(f, frame)
     return frame
 
 
@@ -47,6 +49,7 @@ def block(f: FunctionLowering) -> None:
 
 def loop(f: FunctionLowering) -> None:
     """`loop`: its label is here."""
+    offset = f.at - 1  # of the opcode, a byte
     frame = open_frame(f, LOOP)
     frame.accesses = len(f.op.pending)
     frame.calls = f.calls
@@ -54,6 +57,8 @@ def loop(f: FunctionLowering) -> None:
     f.hand_over(frame.params)
     f.lines.append(f"br label %{frame.label}")
     f.take_over(frame, frame.params)
+    if f.entry is not None:
+        f.entry.open_loop(f, frame, offset)
 
 
 def if_(f: FunctionLowering) -> None:
@@ -100,6 +105,8 @@ def end(f: FunctionLowering) -> None:
             branch_to(f, frame)
         f.take_over(frame, frame.results)
         f.is_reachable = True
+    if frame.is_entered and f.entry is not None:
+        f.entry.close_block(f, frame)
     if frame.kind == BODY and f.is_reachable:
         write_return(f)
 

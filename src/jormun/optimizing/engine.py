@@ -15,7 +15,7 @@ from jormun.optimizing.code_image import code_image
 from jormun.optimizing.shapes import ModuleShape
 from jormun.optimizing.unit import Unit, make_unit
 from jormun.optimizing.worker import Worker
-from jormun.runtime.engine import Progress
+from jormun.runtime.engine import LoopHead, Progress
 from jormun.runtime.image import CodeImage
 from jormun.runtime.layout import Layout
 from jormun.validation.module import ValidModule
@@ -31,29 +31,38 @@ class OptimizingEngine:
     """LLVM's optimizer and code generator, behind the `Engine` protocol."""
 
     name = "optimizing"
+    optimizer = None
 
-    def compile(self, module: ValidModule, layout: Layout, functions: Sequence[int]) -> CodeImage:
-        """Code that has these functions, given by index.
+    def compile(
+        self, module: ValidModule, layout: Layout, functions: Sequence[int], loops: Sequence[LoopHead] = ()
+    ) -> CodeImage:
+        """Code that has these functions, given by index, and the entries at these loops.
 
-        Raises UnsupportedError for a function with an instruction that this tier does not have.
+        Raises UnsupportedError for a function with an instruction that this tier does not have, and for a loop that
+        does not exist or that is never reached.
         """
-        return code_image(self._object(module, layout, functions, skips_unsupported=False))
+        return code_image(_object(make_unit(_shape(module, layout), functions, loops)))
 
     def assembly(self, module: ValidModule, layout: Layout, func_index: int) -> str:
         """The machine code of a function that the module defines, as assembly, for people to read.
 
         It is what `compile` makes of this function alone. Raises UnsupportedError as that does.
         """
-        unit = _unit(module, layout, (func_index,), skips_unsupported=False)
+        unit = make_unit(_shape(module, layout), (func_index,))
         return assembly_of(unit.text, host(), unit.effort)
 
     def object_of_supported(self, module: ValidModule, layout: Layout, functions: Sequence[int]) -> bytes:
         """The object file of these functions, without those that this tier cannot compile."""
-        return self._object(module, layout, functions, skips_unsupported=True)
+        return _object(make_unit(_shape(module, layout), functions, skips_unsupported=True))
 
-    def _object(self, module: ValidModule, layout: Layout, functions: Sequence[int], skips_unsupported: bool) -> bytes:
-        unit = _unit(module, layout, functions, skips_unsupported)
-        return compile_text(unit.text, host(), unit.effort)
+    def improve(
+        self, module: ValidModule, layout: Layout, functions: Sequence[int], loops: Sequence[LoopHead] = ()
+    ) -> CodeImage:
+        """Like `compile`, for functions that run already: those are left out, and the entries at their loops, that this
+        tier cannot compile or that LLVM's optimizer would take minutes for.
+        """
+        unit = make_unit(_shape(module, layout), functions, loops, skips_unsupported=True, skips_hard=True)
+        return code_image(_object(unit))
 
     def compile_all(self, module: ValidModule, layout: Layout, progress: Progress | None = None) -> Iterator[CodeImage]:
         """Images that together have each function that this tier can compile; uses all cores.
@@ -97,8 +106,12 @@ class OptimizingEngine:
                 worker.close()
 
 
-def _unit(module: ValidModule, layout: Layout, functions: Sequence[int], skips_unsupported: bool) -> Unit:
-    return make_unit(ModuleShape(module, layout, host().architecture), functions, skips_unsupported)
+def _shape(module: ValidModule, layout: Layout) -> ModuleShape:
+    return ModuleShape(module, layout, host().architecture)
+
+
+def _object(unit: Unit) -> bytes:
+    return compile_text(unit.text, host(), unit.effort)
 
 
 def _drive(

@@ -17,10 +17,13 @@ class Frame:
         "calls",
         "else_label",
         "else_values",
+        "head",
         "height",
+        "is_entered",
         "is_targeted",
         "kind",
         "label",
+        "opening",
         "params",
         "results",
     )
@@ -41,8 +44,17 @@ class Frame:
         """Of a loop: how many accesses were pending before it."""
         self.calls = 0
         """Of a loop: how many calls there had been before it."""
+        self.opening = self.head = 0
+        """For an entry (entry.py): the indices of the lines right before the block, and behind a loop's label."""
+        self.is_entered = False
+        """Whether the function is entered inside of the block: at its head, or that of a loop in it."""
 
     @property
     def branch_types(self) -> list[str]:
         """What a branch to the label carries."""
         return self.params if self.kind == LOOP else self.results
+
+
+def slot(position: int, type: str) -> str:
+    """The slot in which labels find a value."""
+    return f"%s{position}{'v' if type[0] == '<' else type}"

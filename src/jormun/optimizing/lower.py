@@ -19,7 +19,8 @@ from jormun.opcodes.markers import LATER
 from jormun.opcodes.signatures import Rule
 from jormun.opcodes.table import BY_CODE, BY_NAME, Row
 from jormun.optimizing import calls
-from jormun.optimizing.frame import BODY, Frame
+from jormun.optimizing.entry import Entry
+from jormun.optimizing.frame import BODY, Frame, slot
 from jormun.optimizing.rows import HANDLERS, OPENERS, operands_of
 from jormun.optimizing.shapes import ZERO, CallShape, ModuleShape, llvm_type
 from jormun.optimizing.state import STATE
@@ -44,12 +45,16 @@ FIRST_LOCAL, LOCAL_SET, LAST_LOCAL = (BY_NAME[f"local.{verb}"][0].code for verb 
 
 
 class FunctionLowering:
-    """One function on its way to text. `unit` holds the functions that are compiled together with it."""
+    """One function on its way to text. `unit` holds the functions that are compiled together with it.
 
-    def __init__(self, shape: ModuleShape, func_index: int, unit: Container[int]) -> None:
+    With `entry` it is not the function itself, but one that goes on at the head of one of its loops (entry.py).
+    """
+
+    def __init__(self, shape: ModuleShape, func_index: int, unit: Container[int], entry: Entry | None = None) -> None:
         self.shape = shape
         self.func_index = func_index
         self.unit = unit
+        self.entry = entry
         function = shape.valid.module.functions[func_index - shape.imported_function_count]
         self.call_shape: CallShape = shape.function_shape(func_index)
         self.code: bytes = function.body.code
@@ -77,19 +82,25 @@ class FunctionLowering:
         """Calls so far: the accesses in a loop without any may be vectorised."""
 
     def text(self) -> str:
-        """The LLVM text that defines `f{func_index}`.
+        """The LLVM text that defines `f{func_index}`, or the entry.
 
         Raises UnsupportedError.
         """
         self.frames.append(Frame(BODY, "done", 0, [], self.call_shape.results))
+        self.lower_blocks()
+        if self.entry is not None:
+            self.entry.complete(self)
+        if len(self.code) > LARGE_BODY_BYTES:
+            self.cut_blocks()
+        return "\n".join([*self.head(), *self.lines, *self.op.trap_blocks(), "}\n"])
+
+    def lower_blocks(self) -> None:
+        """Lower until all open blocks have ended."""
         while self.frames:
             if self.is_reachable:
                 self.lower()
             else:
                 self.skip()
-        if len(self.code) > LARGE_BODY_BYTES:
-            self.cut_blocks()
-        return "\n".join([*self.head(), *self.lines, *self.op.trap_blocks(), "}\n"])
 
     def cut_blocks(self) -> None:
         """Find out whether LLVM would seem to hang on this function, and cut its longest blocks if so.
@@ -125,6 +136,8 @@ class FunctionLowering:
 
     def head(self) -> list[str]:
         """The signature and the entry block, written last, when it is known what they must hold."""
+        if self.entry is not None:
+            return self.entry.head(self)
         shape = self.call_shape
         names = ["%vm", *(["%results"] if shape.has_buffer else []), *(f"%p{i}" for i in range(len(shape.params)))]
         parameters = list(zip(shape.places, shape.passed, names, strict=True))
@@ -141,16 +154,20 @@ class FunctionLowering:
                 slot_bytes = layout.VALUE_SLOT_BYTES * ~place
                 lines.append(f"{name}.a = getelementptr i8, ptr {calls.OVERFLOW}, i64 {slot_bytes}")
                 lines.append(f"{name} = load {t}, ptr {name}.a, align 8, {STATE}")
-        lines += [f"%l{i} = alloca {t}" for i, t in enumerate(self.local_types)]
-        lines += [f"{slot(k, t)} = alloca {t}" for k, t in sorted(self.slots)]
-        if self.buffer_slots:
-            lines.append(f"%buffer = alloca [{self.buffer_slots} x i128], align 16")
-        lines += self.op.entry_lines()
+        lines += self.allocations()
         count = len(shape.params)
         lines += [f"store {t} %p{i}, ptr %l{i}" for i, t in enumerate(shape.params)]
         lines += [f"store {t} {ZERO[t]}, ptr %l{count + i}" for i, t in enumerate(self.local_types[count:])]
         lines += ["br label %start", "start:"]
         return lines
+
+    def allocations(self) -> list[str]:
+        """The part of the entry block that holds the function's memory, and the constants that it reads once."""
+        lines = [f"%l{i} = alloca {t}" for i, t in enumerate(self.local_types)]
+        lines += [f"{slot(k, t)} = alloca {t}" for k, t in sorted(self.slots)]
+        if self.buffer_slots:
+            lines.append(f"%buffer = alloca [{self.buffer_slots} x i128], align 16")
+        return lines + self.op.entry_lines()
 
     def forwarder(self) -> str:
         """The LLVM text of an `f{func_index}`, for the functions of this unit, that calls what the code table has."""
@@ -347,9 +364,11 @@ class FunctionLowering:
                 self.slots.add((k, type))
                 self.lines.append(f"store {type} {value}, ptr {slot(k, type)}")
 
-    def take_over(self, frame: Frame, types: list[str]) -> None:
-        """Begin the block of a label: the stack is as high as the label has it, and the slots' values are on top."""
-        self.start_block(frame.label)
+    def take_over(self, frame: Frame, types: list[str], label: str = "") -> None:
+        """Begin the block of a frame's label, or another one for the same values: the stack is as high as the frame has
+        it, and the slots' values are on top.
+        """
+        self.start_block(label or frame.label)
         self.reset(frame)
         for k, type in enumerate(types):
             self.push(self.op.line(f"load {type}, ptr {slot(k, type)}"), type)
@@ -357,8 +376,3 @@ class FunctionLowering:
     def reset(self, frame: Frame) -> None:
         """Drop what lies above the height of a frame."""
         del self.values[frame.height :], self.types[frame.height :]
-
-
-def slot(position: int, type: str) -> str:
-    """The slot in which labels find a value."""
-    return f"%s{position}{'v' if type[0] == '<' else type}"

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from jormun.errors import UnsupportedError
 from jormun.llvm import keep
 from jormun.llvm.pipeline import Effort
+from jormun.optimizing.entry import Entry
 from jormun.optimizing.lower import FunctionLowering
 from jormun.optimizing.shapes import ModuleShape
+from jormun.runtime.engine import LoopHead
 
 PREAMBLE = """\
 declare ptr @llvm.frameaddress.p0(i32)
@@ -37,27 +39,49 @@ class Unit:
     effort: Effort
 
 
-def make_unit(shape: ModuleShape, functions: Sequence[int], skips_unsupported: bool = False) -> Unit:
-    """The unit that defines these functions, given by index.
+def make_unit(
+    shape: ModuleShape,
+    functions: Sequence[int],
+    loops: Sequence[LoopHead] = (),
+    *,
+    skips_unsupported: bool = False,
+    skips_hard: bool = False,
+) -> Unit:
+    """The unit that defines these functions, given by index, and the entries at these loops.
 
     A function with an instruction that this tier does not have raises UnsupportedError, or is left out; calls of it
-    then go through the code table, as to any function that is not compiled yet.
+    then go through the code table, as to any function that is not compiled yet. So may functions be that are hard for
+    LLVM. The entries of what is left out are left out too. A loop that does not exist, or that is never reached, is
+    not supported either.
     """
     together = frozenset(functions)
+    left_out: set[int] = set()
     bodies = []
     effort = Effort.BRIEF
-    for func_index in functions:
-        lowering = FunctionLowering(shape, func_index, together)
+    wanted: list[tuple[int, Entry | None]] = [(func_index, None) for func_index in functions]
+    wanted += [(loop.func_index, Entry(loop.offset)) for loop in loops]
+    for func_index, entry in wanted:
+        if entry is not None and func_index in left_out:
+            continue
+        lowering = FunctionLowering(shape, func_index, together, entry)
         try:
-            bodies.append(lowering.text())
-            if lowering.is_hard:
-                effort = Effort.LEAST
-            elif lowering.has_loops and effort is Effort.BRIEF:
-                effort = Effort.FULL
+            text = lowering.text()
         except UnsupportedError:
             if not skips_unsupported:
                 raise
-            bodies.append(lowering.forwarder())
+            is_left_out = True
+        else:
+            is_left_out = lowering.is_hard and skips_hard
+        if is_left_out:
+            if entry is None:
+                left_out.add(func_index)
+                bodies.append(lowering.forwarder())
+            continue
+        bodies.append(text)
+        if lowering.is_hard:
+            effort = Effort.LEAST
+        elif lowering.has_loops and effort is Effort.BRIEF:
+            effort = Effort.FULL
     if any(map(keep.is_called, bodies)):
         bodies.append(keep.declarations())
     return Unit("".join([PREAMBLE, *bodies]), effort)

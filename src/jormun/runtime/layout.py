@@ -44,6 +44,8 @@ SERVICES = (
     "jormun_table_fill", "jormun_table_copy", "jormun_table_init",
 )  # fmt: skip
 """What native code calls of the run time (runtime/native/glue.py), in the order of VM_SERVICES."""
+TIER_UP_AT_ENTRY = 0xFFFF_FFFF
+"""What `jormun_tier_up` is given in place of a loop's offset at the entry of a function."""
 
 MEMORY_BASE = 0
 """ptr: the first byte of the memory; it never moves."""
@@ -143,12 +145,15 @@ CONTEXT_FAULT_ADDRESS = 88
 """u64: what a faulting access touched."""
 CONTEXT_RECORD_BYTES = 96
 
-
+# Frames of baseline code, below the frame pointer `fp` (%rbp on x86-64), from which optimized code may take over at the
+# head of a loop. A value's place is found by running sums: locals in order, then operands from the bottom of the stack
+# up; each takes 8 bytes, a v128 16. A value whose bytes end at sum `end` (its own size included) lies at address
+# fp - BASELINE_FRAME_BYTES - end, little endian, i32 and f32 in the low bytes. At the head of a loop all locals and all
+# operands (the loop's parameters included, and those of enclosing blocks below) are in their places.
 BASELINE_FRAME_BYTES = 32
-"""What lies between a baseline function's frame pointer and its values. A value's place is found by running sums: locals
-in order, then operands from the bottom of the stack up; each takes 8 bytes, a v128 16. A value whose bytes end at sum `end`,
-its own size included, lies at address fp - BASELINE_FRAME_BYTES - end, little endian, i32 and f32 in the low bytes. At
-a loop's head all locals and all operands are in their places."""
+"""What lies between `fp` and the first value: baseline code's own."""
+BASELINE_VALUE_BYTES = 8
+BASELINE_VECTOR_BYTES = 16
 
 
 def is_guarded(memory: MemoryType) -> bool:

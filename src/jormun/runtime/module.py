@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from threading import RLock
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from jormun.errors import Frame, WasmError
-from jormun.runtime.engine import Engine, Progress
-from jormun.runtime.image import BASELINE, FUNCTION, CodeImage
+from jormun.runtime.engine import Engine, LoopHead, Progress
+from jormun.runtime.image import BASELINE, FUNCTION, LOOP_ENTRY, CodeImage
 from jormun.runtime.layout import Layout
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
 from jormun.runtime.subtypes import keep_declared
+from jormun.runtime.tiering.tier_up import BetterCode, TierUp
 from jormun.syntax.names import Names, Subsection, names_of
 from jormun.types import ExternKind, FuncType
 from jormun.validation.module import ValidModule
@@ -21,6 +23,7 @@ from jormun.validation.module import ValidModule
 if TYPE_CHECKING:
     from jormun.runtime.module_instance import ModuleInstance
     from jormun.runtime.native.code import LoadedCode
+    from jormun.runtime.tiering.call_graph import CallGraph
 
 
 class CompiledModule:
@@ -40,10 +43,14 @@ class CompiledModule:
         self._code = self._code_table.view().cast("Q")
         self._counters = pages.Block(max(4 * len(valid.module.functions), 8))
         self._is_compiled = bytearray(len(valid.module.functions))
+        """1 for each function that has code, 2 for one that has better code."""
         self._loaded: list[LoadedCode] = []
         self._instances: WeakSet[ModuleInstance] = WeakSet()
         self._lock = RLock()
         self._types = keep_declared(valid.types)
+        optimizer = engine.optimizer
+        self.tier_up = None if optimizer is None else TierUp(self, optimizer.tiering)
+        """Decides which functions get better code, if the engine's code asks for that."""
 
     @property
     def code_table(self) -> int:
@@ -84,6 +91,29 @@ class CompiledModule:
         for image in self.engine.compile_all(self.valid, self.layout, progress):
             self._load(image)
 
+    @property
+    def own_functions(self) -> range:
+        """The indices of the functions that the module defines."""
+        return range(self.first_own, self.first_own + len(self.valid.module.functions))
+
+    @property
+    def counter_values(self) -> memoryview:
+        """The counters, each an i32."""
+        return self._counters.view().cast("i")
+
+    @cached_property
+    def call_graph(self) -> CallGraph:
+        """Who calls whom."""
+        from jormun.runtime.tiering.call_graph import CallGraph  # reads code, which is not needed to start
+
+        return CallGraph(self.valid)
+
+    def improve(self, functions: Sequence[int], loops: Sequence[LoopHead]) -> BetterCode:
+        """Optimize functions and entries at loops; what is called from now on is the better code."""
+        assert self.engine.optimizer is not None
+        image = self.engine.optimizer.improver().improve(self.valid, self.layout, functions, loops)
+        return self._load(image, is_better=True)
+
     def attach(self, instance: ModuleInstance) -> None:
         """Fill the function records of a new instance, and keep them up to date while it lives."""
         with self._lock:
@@ -114,21 +144,26 @@ class CompiledModule:
         """A frame of a backtrace."""
         return Frame(self.names.module, function_index, self.function_name(function_index))
 
-    def _load(self, image: CodeImage) -> None:
+    def _load(self, image: CodeImage, is_better: bool = False) -> BetterCode:
         """Load code and let everything that calls its functions find them."""
         loaded = Native.get().load(image, self)
+        start = loaded.address
+        code = BetterCode(
+            {f.index: start + f.offset for f in image.functions if f.kind in (FUNCTION, BASELINE)},
+            {LoopHead(f.index, f.loop): start + f.offset for f in image.functions if f.kind == LOOP_ENTRY},
+        )
         with self._lock:
             self._loaded.append(loaded)
-            for function in image.functions:
-                if function.kind in (FUNCTION, BASELINE):
-                    self._publish(function.index, loaded.address + function.offset)
+            for func_index, address in code.functions.items():
+                self._publish(func_index, address, is_better)
+        return code
 
-    def _publish(self, func_index: int, address: int) -> None:
+    def _publish(self, func_index: int, address: int, is_better: bool) -> None:
         place = func_index - self.first_own
-        if self._is_compiled[place]:
-            return  # two threads compiled it; either is as good
+        if self._is_compiled[place] > is_better:
+            return  # there is as good already: two threads compiled it, or it was in two units
         self._code[place] = address
-        self._is_compiled[place] = True
+        self._is_compiled[place] = 1 + is_better
         if func_index in self.layout.own_function_records:
             for instance in self._instances:
                 instance.set_code(func_index, address)

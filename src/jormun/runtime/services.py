@@ -61,8 +61,11 @@ class RuntimeServices:
         return is_subtype(actual, expected)
 
     def tier_up(self, vm: int, index: int, loop: int) -> int:
-        """The address of better code, or 0."""
-        return 0
+        """See `TierUp.expired`."""
+        compiled = _instance(vm).compiled
+        if compiled.tier_up is None:
+            return 0
+        return compiled.tier_up.expired(compiled.first_own + index, None if loop == layout.TIER_UP_AT_ENTRY else loop)
 
 
 def _instance(vm: int) -> ModuleInstance:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from jormun.errors import ExhaustionError, TrapKind, WasmError
-from jormun.runtime.image import CodeFunction, CodeImage
+from jormun.runtime.image import LOOP_ENTRY, CodeFunction, CodeImage
 from jormun.runtime.native import pages
 from jormun.runtime.native.pages import PAGE_BYTES, READ_EXECUTE, READ_WRITE
 
@@ -31,6 +31,8 @@ class Place:
     function_index: int | None
     start: int
     """The address of the function's first instruction."""
+    replaces_caller: bool = False
+    """Whether it is in an entry (runtime/engine.py), whose caller is the same function in baseline code."""
 
 
 @dataclass(slots=True, order=True)
@@ -55,7 +57,7 @@ class LoadedCode:
             return None
         owner = self._owner() if self._owner is not None else None
         index = function.index if function.index >= 0 else None
-        return Place(owner, index, self.address + function.offset)
+        return Place(owner, index, self.address + function.offset, function.kind == LOOP_ENTRY)
 
     def free(self) -> None:
         """Give the pages back. No thread may be running the code, nor may anything refer to it."""

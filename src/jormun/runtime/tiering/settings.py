@@ -1,0 +1,45 @@
+"""How functions are chosen for optimization, as a value that is passed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MAX_COUNTER = (1 << 31) - 1
+"""Counters are i32."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tiering:
+    """When baseline code asks for better code, and how much is optimized at once. Raises ValueError.
+
+    Baseline code subtracts weights from its function's counter, and asks when that goes below 0. Tests force tier-up:
+    with `threshold=0` and `is_synchronous` a function is optimized the first time that it asks, which, with
+    `entry_weight=0`, is at the head of its first loop; with `seed`, at random.
+    """
+
+    entry_weight: int = 2
+    """What a call of the function costs."""
+    loop_weight: int = 1
+    """What each round of a loop costs."""
+    threshold: int = 20_000
+    """What a counter starts with, and gets when it has asked in vain: some 0.2 ms of running, so that a switch to new
+    code is never far, and asking takes 2 % of the time at most."""
+    unit_bytes: int = 8_000
+    """About how many bytes of bodies are compiled together, unless one alone has more: a fifth of a second for LLVM."""
+    small_bytes: int = 100
+    """A callee of no more than this is compiled with its caller however seldom it is called: LLVM inlines it."""
+    is_synchronous: bool = False
+    """Whether the guest waits for its code."""
+    seed: int | None = None
+    """If given, counters start anywhere below the threshold, and half of all questions are answered with no."""
+
+    def __post_init__(self) -> None:
+        for name in ("entry_weight", "loop_weight", "threshold", "unit_bytes", "small_bytes"):
+            value = getattr(self, name)
+            if not 0 <= value <= MAX_COUNTER:
+                raise ValueError(f"{name} must be from 0 to {MAX_COUNTER}, and is {value}")
+
+    @property
+    def warm(self) -> int:
+        """What a function must have spent to be worth compiling with a neighbour that is hot."""
+        return self.threshold // 16 + 1

@@ -1,0 +1,308 @@
+"""The functions of a module on their way to better code: who asked, who waits, what is there."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+import weakref
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from jormun.runtime.engine import LoopHead
+from jormun.runtime.tiering.background import Background, background
+from jormun.runtime.tiering.learned import Learned
+from jormun.runtime.tiering.settings import MAX_COUNTER, Tiering
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from jormun.runtime.tiering.call_graph import CallGraph
+
+_WANTED_LOOPS = 2
+"""How many loops of a function may wait for entries. Each costs as much as the function; a function that has gone on to
+another loop while it waited needs that one, and more than the inner and the outer loop of a nest hardly ask.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class BetterCode:
+    """What came of optimizing: the addresses of functions and of entries at loops, as far as it was possible."""
+
+    functions: Mapping[int, int]
+    loops: Mapping[LoopHead, int]
+
+
+class Improvable(Protocol):
+    """A module with baseline code. Function indices count imports first."""
+
+    @property
+    def own_functions(self) -> range:
+        """The functions that it defines."""
+
+    @property
+    def counter_values(self) -> memoryview:
+        """An i32 for each of them, which baseline code counts down."""
+
+    @property
+    def call_graph(self) -> CallGraph:
+        """Who calls whom."""
+
+    def improve(self, functions: list[int], loops: list[LoopHead]) -> BetterCode:
+        """Optimize functions and entries at loops together, and let all that calls them find them.
+
+        What cannot be optimized is missing in the answer.
+        """
+
+
+@dataclass(slots=True)
+class _Candidate:
+    """A function that has asked."""
+
+    address: int = 0
+    """Its better code."""
+    is_waiting: bool = False
+    """For better code of itself."""
+    is_refused: bool = False
+    """It gets none, and is not to ask again."""
+    entries: dict[int, int] = field(default_factory=dict)
+    """The entries that there are, by the offsets of their loops."""
+    wanted: dict[int, None] = field(default_factory=dict)
+    """The loops that wait for theirs, in order."""
+
+
+class TierUp:
+    """Decides what a module's baseline code goes on with, and has it made. Safe to use from several threads."""
+
+    def __init__(self, module: Improvable, settings: Tiering, thread: Background | None = None) -> None:
+        """Sets all counters. `thread` optimizes, unless `settings` say that guests wait. The module, which is expected
+        to own this, is held weakly.
+        """
+        self.settings = settings
+        self._module = weakref.ref(module)
+        self._own = module.own_functions
+        self._counters = module.counter_values
+        self._thread = thread
+        self._lock = threading.RLock()
+        self._random: Random | None = None
+        if settings.seed is not None:
+            from random import Random  # for tests alone, and slow to import
+
+            self._random = Random(settings.seed)
+        count = len(self._own)
+        self._given = [settings.threshold] * count
+        """What counters would be without all that was spent."""
+        self._counters[:count] = memoryview(array("i", [settings.threshold]) * count)
+        self._candidates: dict[int, _Candidate] = {}
+        self._promoted: dict[int, None] = {}
+        self._left: dict[LoopHead, None] = {}
+        self._expected: dict[int, int] = {}
+        self.failures: list[BaseException] = []
+        """What optimizing raised, other than what it refused."""
+        if self._random is not None:
+            for func_index in self._own:
+                self._restart(func_index)
+
+    # Questions.
+
+    def expired(self, func_index: int, loop: int | None) -> int:
+        """A function's counter has gone below 0, at the head of the loop at this offset, or at its entry.
+
+        The address of code to go on with: an entry at that loop, or the function's better code; 0 if there is none.
+        """
+        with self._lock:
+            candidate = self._candidate(func_index)
+            if self._is_kept_waiting(func_index, candidate):
+                return 0
+            if not self._answer(func_index, candidate, loop):
+                self._request(func_index, candidate, loop)
+            if self.settings.is_synchronous:
+                while self.heat():
+                    self.work()
+            answer = self._answer(func_index, candidate, loop)
+            if answer and loop is not None:
+                self._left[LoopHead(func_index, loop)] = None
+                self._hurry(func_index)  # other activations may be in loops of this function too
+        if not self.settings.is_synchronous and not answer:
+            self._submit()
+        return answer
+
+    def _is_kept_waiting(self, func_index: int, candidate: _Candidate) -> bool:
+        """Set the counter for the next time; whether that is all."""
+        if candidate.is_refused:
+            self._set(func_index, MAX_COUNTER)
+            return True
+        self._restart(func_index)
+        return self._random is not None and self._random.random() < 0.5
+
+    def _answer(self, func_index: int, candidate: _Candidate, loop: int | None) -> int:
+        return candidate.address if loop is None else candidate.entries.get(loop, 0)
+
+    def _request(self, func_index: int, candidate: _Candidate, loop: int | None) -> None:
+        candidate.is_waiting = candidate.address == 0
+        if loop is not None:
+            candidate.wanted.pop(loop, None)
+            candidate.wanted[loop] = None
+            if len(candidate.wanted) > _WANTED_LOOPS:
+                del candidate.wanted[next(iter(candidate.wanted))]
+
+    def _submit(self) -> None:
+        (background() if self._thread is None else self._thread).submit(self)
+
+    # Work.
+
+    def heat(self) -> int:
+        """What the hottest function that waits has spent; 0 if none waits."""
+        with self._lock:
+            return max((max(self.spent(each), 1) for each in self._waiting()), default=0)
+
+    def spent(self, func_index: int) -> int:
+        """How much of its counter a function has used up: for calls and rounds of loops, by their weights."""
+        place = func_index - self._own.start
+        counter: int = self._counters[place]
+        return self._given[place] - counter + self._expected.get(func_index, 0)
+
+    def work(self) -> None:
+        """Optimize the hottest function that waits, with its neighbours and the loops that wait for entries."""
+        module = self._module()
+        if module is None:
+            return
+        with self._lock:
+            waiting = self._waiting()
+            if not waiting:
+                return
+            root = min(waiting, key=lambda each: (-self.spent(each), each))
+            try:
+                functions = self._unit(module, root, waiting) if self._candidates[root].is_waiting else []
+            except Exception as error:  # the thread must go on, for other modules too
+                self._note(error)
+                self._refuse(root)
+                return
+            loops = self._wanted([root, *functions])
+        # Without the lock: guests go on asking meanwhile.
+        self._improve(module, root, functions, loops)
+
+    def _unit(self, module: Improvable, root: int, waiting: list[int]) -> list[int]:
+        """The function and its neighbours."""
+        from jormun.runtime.tiering.call_graph import unit_around  # reads code, which is not needed to start
+
+        callers = [each for each in waiting if self._candidates[each].is_waiting]
+        refused = [each for each, candidate in self._candidates.items() if candidate.is_refused]
+        return unit_around(root, module.call_graph, self.settings, self.spent, callers, refused)
+
+    def _waiting(self) -> list[int]:
+        return [each for each, candidate in self._candidates.items() if candidate.is_waiting or candidate.wanted]
+
+    def _wanted(self, functions: list[int]) -> list[LoopHead]:
+        return [
+            LoopHead(each, loop)
+            for each in dict.fromkeys(functions)
+            if each in self._candidates
+            for loop in self._candidates[each].wanted
+        ]
+
+    def _improve(self, module: Improvable, root: int, functions: list[int], loops: list[LoopHead]) -> None:
+        """Do it, and note what came of it. No functions are given if the root runs already."""
+        try:
+            code = module.improve(functions, loops)
+        except BaseException as error:
+            if len(functions) > 1:  # perhaps it was a neighbour's fault
+                self._improve(module, root, [root], [loop for loop in loops if loop.func_index == root])
+                return
+            self._note(error)
+            code = BetterCode({}, {})
+            functions = [root]
+        with self._lock:
+            self._adopt(code)
+            for func_index in functions:
+                if func_index not in code.functions:
+                    self._refuse(func_index)
+            for loop in loops:
+                if loop not in code.loops:
+                    self._refuse(loop.func_index)
+
+    def adopt(self, code: BetterCode) -> None:
+        """There is better code already, from a cache: functions are to go on with it."""
+        with self._lock:
+            self._adopt(code)
+
+    def _adopt(self, code: BetterCode) -> None:
+        for func_index, address in code.functions.items():
+            candidate = self._candidate(func_index)
+            if not candidate.address:
+                candidate.address = address
+                self._promoted[func_index] = None
+            candidate.is_waiting = False
+            self._hurry(func_index)
+        for loop, address in code.loops.items():
+            candidate = self._candidate(loop.func_index)
+            candidate.entries.setdefault(loop.offset, address)
+            candidate.wanted.pop(loop.offset, None)
+            self._hurry(loop.func_index)
+
+    def _refuse(self, func_index: int) -> None:
+        """Never ask again for this function."""
+        candidate = self._candidate(func_index)
+        candidate.is_refused = True
+        candidate.is_waiting = False
+        candidate.wanted.clear()
+        self._set(func_index, MAX_COUNTER)
+
+    def _note(self, error: BaseException) -> None:
+        """Keep an exception, and warn of the first."""
+        self.failures.append(error)
+        if len(self.failures) == 1:
+            message = f"code is not optimized any further where that fails: {type(error).__name__}: {error}"
+            try:
+                warnings.warn(message, RuntimeWarning, stacklevel=1)
+            except Warning:
+                pass  # warnings are errors here, and nobody is there to catch one
+
+    # Counters.
+
+    def _candidate(self, func_index: int) -> _Candidate:
+        candidate = self._candidates.get(func_index)
+        if candidate is None:
+            candidate = self._candidates[func_index] = _Candidate()
+        return candidate
+
+    def _set(self, func_index: int, value: int) -> None:
+        """Set a counter; what was spent is still known."""
+        place = func_index - self._own.start
+        self._given[place] += value - self._counters[place]
+        self._counters[place] = value
+
+    def _restart(self, func_index: int) -> None:
+        """Let a function run for a while before it asks again."""
+        value = self.settings.threshold
+        self._set(func_index, value if self._random is None else self._random.randrange(value + 1))
+
+    def _hurry(self, func_index: int) -> None:
+        """Let a function ask at the next opportunity: there is code for it."""
+        if self._random is None:
+            self._set(func_index, 0)
+
+    # What was learned.
+
+    def learned(self) -> Learned:
+        """The functions and loops that got better code, in the order in which they did or were left."""
+        with self._lock:
+            return Learned(tuple(self._promoted), tuple(self._left))
+
+    def expect(self, learned: Learned) -> None:
+        """Have those functions optimized at once that another run of the module found to be hot, hottest first.
+
+        Functions that the module does not have are passed over, and so are loops that it does not have.
+        """
+        with self._lock:
+            for place, func_index in enumerate(learned.functions):
+                if func_index in self._own:
+                    candidate = self._candidate(func_index)
+                    candidate.is_waiting = candidate.address == 0
+                    self._expected[func_index] = MAX_COUNTER - place
+            for loop in learned.loops:
+                known = self._candidates.get(loop.func_index)
+                if known is not None and known.is_waiting:
+                    known.wanted.setdefault(loop.offset)
+        self._submit()

@@ -1,0 +1,243 @@
+"""Who gets better code, when, and with whom."""
+
+from __future__ import annotations
+
+import gc
+import warnings
+import weakref
+
+import pytest
+
+from jormun.errors import WasmError
+from jormun.runtime.engine import LoopHead
+from jormun.runtime.tiering.learned import Learned
+from jormun.runtime.tiering.settings import MAX_COUNTER, Tiering
+from jormun.runtime.tiering.tier_up import BetterCode
+
+from .fakes import CALLER, LEAF, LONG, MIDDLE, TOP, FakeModule, address
+
+ALONE = Tiering(threshold=100, unit_bytes=1)
+"""Functions are compiled without neighbours."""
+
+
+def test_a_function_asks_when_its_counter_is_used_up() -> None:
+    """Not before; in vain at first, and then again each time that the counter is used up."""
+    module = FakeModule(ALONE)
+    assert [module.counter(each) for each in module.own_functions] == [100] * 5
+    assert module.run(TOP, 100) is None
+    assert module.run(TOP, 1) == 0
+    assert module.counter(TOP) == 100
+    assert module.run(TOP, 100) is None
+    assert module.run(TOP, 1) == 0
+    assert module.improved == []
+
+
+def test_better_code_is_there_at_the_next_opportunity() -> None:
+    """As soon as it is compiled, functions ask at their next call, or head of a loop."""
+    module = FakeModule(ALONE)
+    module.run(TOP, 101, loop=4)
+    module.run(LEAF, 101)
+    while module.tier_up.heat():
+        module.tier_up.work()
+    assert module.improved == [([LEAF], []), ([TOP], [LoopHead(TOP, 4)])]
+    assert module.counter(TOP) == module.counter(LEAF) == 0
+    assert module.run(LEAF, 1) == address(LEAF)
+    assert module.run(TOP, 1, loop=4) == address(TOP, 4)
+    assert module.run(TOP, 101) == address(TOP)
+
+
+def test_all_activations_leave_a_loop() -> None:
+    """One that has left says nothing of others, which ask at their next head of a loop."""
+    module = FakeModule(ALONE)
+    module.run(TOP, 101, loop=4)
+    module.tier_up.work()
+    assert [module.run(TOP, 1, loop=4) for _ in range(3)] == [address(TOP, 4)] * 3
+
+
+def test_an_entry_is_made_for_a_loop_that_asks() -> None:
+    """A loop that asks when the function is compiled gets its entry, and the function is not compiled again."""
+    module = FakeModule(ALONE)
+    module.run(TOP, 101)
+    module.tier_up.work()
+    assert module.run(TOP, 1, loop=4) == 0
+    assert module.tier_up.heat() > 0
+    module.tier_up.work()
+    assert module.improved[1:] == [([], [LoopHead(TOP, 4)])]
+    assert module.run(TOP, 1, loop=4) == address(TOP, 4)
+    assert module.tier_up.heat() == 0
+
+
+def test_the_latest_loops_are_wanted() -> None:
+    """A function that waits long is entered where it is by then."""
+    module = FakeModule(ALONE)
+    for loop in (4, 5, 6, 4, 7):
+        module.run(TOP, 101, loop)
+    module.tier_up.work()
+    assert module.improved == [([TOP], [LoopHead(TOP, 4), LoopHead(TOP, 7)])]
+
+
+def test_the_hottest_is_first() -> None:
+    """By what it has spent since it began to run, whether it has asked often or was far below 0."""
+    module = FakeModule(ALONE)
+    module.run(LEAF, 101)
+    for _ in range(3):
+        module.run(MIDDLE, 101)
+    module.run(TOP, 5000)
+    module.run(LONG, 102)
+    module.run(LEAF, 100)
+    while module.tier_up.heat():
+        module.tier_up.work()
+    assert [functions for functions, _ in module.improved] == [[TOP], [MIDDLE], [LEAF], [LONG]]
+
+
+def test_neighbours_are_compiled_together() -> None:
+    """Callees that are warm or small, and callers that wait too; then they do not wait any more."""
+    module = FakeModule(Tiering(threshold=100, small_bytes=4))
+    module.run(MIDDLE, 20)
+    module.run(CALLER, 101)
+    module.run(LONG, 102)
+    module.tier_up.work()
+    assert module.improved == [([LONG, LEAF, CALLER], [])]
+    assert module.tier_up.heat() == 0
+    module.run(TOP, 101, loop=0)
+    module.tier_up.work()
+    assert module.improved[1:] == [([TOP, MIDDLE, LEAF], [LoopHead(TOP, 0)])]
+
+
+def test_what_is_refused_never_asks_again() -> None:
+    """A function that cannot be optimized, as a root or a neighbour: its counter is as full as can be."""
+    module = FakeModule(Tiering(threshold=100))
+    module.refused = {MIDDLE}
+    module.run(TOP, 101)
+    module.tier_up.work()
+    assert module.improved == [([TOP, MIDDLE, LEAF], [])]
+    assert module.counter(MIDDLE) == MAX_COUNTER
+    module.counter_values[MIDDLE - 1] = 0
+    assert module.run(MIDDLE, 1) == 0
+    assert module.counter(MIDDLE) == MAX_COUNTER
+    assert module.tier_up.heat() == 0
+    assert not module.tier_up.failures
+
+
+def test_an_exception_is_kept_and_warned_of_once() -> None:
+    """It costs the function that was to be optimized, and neither its neighbours nor the guest."""
+    module = FakeModule(Tiering(threshold=100))
+    module.error = WasmError("no code today")
+    with pytest.warns(RuntimeWarning, match="WasmError: no code today") as warned:
+        for each in (TOP, CALLER):
+            assert module.run(each, 101) == 0
+            module.tier_up.work()
+    assert len(warned) == 1
+    assert module.tier_up.failures == [module.error] * 2
+    assert [functions for functions, _ in module.improved] == [
+        [TOP, MIDDLE, LEAF],
+        [TOP],
+        [CALLER, LONG, LEAF],
+        [CALLER],
+    ]
+    module.error = None
+    assert module.run(LONG, 101) == 0
+    module.tier_up.work()
+    assert module.run(LONG, 1) == address(LONG)
+    assert module.counter(TOP) == MAX_COUNTER
+
+
+def test_code_that_cannot_be_read() -> None:
+    """Even what cannot happen ends neither the thread nor the guest."""
+    module = FakeModule(ALONE)
+    module.call_graph = None  # type: ignore[assignment]
+    module.run(TOP, 101)
+    with pytest.warns(RuntimeWarning, match="AttributeError"):
+        module.tier_up.work()
+    assert module.tier_up.heat() == 0
+    assert module.counter(TOP) == MAX_COUNTER
+
+
+def test_a_warning_that_is_an_error_ends_nothing() -> None:
+    """Where warnings are exceptions, nobody could catch that one."""
+    module = FakeModule(ALONE)
+    module.error = MemoryError()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        module.run(TOP, 101)
+        module.tier_up.work()
+    assert module.tier_up.failures == [module.error]
+
+
+def test_the_guest_may_wait() -> None:
+    """With `is_synchronous`, the first question is answered with code."""
+    module = FakeModule(Tiering(threshold=0, is_synchronous=True, unit_bytes=1))
+    assert module.run(TOP, 1, loop=4) == address(TOP, 4)
+    assert module.run(LEAF, 2) == address(LEAF)
+    assert module.improved == [([TOP], [LoopHead(TOP, 4)]), ([LEAF], [])]
+
+
+def test_random_points_are_the_same_each_time() -> None:
+    """The same seed and the same questions give the same answers; another seed gives others."""
+
+    def answers(seed: int) -> list[int | None]:
+        module = FakeModule(Tiering(threshold=50, is_synchronous=True, unit_bytes=1, seed=seed))
+        return [module.run(each, 3, loop=4) for _ in range(40) for each in module.own_functions]
+
+    assert answers(1) == answers(1) != answers(2)
+    assert {0, None} < set(answers(1))
+
+
+def test_what_was_learned_is_expected() -> None:
+    """Another run of the module begins with the functions that were hot, in the same order, and their loops."""
+    module = FakeModule(ALONE)
+    module.run(TOP, 200, loop=4)
+    module.run(LEAF, 101)
+    while module.tier_up.heat():
+        module.tier_up.work()
+    module.run(TOP, 1, loop=4)
+    learned = module.tier_up.learned()
+    assert learned == Learned((TOP, LEAF), (LoopHead(TOP, 4),))
+    other = FakeModule(ALONE)
+    other.tier_up.expect(learned)
+    while other.tier_up.heat():
+        other.tier_up.work()
+    assert other.improved == [([TOP], [LoopHead(TOP, 4)]), ([LEAF], [])]
+    assert other.run(TOP, 1, loop=4) == address(TOP, 4)
+
+
+def test_what_a_module_does_not_have_is_not_expected() -> None:
+    """What was learned comes from a file: functions that are imported or do not exist are passed over."""
+    module = FakeModule(ALONE)
+    module.tier_up.expect(Learned((0, 6, 10**9, LEAF), (LoopHead(0, 1), LoopHead(7, 1), LoopHead(TOP, 1))))
+    while module.tier_up.heat():
+        module.tier_up.work()
+    assert module.improved == [([LEAF], [])]
+
+
+def test_code_from_elsewhere_is_adopted() -> None:
+    """Functions that a cache had go on with that, and are not optimized again."""
+    module = FakeModule(ALONE)
+    module.tier_up.adopt(BetterCode({TOP: 5}, {LoopHead(TOP, 4): 6}))
+    assert module.run(TOP, 1, loop=4) == 6
+    assert module.run(TOP, 101) == 5
+    assert module.tier_up.heat() == 0
+    assert module.tier_up.learned() == Learned((TOP,), (LoopHead(TOP, 4),))
+
+
+def test_a_module_is_not_kept_alive() -> None:
+    """What decides about a module refers to it weakly, and does nothing when it is gone."""
+    module = FakeModule(ALONE)
+    module.run(TOP, 101)
+    tier_up, reference = module.tier_up, weakref.ref(module)
+    gc.collect()
+    gc.disable()
+    try:
+        del module
+        assert reference() is None
+    finally:
+        gc.enable()
+    tier_up.work()
+
+
+@pytest.mark.parametrize("name", ["entry_weight", "loop_weight", "threshold", "unit_bytes", "small_bytes"])
+@pytest.mark.parametrize("value", [-1, 1 << 31])
+def test_settings_are_counters(name: str, value: int) -> None:
+    """What does not fit an i32 is refused."""
+    with pytest.raises(ValueError, match=f"{name} must be from 0 to 2147483647, and is {value}"):
+        Tiering(**{name: value})
