@@ -16,12 +16,16 @@ LAYERS: dict[str, int] = {
     "binary": 3, "text": 3,
     "validation": 4,
     "llvm": 5, "prebuilt": 5, "runtime": 6,
-    "optimizing": 7, "cache": 7,
+    "baseline": 7, "optimizing": 7, "cache": 7,
     "wasi": 8,
     "api": 9,
     "cli": 10, "__main__": 10,
 }  # fmt: skip
-PEERS = {("text", "binary"), ("binary", "text"), ("cache", "optimizing"), ("optimizing", "cache")}
+PEERS = {
+    pair
+    for a, b in (("text", "binary"), ("baseline", "optimizing"), ("baseline", "cache"), ("optimizing", "cache"))
+    for pair in ((a, b), (b, a))
+}
 """Neighbours on a layer that may not know each other."""
 OUTSIDE = {
     "llvmlite": ("llvm", "optimizing"),

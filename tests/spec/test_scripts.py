@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from jormun.api.config import Config
-from jormun.api.tier import Tier
 from jormun.cli.script_runner import ScriptRunner, Verdict
 from jormun.cli.wast import KnownGaps, run_script
+from jormun.runtime.tiering.settings import Tiering
 from tests.shared import SHARED, name_of, needs_shared, scripts
 
 GAPS = Path(__file__).parent / "known_gaps.txt"
@@ -22,12 +22,21 @@ def _parameter(path: Path) -> object:
     return pytest.param(path, id=name_of(path), marks=[pytest.mark.slow] if is_slow else [])
 
 
+TIERS = {
+    "baseline": Config(tier="baseline"),
+    "optimizing": Config(tier="optimizing"),
+    "first loop": Config(tiering=Tiering(entry_weight=0, threshold=0, is_synchronous=True)),
+    "at random": Config(tiering=Tiering(threshold=20, is_synchronous=True, seed=1)),
+}
+"""In the last two, functions move to better code at the first round of their first loop, or at random points."""
+
+
 @needs_shared
-@pytest.mark.parametrize("tier", ["baseline", "optimizing"])
+@pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize("path", [_parameter(path) for path in scripts() if "legacy" not in path.parts])
-def test_script(path: Path, tier: Tier) -> None:
+def test_script(path: Path, tier: str) -> None:
     """All commands of the script do what it says in each tier, but for the known gaps, which all fail."""
-    outcomes = run_script(path, ScriptRunner(Config(tier=tier)), KnownGaps(GAPS.read_text()))
+    outcomes = run_script(path, ScriptRunner(TIERS[tier]), KnownGaps(GAPS.read_text()))
     failures = [f"{path}:{o.line}: {o.message}" for o in outcomes if o.verdict is Verdict.FAILED]
     assert not failures, "\n".join(failures)
 

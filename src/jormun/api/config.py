@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from jormun.api.tier import TIERS, Tier
 from jormun.features import DEFAULT_FEATURES, Features
 from jormun.runtime.engine import Optimizer
-from jormun.runtime.tiering.settings import Tiering
+from jormun.runtime.tiering.settings import DEFAULT_TIERING, Tiering
 
 if TYPE_CHECKING:
     from jormun.optimizing.engine import OptimizingEngine
@@ -28,7 +28,7 @@ class Config:
 
     tier: Tier = "auto"
     features: Features = DEFAULT_FEATURES
-    tiering: Tiering = Tiering()
+    tiering: Tiering = DEFAULT_TIERING
 
     def __post_init__(self) -> None:
         if self.tier not in TIERS:

@@ -1,7 +1,7 @@
 """Calls: of own functions, imports, tables' elements and references, and their tail forms (section 4.4.8).
 
-Arguments go from where they are to registers and the overflow area (llvm/convention.py); what is in registers and lives on goes to
-its slot first. To be compiled by mypyc.
+Arguments go from where they are to registers and the overflow area (llvm/convention.py); what is in registers and
+lives on goes to its slot first. To be compiled by mypyc.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """From a validated function's bytes to machine code, in one pass (core specification, section 4.4).
 
-Most instructions are stamped: the stencil is chosen by where their operands are. Code that cannot be reached is skipped. At
-labels all operands are in their slots, so that whoever arrives finds the same state, and so does optimized code that
-takes over at the head of a loop. To be compiled by mypyc.
+Most instructions are stamped: the stencil is chosen by where their operands are. Code that cannot be reached is
+skipped. At labels all operands are in their slots, so that whoever arrives finds the same state, and so does optimized
+code that takes over at the head of a loop. To be compiled by mypyc.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class FunctionCompiler(Reader):
         tiering: Tiering | None,
         has_probe: bool,
     ) -> None:
-        """With `tiering`, entries and loops count. `has_probe` is for functions whose frame is found to be large when they
-        are compiled without.
+        """With `tiering`, entries and loops count. `has_probe` is for functions whose frame is found to be large when
+        they are compiled without.
         """
         super().__init__(library, pieces)
         self.has_probe: bool = has_probe

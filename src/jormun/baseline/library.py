@@ -1,8 +1,8 @@
 """The library of stencils as a file: machine code with holes, by number, and where families and pieces begin.
 
 Little endian throughout: the size (u32) of a marshalled tuple of (families, pieces, constants, index), that tuple, and
-the stencils. The index has an offset (i32) for each number, or -1; a stencil there is the size of its code (u16), its number
-of holes (u8), for each hole its offset (u16), kind (u8) and argument (u16), and the code.
+the stencils. The index has an offset (i32) for each number, or -1; a stencil there is the size of its code (u16), its
+number of holes (u8), for each hole its offset (u16), kind (u8) and argument (u16), and the code.
 """
 
 from __future__ import annotations

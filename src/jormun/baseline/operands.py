@@ -1,8 +1,8 @@
 """The operands of a function while it is compiled: where each is, and what it takes to have it elsewhere.
 
-A local's value and a constant are not moved when they are pushed, but when they are used. A value in a register is in the one
-that its height on the stack determines. Each operand has a slot in the frame of its own; running sums of sizes say where
-(layout.BASELINE_FRAME_BYTES). To be compiled by mypyc.
+A local's value and a constant are not moved when they are pushed, but when they are used. A value in a register is in
+the one that its height on the stack determines. Each operand has a slot of its own in the frame; running sums of sizes
+say where (layout.BASELINE_FRAME_BYTES). To be compiled by mypyc.
 """
 
 from __future__ import annotations

@@ -63,8 +63,7 @@ class Reader(Operands):
         """A number of 4 or 8 bytes, little endian, as a signed one."""
         at = self.at
         self.at = at + size
-        bits = int.from_bytes(self.code[at : at + size], "little", signed=True)
-        return bits
+        return int.from_bytes(self.code[at : at + size], "little", signed=True)
 
 
 def wrapped(value: i64) -> i64:

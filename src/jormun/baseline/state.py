@@ -189,7 +189,9 @@ def data_drop(f: FunctionCompiler) -> None:
 
 
 def effective_address(f: FunctionCompiler, k: i64, size_bytes: i64) -> i64:
-    """Have operand k, an address, in its slot as an offset into the memory of the memarg, checked; returns the memory."""
+    """Have operand k, an address, in its register as an offset into the memory that the memarg names, checked; returns
+    that memory.
+    """
     flags = f.read_unsigned()
     memory: i64 = f.read_unsigned() if flags & 0x40 else 0
     offset = f.read_unsigned()

@@ -206,8 +206,8 @@ def store(f: FunctionCompiler, opcode: i64) -> None:
 def access(f: FunctionCompiler, k: i64, size_bytes: i64) -> i64:
     """Read the memarg of an access whose address is operand k; returns what fills the hole of its offset.
 
-    Accesses that are not safe by the guard of memory 0 are checked here, and their address becomes one relative to memory
-    0's base, in a register. A constant address is safe if it and the offset together fit the hole.
+    Accesses that are not safe by the guard of memory 0 are checked here, and their address becomes one relative to
+    memory 0's base, in a register. A constant address is safe if it and the offset together fit the hole.
     """
     memory, offset = memarg(f)
     if memory == 0 and f.facts.is_plain and 0 <= offset <= _LARGEST_OFFSET:

@@ -42,8 +42,8 @@ class Optimizer:
 class Engine(Protocol):
     """Compiles functions of valid modules into code for this machine. Engines are shared by threads.
 
-    An entry at a loop, `RET o(ptr vm, ptr fp, ptr results)` in the C convention, goes on at the head of the loop with the
-    state in the baseline frame at `fp` (layout.BASELINE_FRAME_BYTES), and returns what the function returns, at
+    An entry at a loop, `RET o(ptr vm, ptr fp, ptr results)` in the C convention, goes on at the head of the loop with
+    the state in the baseline frame at `fp` (layout.BASELINE_FRAME_BYTES), and returns what the function returns, at
     `results` where it has two results or more.
     """
 

@@ -1,7 +1,7 @@
 """Assembly of stencils, as LLVM prints it, made into code that falls through to what comes next (x86-64, AT&T syntax).
 
-What is done to a stencil's lines: blocks that only jump are jumped over, a jump to `next` at the end falls away, others go
-to the end, and constants become symbols.
+What is done to a stencil's lines: blocks that only jump are jumped over, a jump to `next` at the end falls away, others
+go to the end, and constants become symbols.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Builds the library of stencils for a machine: `build(architecture)` gives its bytes (see library.py for their form)."""
+"""Builds the library of stencils for a machine, in the form that library.py reads."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import pairwise
 
 from jormun.llvm.object import ObjectError, _read_sections, _string
 
@@ -42,8 +43,8 @@ class StencilObject:
     contents: dict[int, bytes]
 
     def constant(self, relocation: Relocation) -> tuple[bytes, int]:
-        """The 16 bytes, or what of them there is, that a relocation refers to, and how many bytes of the instruction come
-        behind the distance: 1 if it has another operand in a byte. Constants are aligned to 4 at least.
+        """The 16 bytes, or what of them there is, that a relocation refers to, and how many bytes of the instruction
+        come behind the distance: 1 if it has another operand in a byte. Constants are aligned to 4 at least.
         """
         start = relocation.value + relocation.addend + 4
         behind = -start % 4
@@ -67,7 +68,7 @@ def read_stencils(data: bytes) -> StencilObject:
     code_bytes = data[sections[text].offset : sections[text].offset + sections[text].size]
     code: dict[str, bytes] = {}
     relocations: dict[str, list[Relocation]] = {}
-    for (start, name), (end, _) in zip(starts, starts[1:], strict=False):
+    for (start, name), (end, _) in pairwise(starts):
         code[name] = code_bytes[start:end]
         relocations[name] = []
     offsets = [start for start, _ in starts]

@@ -1,8 +1,9 @@
 """The table's semantics read for stencils: V is an LLVM value, and what a function is about is a hole.
 
 Addresses are the whole of a register, relative to the base of memory 0, which is in one. 32-bit addresses were
-zero-extended; the compiler turns all others into such, checked, before it stamps an access. So nothing is checked here but what
-traps by a fault, and the alignment of atomic accesses, which memories' bases, multiples of a page, do not change.
+zero-extended; the compiler turns all others into such, checked, before it stamps an access. So accesses are safe, as
+what is beyond memory 0 faults, and nothing is checked here but the alignment of atomic accesses, which memories' bases,
+multiples of a page, do not change.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 A stencil is a function that takes and passes on the machine's registers as parameters and ends with a tail call of
 `next`, `taken` or `trap_K`: jumps, of which that to `next` falls away. What is in holes is the address of a symbol,
-for offsets, or a constant that the program is searched for, MAGIC: LLVM has better code for constants than for addresses
-where an operand is one, and what it makes of the constant beyond copying it is noticed (see assembly.py).
+for offsets, or a constant that the assembly is searched for, MAGIC: LLVM has better code for constants than for
+addresses where an operand is one, and what it makes of the constant beyond copying it is noticed (see assembly.py).
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ TYPES = ", ".join(t for t, _ in PARAMETERS)
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A stencil to be, by its number in the library: `kind` of family, places of operands, the height of the first, lane."""
+    """A stencil to be, by its number in the library. `kind` is that of the family; operands have `places`, the first at
+    `height`.
+    """
 
     number: int
     row: Row

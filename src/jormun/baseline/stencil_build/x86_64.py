@@ -1,10 +1,11 @@
 """Pieces of x86-64 code that are about places, calls and frames, and not about what instructions mean.
 
-AT&T syntax. %r13 has `vm`, %rbp the frame pointer, %r12 the base of memory 0; see variants.py for operands. %rax, %rcx, %rdx,
-%r10, %r11 and the vector registers from %xmm5 on are nobody's between pieces. hole_x and hole_y are offsets or constants.
+AT&T syntax. %r13 has `vm`, %rbp the frame pointer, %r12 the base of memory 0; see variants.py for operands. %rax, %rcx,
+%rdx, %r10, %r11 and the vector registers from %xmm5 on are nobody's between pieces. hole_x and hole_y are offsets or
+constants.
 
-A function's frame: the caller's %rbp, then below it the caller's %r13 and %r12, the address for results, one word unused
-(layout.BASELINE_FRAME_BYTES), then locals and operands.
+A function's frame: the caller's %rbp, then below it the caller's %r13 and %r12, the address for results, one word
+unused (layout.BASELINE_FRAME_BYTES), then locals and operands.
 """
 
 from __future__ import annotations
@@ -120,7 +121,8 @@ def _state() -> Iterator[tuple[str, str]]:
         yield (
             f"shuffle.{h}",
             (
-                f"movups pool_0(%rip), %xmm0; movups pool_1(%rip), %xmm5; pshufb %xmm0, {x}; pshufb %xmm5, {y}; por {y}, {x}"
+                "movups pool_0(%rip), %xmm0; movups pool_1(%rip), %xmm5; "
+                f"pshufb %xmm0, {x}; pshufb %xmm5, {y}; por {y}, {x}"
             ),
         )
 
@@ -142,7 +144,8 @@ def _checks(r: str, h: int) -> Iterator[tuple[str, str]]:
         yield (
             f"aligned.{size_bytes}.{h}",
             (
-                f"movq {r}, %rax; addq $hole_x, %rax; testb ${size_bytes - 1}, %al; jne {_trap(TrapKind.UNALIGNED_ATOMIC)}"
+                f"movq {r}, %rax; addq $hole_x, %rax; testb ${size_bytes - 1}, %al; "
+                f"jne {_trap(TrapKind.UNALIGNED_ATOMIC)}"
             ),
         )
     element = (
@@ -271,7 +274,8 @@ def _control() -> Iterator[tuple[str, str]]:
     yield (
         "switch",
         (
-            "movl hole_x(%rbp), %eax; movl $hole_y, %ecx; cmpl %ecx, %eax; cmovael %ecx, %eax; leaq pool_0(%rip), %rcx; "
+            "movl hole_x(%rbp), %eax; movl $hole_y, %ecx; cmpl %ecx, %eax; cmovael %ecx, %eax; "
+            "leaq pool_0(%rip), %rcx; "
             "movslq (%rcx,%rax,4), %rax; addq %rcx, %rax; jmpq *%rax"
         ),
     )
@@ -279,12 +283,13 @@ def _control() -> Iterator[tuple[str, str]]:
     yield "count", f"movq {_VM_COUNTERS}(%r13), %rax; subl $hole_y, hole_x(%rax); js taken"
     # A counter is used up: hole_x is the function's index; at a loop, hole_y is which, and there may be code to go on.
     tier_up = layout.service_offset("jormun_tier_up")
-    ask = f"movq %r13, %rdi; movl $hole_x, %esi; movl $hole_y, %edx; movq {_VM_SERVICES}(%r13), %rax; callq *{tier_up}(%rax)"
+    ask = "movq %r13, %rdi; movl $hole_x, %esi; movl $hole_y, %edx; "
+    ask += f"movq {_VM_SERVICES}(%r13), %rax; callq *{tier_up}(%rax)"
     yield "tier_up.entry", f"{ask}; jmp taken"
     yield (
         "tier_up.loop",
         (
-            f"{ask}; testq %rax, %rax; je taken; movq %r13, %rdi; movq %rbp, %rsi; movq {_RESULTS}(%rbp), %rdx; callq *%rax; "
-            f"{_LEAVE}; retq"
+            f"{ask}; testq %rax, %rax; je taken; movq %r13, %rdi; movq %rbp, %rsi; movq {_RESULTS}(%rbp), %rdx; "
+            f"callq *%rax; {_LEAVE}; retq"
         ),
     )

@@ -1,8 +1,8 @@
 """Changes to whole stretches of memories and tables, for code that calls them (core specification, 4.4.5 and 4.4.6).
 
-Functions of the C convention in LLVM text, run on the guest's stack. They take addresses of records (runtime/layout.py), and
-starts and sizes as unsigned 64-bit numbers. Each access is safe because the whole stretch was compared with the present
-size, which never shrinks, and because a trap does not return.
+Functions of the C convention in LLVM text, run on the guest's stack. They take addresses of records
+(runtime/layout.py), and starts and sizes as unsigned 64-bit numbers. Each access is safe because the whole stretch was
+compared with the present size, which never shrinks, and because a trap does not return.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _function(name: str, parameters: str, checks: list[str], body: list[str]) ->
 
 
 def _span(name: str, record: str, start: str, base: int, size: int, unit_bytes: int, kind: int) -> list[str]:
-    """Lines that define `name` as the address of the `%size` units from `start` on, all within what a record describes."""
+    """Lines that define `name` as the address of `%size` units from `start` on, all within what a record describes."""
     return [
         f"%{name}.size.at = getelementptr i8, ptr {record}, i64 {size}",
         f"%{name}.limit = load i64, ptr %{name}.size.at",

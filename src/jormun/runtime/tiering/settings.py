@@ -43,3 +43,6 @@ class Tiering:
     def warm(self) -> int:
         """What a function must have spent to be worth compiling with a neighbour that is hot."""
         return self.threshold // 16 + 1
+
+
+DEFAULT_TIERING = Tiering()
