@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from jormun.binary.decode import decode
+from jormun.errors import UnsupportedError
 from jormun.optimizing.lower import FunctionLowering
-from jormun.optimizing.rows import UnsupportedError
 from jormun.optimizing.shapes import ModuleShape
 from jormun.runtime.layout import Layout
 from jormun.syntax.code import instructions

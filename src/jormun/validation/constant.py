@@ -1,4 +1,4 @@
-"""Constant expressions (core specification, section 3.4.13)."""
+"""Constant expressions (core specification, section 3.4.13). To be compiled by mypyc."""
 
 from __future__ import annotations
 
