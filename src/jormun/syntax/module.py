@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from jormun.syntax.instruction import Expr
 from jormun.types import (
@@ -33,11 +33,11 @@ class Position:
     column: int
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Where an expression came from: its byte offset in a binary, or, for text, a position for each instruction.
 
-    `positions` pairs the offset of an instruction within the expression with its place in the text, ascending.
+    `positions` pairs the offset of an instruction within the expression with its place in the text, ascending. FAST: a
+    tuple, since each function and segment has one: half the time of a frozen dataclass.
     """
 
     offset: int | None = None
