@@ -21,11 +21,15 @@ ENVIRONMENT = ROOT / ".venv"
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def run(*command: str | Path) -> None:
-    """Run a command in the project's folder, saying so; its failure is ours."""
+COMPILED_CHAPTERS = ("validation", "syntax", "binary", "optimizing", "llvm", "spec")
+"""The folders of tests that are about what mypyc compiles, and run a second time without it."""
+
+
+def run(*command: str | Path, **variables: str) -> None:
+    """Run a command in the project's folder, with more variables in its environment; its failure is ours."""
     words = [str(word) for word in command]
-    print("$", *words, flush=True)
-    status = subprocess.run(words, cwd=ROOT).returncode
+    print("$", *(f"{name}={value}" for name, value in variables.items()), *words, flush=True)
+    status = subprocess.run(words, cwd=ROOT, env=os.environ | variables).returncode
     if status != 0:
         sys.exit(status)
 
@@ -61,11 +65,18 @@ def install(requirement: str) -> None:
     else:
         sys.exit(f"{sys.executable} has no pip, which installs Jormun; your system's package manager has it")
     run(*pip, "install", "--quiet", "--disable-pip-version-check", requirement)
+    run(PYTHON, "-m", "jormun", "--version")  # says whether parts of it were compiled, as they are with a C compiler
 
 
 def has_pip(python: str | Path) -> bool:
     """Whether a Python has pip."""
     return subprocess.run([python, "-m", "pip", "--version"], capture_output=True).returncode == 0
+
+
+def is_compiled() -> bool:
+    """Whether what is installed has compiled modules."""
+    command = [PYTHON, "-m", "jormun", "--version"]
+    return "(compiled)" in subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
 
 
 def workers() -> int:
@@ -81,12 +92,16 @@ def demo() -> None:
 
 
 def test() -> None:
-    """Install, then run every check: format, lint, types, tests."""
+    """Install, then run every check: format, lint, types, tests; those of compiled modules with the plain ones too."""
     install(".[test]")
     run(PYTHON, "-m", "ruff", "format", "--check", ".")
     run(PYTHON, "-m", "ruff", "check", ".")
     run(PYTHON, "-m", "mypy")
-    run(PYTHON, "-m", "pytest", "-n", str(workers()), "--dist", "worksteal", *sys.argv[2:])
+    pytest = [PYTHON, "-m", "pytest", "-n", str(workers()), "--dist", "worksteal", *sys.argv[2:]]
+    run(*pytest)
+    if is_compiled():
+        chapters = [f"tests/{chapter}" for chapter in COMPILED_CHAPTERS]
+        run(*pytest, "tests/test_build.py", *chapters, PYTHONPATH="src", JORMUN_TESTED_BUILD="plain")
 
 
 def main() -> None:

@@ -1,26 +1,33 @@
-"""Measures what comes before LLVM: decoding, validating, and writing LLVM text, in plain Python.
+"""Measures what comes before LLVM: decoding, validating, and writing LLVM text, compiled by mypyc and in plain Python.
 
     python benchmarks/front_end.py FILE.wasm ... [--rounds N]
 
 For each module: MB of the file decoded a second, MB of function bodies validated a second, and microseconds of LLVM
-text an instruction, each the best of N rounds in CPU time.
+text an instruction, each the best of N rounds in CPU time. The plain figures are those of ../src, the others those of
+the jormun that Python finds; where that is plain too, there is one column.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from jormun.binary.decode import decode
+from jormun.errors import UnsupportedError
 from jormun.optimizing.lower import FunctionLowering
-from jormun.optimizing.rows import UnsupportedError
 from jormun.optimizing.shapes import ModuleShape
 from jormun.runtime.layout import Layout
 from jormun.syntax.code import instructions
 from jormun.validation.module import ValidModule, validate
+from jormun.version import build_kind
 
 T = TypeVar("T")
 
@@ -48,24 +55,59 @@ def lower_all(valid: ValidModule) -> int:
     return count
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one build of Jormun does with one module, in CPU seconds."""
+
+    instructions: int
+    file_bytes: int
+    code_bytes: int
+    decoding: float
+    validating: float
+    lowering: float
+
+
+def measure(path: Path, rounds: int) -> Figures:
+    """The figures of this process's build."""
+    data = path.read_bytes()
+    module, decoding = best(rounds, lambda: decode(data))
+    valid, validating = best(rounds, lambda: validate(module))
+    _, lowering = best(rounds, lambda: lower_all(valid))
+    bodies = [function.body.code for function in module.functions]
+    count = sum(1 for body in bodies for _ in instructions(body))
+    return Figures(count, len(data), sum(map(len, bodies)), decoding, validating, lowering)
+
+
+def measure_in(search_path: Sequence[str], files: Sequence[Path], rounds: int) -> tuple[str, list[Figures]]:
+    """The kind and the figures of the build that a process finds along this path."""
+    command = [sys.executable, __file__, "--measure", "--rounds", str(rounds), *map(str, files)]
+    variables = os.environ | {"PYTHONPATH": os.pathsep.join(search_path)}
+    answer = json.loads(subprocess.run(command, env=variables, capture_output=True, text=True, check=True).stdout)
+    return answer["kind"], [Figures(**figures) for figures in answer["figures"]]
+
+
 def main() -> None:
     """Print a line for each module."""
     parser = argparse.ArgumentParser(description="Measure decoding, validation and the writing of LLVM text.")
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    print(f"{'module':32} {'instructions':>12} {'decode':>12} {'validate':>12} {'LLVM text':>18}")
-    for path in options.files:
-        data = path.read_bytes()
-        module, decoding = best(options.rounds, lambda data=data: decode(data))  # type: ignore[misc]
-        valid, validating = best(options.rounds, lambda module=module: validate(module))  # type: ignore[misc]
-        _, lowering = best(options.rounds, lambda valid=valid: lower_all(valid))  # type: ignore[misc]
-        count = sum(1 for function in module.functions for _ in instructions(function.body.code))
-        code_bytes = sum(len(function.body.code) for function in module.functions)
-        print(
-            f"{path.name[-32:]:32} {count:12,} {len(data) / decoding / 1e6:7.0f} MB/s"
-            f" {code_bytes / validating / 1e6:7.1f} MB/s {lowering / count * 1e6:6.2f} us/instruction"
-        )
+    if options.measure:
+        figures = [asdict(measure(path, options.rounds)) for path in options.files]
+        print(json.dumps({"kind": build_kind(), "figures": figures}))
+        return
+    given = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    source = str(Path(__file__).resolve().parents[1] / "src")
+    builds = dict(measure_in(path, options.files, options.rounds) for path in (given, [source, *given]))
+    heads = [f"{kind} {what}" for what in ("decode", "validate", "LLVM text") for kind in sorted(builds)]
+    print(f"{'module':24} {'instructions':>12}" + "".join(f"{head:>20}" for head in heads))
+    for k, path in enumerate(options.files):
+        each = [builds[kind][k] for kind in sorted(builds)]
+        cells = [f"{f.file_bytes / f.decoding / 1e6:.0f} MB/s" for f in each]
+        cells += [f"{f.code_bytes / f.validating / 1e6:.1f} MB/s" for f in each]
+        cells += [f"{f.lowering / f.instructions * 1e6:.2f} us/instr" for f in each]
+        print(f"{path.name[-24:]:24} {each[0].instructions:12,}" + "".join(f"{cell:>20}" for cell in cells))
 
 
 if __name__ == "__main__":

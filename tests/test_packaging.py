@@ -13,6 +13,7 @@ import pytest
 
 import jormun
 from jormun.prebuilt.artefact import ARTEFACTS
+from jormun.version import build_kind
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -30,10 +31,12 @@ def installed() -> Distribution:
 
 
 def test_every_file_is_installed(installed: Distribution) -> None:
-    """Each module of each package, none that is gone, and the marker that the package is typed."""
+    """Each module of each package, compiled ones too; none that is gone; and the marker that the package is typed."""
     source = ROOT / "src"
     modules = {path.relative_to(source).as_posix() for path in source.glob("jormun/**/*.py")}
-    files = {path.as_posix() for path in installed.files or () if path.parts[0] == "jormun" and path.suffix != ".pyc"}
+    made_here = (".pyc", ".so", ".pyd")
+    ours = [path for path in installed.files or () if path.parts[0] == "jormun"]
+    files = {path.as_posix() for path in ours if path.suffix not in made_here}
     files -= {f"jormun/prebuilt/{each.file_name}" for each in ARTEFACTS}  # there if the wheel's builder made them
     assert files == modules | {"jormun/py.typed"}
     for name in modules:
@@ -41,14 +44,14 @@ def test_every_file_is_installed(installed: Distribution) -> None:
 
 
 def test_metadata(installed: Distribution) -> None:
-    """The version is the package's, the licence is in it, and llvmlite and platformdirs are all that it needs."""
+    """The version is the package's, the licence is in it, and it needs what its modules import, and nothing else."""
     metadata = installed.metadata
     assert installed.version == jormun.__version__
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata["Requires-Python"] == ">=3.11"
     assert [path for path in installed.files or () if path.name == "LICENSE" and ".dist-info" in str(path)]
     needed = [line for line in installed.requires or () if "extra" not in line]
-    assert sorted(re.match(r"\w+", line)[0] for line in needed) == ["llvmlite", "platformdirs"]  # type: ignore[index]
+    assert sorted(re.split(r"\W", line)[0] for line in needed) == ["librt", "llvmlite", "mypy_extensions", "platformdirs"]
 
 
 def test_the_command_is_installed(installed: Distribution) -> None:
@@ -56,4 +59,4 @@ def test_the_command_is_installed(installed: Distribution) -> None:
     command = shutil.which("jormun", path=str(Path(sys.executable).parent))
     assert command is not None
     done = subprocess.run([command, "--version"], cwd="/", capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, f"jormun {installed.version}\n")
+    assert (done.returncode, done.stdout) == (0, f"jormun {installed.version} ({build_kind()})\n")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jormun.version import VERSION
+from jormun.version import VERSION, build_kind
 
 from .conftest import COMMAND, Command, environment
 
@@ -17,7 +17,7 @@ VERBS = ["run", "validate", "parse", "print", "objdump", "wast"]
 
 def test_version(command: Command) -> None:
     """On standard output."""
-    assert command("--version").out == f"jormun {VERSION}\n"
+    assert command("--version").out == f"jormun {VERSION} ({build_kind()})\n"
 
 
 @pytest.mark.parametrize("verb", [None, *VERBS])

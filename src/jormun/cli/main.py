@@ -12,7 +12,7 @@ from jormun.cli import objdump, parse, run, validate, wast
 from jormun.cli import print as print_verb
 from jormun.cli.report import CommandError, report
 from jormun.cli.signals import behave_natively
-from jormun.version import VERSION
+from jormun.version import VERSION, build_kind
 
 _EXAMPLES: Final = """\
 examples:
@@ -85,11 +85,19 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"jormun {VERSION}")
+    parser.add_argument("--version", action=_ShowVersion, nargs=0, help="show the version and exit")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     for verb in (run, validate, parse, print_verb, objdump, wast):
         verb.add_parser(verbs)
     return parser
+
+
+class _ShowVersion(argparse.Action):
+    """Prints the version, and whether modules were compiled when it was installed."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print(f"jormun {VERSION} ({build_kind()})")
+        parser.exit()
 
 
 if __name__ == "__main__":

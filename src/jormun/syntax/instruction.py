@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from jormun.opcodes.immediates import ImmediateValue
 from jormun.opcodes.table import Row
@@ -22,7 +23,7 @@ class Instruction:
         return " ".join([self.row.name, *map(str, self.immediates)])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # FAST: see syntax/module.py
 class Expr:
     """A sequence of instructions, kept as the bytes that encode it, its final `end` (0x0B) included.
 
@@ -31,4 +32,4 @@ class Expr:
     the same instructions may differ (syntax/code.py has `canonical`, which rewrites them).
     """
 
-    code: bytes
+    code: Final[bytes]

@@ -1,13 +1,16 @@
 """Modules (core specification, section 2.5), as immutable values.
 
 Index spaces count imports first. Offsets say where in the file a thing was; they do not take part in equality.
+
+FAST: a large module has tens of thousands of functions and data segments, and a frozen dataclass takes 3 times as
+long to make as one whose fields are final to the type checker. Values that come in such numbers are of that kind.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from jormun.syntax.instruction import Expr
 from jormun.types import (
@@ -33,11 +36,11 @@ class Position:
     column: int
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Where an expression came from: its byte offset in a binary, or, for text, a position for each instruction.
 
-    `positions` pairs the offset of an instruction within the expression with its place in the text, ascending.
+    `positions` pairs the offset of an instruction within the expression with its place in the text, ascending. FAST: a
+    tuple, since each function and segment has one: half the time of a frozen dataclass.
     """
 
     offset: int | None = None
@@ -68,14 +71,14 @@ class Import:
                 return ExternKind.TAG
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # FAST, see above
 class Function:
     """A function that the module defines. `locals` are runs (count, type), parameters not among them."""
 
-    type_index: int
-    locals: tuple[tuple[int, ValType], ...]
-    body: Expr
-    source: Source = field(default=Source(), compare=False)
+    type_index: Final[int]
+    locals: Final[tuple[tuple[int, ValType], ...]]
+    body: Final[Expr]
+    source: Final[Source] = field(default=Source(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +108,12 @@ class Export:
     index: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # FAST, see above
 class Active:
     """A segment that is copied into table or memory `index`, at `offset`, when the module is instantiated."""
 
-    index: int
-    offset: Expr
+    index: Final[int]
+    offset: Final[Expr]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +143,13 @@ class Element:
     source: Source = field(default=Source(), compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # FAST, see above
 class Data:
     """A data segment."""
 
-    init: bytes
-    mode: Active | Passive
-    source: Source = field(default=Source(), compare=False)
+    init: Final[bytes]
+    mode: Final[Active | Passive]
+    source: Final[Source] = field(default=Source(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

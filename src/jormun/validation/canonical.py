@@ -2,7 +2,7 @@
 
 Types are iso-recursive: two definitions are one type when their recursive groups are equal, references inside a group
 counted from its start. One registry serves the process, so that equal types of different modules are one `DefType`.
-Plain typed functions, to be compiled by mypyc.
+To be compiled by mypyc.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 from threading import Lock
 from typing import Final
 from weakref import WeakValueDictionary
+
+from mypy_extensions import mypyc_attr
 
 from jormun.errors import InvalidError
 from jormun.syntax.type_code import ARRAY, FUNC, REF, REF_NULL, STRUCT, SUB, SUB_FINAL
@@ -38,6 +40,7 @@ from jormun.types import (
 )
 
 
+@mypyc_attr(native_class=False)  # native ones cannot be held weakly
 class _Group:
     """A recursive group: its definitions in order. Each of them keeps it alive, and it them."""
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from mypy_extensions import i64
+
 from jormun.errors import InvalidError, MalformedError
 from jormun.syntax import leb128
 from jormun.syntax.leb128 import UNEXPECTED_END
@@ -21,14 +23,14 @@ PADDING: Final = b"\x06" * 32
 vectors aside whose counts are checked."""
 
 
-def read_byte(body: Body) -> int:
+def read_byte(body: Body) -> i64:
     """A byte."""
     byte = body.code[body.pc]
     body.pc += 1
     return byte
 
 
-def read_u32(body: Body) -> int:
+def read_u32(body: Body) -> i64:
     """An unsigned number of 32 bits: an index, a count."""
     value = body.code[body.pc]
     if value < 0x80:
@@ -36,6 +38,18 @@ def read_u32(body: Body) -> int:
         return value
     value, body.pc = leb128.read_u32(body.code, body.pc)
     return value
+
+
+def long_index(code: bytes, at: i64) -> i64:
+    """An index of two bytes or more, which no space of indices has room for when it is malformed."""
+    index: i64 = 0
+    for shift in range(0, 35, 7):
+        byte: i64 = code[at]
+        index |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return index
+        at += 1
+    return 1 << 32
 
 
 def read_u64(body: Body) -> int:
@@ -48,7 +62,7 @@ def read_u64(body: Body) -> int:
     return value
 
 
-def read_count(body: Body) -> int:
+def read_count(body: Body) -> i64:
     """The count of a vector whose elements take a byte or more each."""
     at = body.pc
     count = read_u32(body)
@@ -67,7 +81,7 @@ def skip_s64(body: Body) -> None:
     _, body.pc = leb128.read_s64(body.code, body.pc)
 
 
-def read_heap_type(body: Body) -> int:
+def read_heap_type(body: Body) -> i64:
     """A heap type, as a heap code. Raises InvalidError ('unknown type')."""
     byte = body.code[body.pc]
     if HEAP_EXN <= byte <= HEAP_NOEXN:
@@ -80,7 +94,7 @@ def read_heap_type(body: Body) -> int:
     return body.context.concrete(index)
 
 
-def read_value_type(body: Body) -> int:
+def read_value_type(body: Body) -> i64:
     """A value type."""
     at = body.pc
     byte = body.code[at]
@@ -112,12 +126,12 @@ def read_block_type(body: Body) -> tuple[list[int], list[int]]:
     return functype.params, functype.results
 
 
-def read_memory(body: Body) -> int:
+def read_memory(body: Body) -> i64:
     """A memory index; returns the memory's address type."""
     return memory_address(body, read_u32(body))
 
 
-def memory_address(body: Body, memory: int) -> int:
+def memory_address(body: Body, memory: i64) -> i64:
     """The address type of a memory. Raises InvalidError ('unknown memory')."""
     addresses = body.context.memory_addresses
     if memory >= len(addresses):
@@ -125,7 +139,7 @@ def memory_address(body: Body, memory: int) -> int:
     return addresses[memory]
 
 
-def read_memarg(body: Body, natural: int, is_exact: bool) -> int:
+def read_memarg(body: Body, natural: i64, is_exact: bool) -> i64:
     """Alignment, memory and offset; returns the memory's address type.
 
     `natural` is the exponent of the access's size in bytes; atomic accesses must state it exactly.

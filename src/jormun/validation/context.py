@@ -5,6 +5,8 @@ To be compiled by mypyc.
 
 from __future__ import annotations
 
+from mypy_extensions import i64
+
 from jormun.errors import InvalidError
 from jormun.features import Features
 from jormun.types import (
@@ -43,7 +45,7 @@ class FunctionCodes:
 
     __slots__ = ("heap", "params", "results")
 
-    def __init__(self, heap: int, params: list[int], results: list[int]) -> None:
+    def __init__(self, heap: i64, params: list[int], results: list[int]) -> None:
         self.heap = heap
         self.params = params
         self.results = results
@@ -104,11 +106,11 @@ class Context:
                 self.abstracts.append(HEAP_STRUCT if isinstance(composite, StructType) else HEAP_ARRAY)
 
     @property
-    def first_address(self) -> int:
+    def first_address(self) -> i64:
         """The address type of memory 0, NO_MEMORY when there is none."""
         return self.memory_addresses[0] if self.memory_addresses else NO_MEMORY
 
-    def heap_code(self, heap: HeapType) -> int:
+    def heap_code(self, heap: HeapType) -> i64:
         """The code of a heap type. Raises InvalidError ('unknown type')."""
         if isinstance(heap, int):
             return self.concrete(heap)
@@ -116,13 +118,13 @@ class Context:
         code: int = heap.value
         return code
 
-    def concrete(self, type_index: int) -> int:
+    def concrete(self, type_index: i64) -> i64:
         """The code of the definition with this index as a heap type. Raises InvalidError ('unknown type')."""
         if type_index >= len(self.canonical):
             raise InvalidError(f"unknown type {type_index}, there are {len(self.canonical)}")
         return FIRST_CONCRETE + self.canonical[type_index]
 
-    def code(self, storage: StorageType) -> int:
+    def code(self, storage: StorageType) -> i64:
         """The code of a value or storage type. Raises InvalidError ('unknown type')."""
         if storage is I32:
             return operand.I32
@@ -138,7 +140,7 @@ class Context:
             return operand.V128
         return operand.I8 if storage is PackedType.I8 else operand.I16
 
-    def single(self, t: int) -> list[int]:
+    def single(self, t: i64) -> list[int]:
         """The result type of one operand; the same list each time."""
         found = self._singles.get(t)
         if found is None:
@@ -180,7 +182,7 @@ class Context:
             self._fields[type_index] = found
         return found
 
-    def matches(self, a: int, b: int) -> bool:
+    def matches(self, a: i64, b: i64) -> bool:
         """Whether operand type `a` matches `b` (3.3.5)."""
         if a in (b, BOT):
             return True
@@ -190,7 +192,7 @@ class Context:
             return False
         return self.heap_matches(a >> 1, b >> 1)
 
-    def heap_matches(self, a: int, b: int) -> bool:
+    def heap_matches(self, a: i64, b: i64) -> bool:
         """Whether heap type `a` matches `b` (3.3.3)."""
         if a in (b, HEAP_BOT):
             return True
@@ -212,8 +214,8 @@ class Context:
         """Whether a result type matches another (3.3.6)."""
         if a == b:
             return True
-        return len(a) == len(b) and all(map(self.matches, a, b))
+        return len(a) == len(b) and all(self.matches(a[i], b[i]) for i in range(len(a)))
 
-    def top_of(self, heap: int) -> int:
+    def top_of(self, heap: i64) -> i64:
         """The heap type at the top of a heap type's hierarchy."""
         return operand.top_of(self.abstracts[heap - FIRST_CONCRETE] if heap >= FIRST_CONCRETE else heap)

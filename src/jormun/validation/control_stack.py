@@ -1,7 +1,6 @@
 """The state of a body under validation: operand stack, control stack and locals (core specification, section 7.3).
 
-Both stacks are lists; a FLOOR on the operand stack separates the operands of a block from those below it. To be
-compiled by mypyc.
+A FLOOR on the operand stack separates the operands of a block from those below it. To be compiled by mypyc.
 """
 
 from __future__ import annotations
@@ -9,6 +8,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from itertools import accumulate
 from typing import Final
+
+from librt.vecs import extend, vec
+from mypy_extensions import i64, mypyc_attr
 
 from jormun.errors import InvalidError
 from jormun.limits import LOCALS, NESTING, OPERANDS
@@ -34,12 +36,17 @@ NO_TYPES: Final[list[int]] = []
 """The empty result type. Lists that are result types are never changed."""
 
 
+ROOM: Final = 8
+"""Places on the operand stack beyond those that a body's bytes may fill."""
+
+
+@mypyc_attr(acyclic=True, free_list_len=1)
 class ControlFrame:
-    """A block that is open. `floor` is the place of its FLOOR; `unset` how many locals had been set at its start."""
+    """A block that is open. `floor` is the place of its FLOOR, `set_before` how many locals had been set before it."""
 
     __slots__ = ("floor", "kind", "label", "params", "results", "set_before")
 
-    def __init__(self, kind: int, params: list[int], results: list[int], floor: int, set_before: int) -> None:
+    def __init__(self, kind: i64, params: list[int], results: list[int], floor: i64, set_before: i64) -> None:
         self.kind = kind
         self.params = params
         self.results = results
@@ -52,30 +59,33 @@ class Body:
     """A function's body or a constant expression while it is validated.
 
     `code` has padding behind it, so that reading a byte past the end is harmless; `pc` is the place of the next byte
-    to read. `locals` has the type of each local that may be read, UNSET for others; it may be shorter than
-    `local_count`, see `local_type`.
+    to read. Of `operands`, the first `height` are the stack; from `pc` on there is room for an operand for every two
+    bytes, which is what an instruction takes that pushes one and pops none; what may push more asks for room first.
+    `locals` has the type of each local that may be read, UNSET for others; it may be shorter than `local_count`, see
+    `local_type`.
     """
 
     __slots__ = (
-        "_param_count", "_run_ends", "_runs", "_set", "code", "context", "frames", "instruction", "is_constant",
-        "length", "local_count", "locals", "locals_set", "operands", "pc", "results", "start",
+        "_param_count", "_run_ends", "_runs", "_set", "code", "context", "frames", "height", "instruction",
+        "is_constant", "length", "local_count", "locals", "locals_set", "operands", "pc", "results", "start",
     )  # fmt: skip
 
-    def __init__(self, context: Context, code: bytes, length: int, results: list[int], is_constant: bool) -> None:
+    def __init__(self, context: Context, code: bytes, length: i64, results: list[int], is_constant: bool) -> None:
         self.context = context
         self.code = code
         self.length = length
-        self.pc = 0
-        self.start = 0
+        self.pc: i64 = 0
+        self.start: i64 = 0
         """Where the instruction at hand starts."""
         self.instruction = ""
         """Its name, for messages; empty when there is none."""
         self.results = results
         self.is_constant = is_constant
-        self.operands: list[int] = [FLOOR]
+        self.operands: vec[i64] = vec[i64]([FLOOR] * (length // 2 + ROOM))
+        self.height: i64 = 1
         self.frames: list[ControlFrame] = [ControlFrame(BLOCK, NO_TYPES, results, 0, 0)]
         self.local_count = 0
-        self.locals: list[int] = []
+        self.locals: vec[i64] = vec[i64]()
         self._param_count = 0
         self._runs: list[tuple[int, int]] = []
         self._run_ends: list[int] = []
@@ -83,23 +93,31 @@ class Body:
         self.locals_set: list[int] = []
         """The locals without a default that have been set in open blocks, in order."""
 
-    def push(self, t: int) -> None:
+    def push(self, t: i64) -> None:
         """Push an operand."""
-        self.operands.append(t)
+        self.operands[self.height] = t
+        self.height += 1
 
     def push_all(self, types: list[int]) -> None:
         """Push operands, the last on top."""
-        operands = self.operands
-        operands += types
-        if len(operands) > OPERANDS:
+        height = self.height
+        above = height + len(types)
+        if above > OPERANDS:
             raise InvalidError(f"too many operands on the stack, at most {OPERANDS} are allowed")
-
-    def pop(self, expected: int) -> None:
-        """Pop an operand that matches `expected`."""
+        missing = above + (self.length - self.pc) // 2 + ROOM - len(self.operands)
+        if missing > 0:
+            self.operands = extend(self.operands, vec[i64]([FLOOR] * max(missing, len(self.operands))))
         operands = self.operands
-        t = operands[-1]
+        for t in types:
+            operands[height] = t
+            height += 1
+        self.height = height
+
+    def pop(self, expected: i64) -> None:
+        """Pop an operand that matches `expected`."""
+        t = self.operands[self.height - 1]
         if t == expected:
-            operands.pop()
+            self.height -= 1
         elif t == FLOOR:
             raise InvalidError(f"type mismatch: instruction requires [{describe(expected)}] but stack has []")
         elif t != POLY:
@@ -107,39 +125,33 @@ class Body:
                 raise InvalidError(
                     f"type mismatch: instruction requires [{describe(expected)}] but stack has [{describe(t)}]"
                 )
-            operands.pop()
+            self.height -= 1
 
     def pop_all(self, types: list[int]) -> None:
-        """Pop operands that match `types`, the last first."""
-        count = len(types)
-        if count == 0:
-            return
-        operands = self.operands
-        if operands[-count:] == types:
-            del operands[-count:]
-            return
-        for i in range(count - 1, -1, -1):
-            if operands[-1] == POLY:
+        """Pop operands that match these types, the last of which is on top."""
+        for i in range(len(types) - 1, -1, -1):
+            if self.operands[self.height - 1] == POLY:
                 return
             self.pop(types[i])
 
-    def pop_repeated(self, expected: int, count: int) -> None:
+    def pop_repeated(self, expected: i64, count: i64) -> None:
         """Pop `count` operands that match `expected`."""
         for _ in range(count):
-            if self.operands[-1] == POLY:
+            if self.operands[self.height - 1] == POLY:
                 return
             self.pop(expected)
 
-    def pop_any(self) -> int:
+    def pop_any(self) -> i64:
         """Pop an operand of any type, and return that."""
-        t = self.operands[-1]
+        t = self.operands[self.height - 1]
         if t == FLOOR:
             raise InvalidError("type mismatch: instruction requires a value but stack has []")
         if t == POLY:
             return BOT
-        return self.operands.pop()
+        self.height -= 1
+        return t
 
-    def pop_reference(self) -> int:
+    def pop_reference(self) -> i64:
         """Pop a reference, and return its type."""
         t = self.pop_any()
         if t == BOT:
@@ -150,13 +162,9 @@ class Body:
 
     def check_top(self, types: list[int]) -> None:
         """Check that the operands on top match `types`, and leave them as they are."""
-        operands = self.operands
-        count = len(types)
-        if count == 0 or operands[-count:] == types:
-            return
-        at = len(operands) - 1
-        for i in range(count - 1, -1, -1):
-            t = operands[at]
+        at = self.height - 1
+        for i in range(len(types) - 1, -1, -1):
+            t = self.operands[at]
             if t == POLY:
                 return
             if t == FLOOR or not self.context.matches(t, types[i]):
@@ -169,42 +177,36 @@ class Body:
     def set_unreachable(self) -> None:
         """Forget the operands of this block: what follows is not reached until its end."""
         floor = self.frames[-1].floor
-        del self.operands[floor:]
-        self.operands.append(POLY)
+        self.operands[floor] = POLY
+        self.height = floor + 1
 
-    def enter(self, kind: int, params: list[int], results: list[int]) -> None:
+    def enter(self, kind: i64, params: list[int], results: list[int]) -> None:
         """Open a block, whose parameters become its first operands."""
         if len(self.frames) > NESTING:
             raise InvalidError(f"too many open blocks, at most {NESTING} are allowed")
-        operands = self.operands
-        count = len(params)
-        if count and operands[-count:] == params:
-            floor = len(operands) - count
-            operands.insert(floor, FLOOR)
-        else:
-            self.pop_all(params)
-            floor = len(operands)
-            operands.append(FLOOR)
+        self.pop_all(params)
+        floor = self.height
+        self.push(FLOOR)
+        if params:
             self.push_all(params)
         self.frames.append(ControlFrame(kind, params, results, floor, len(self.locals_set)))
 
     def leave(self) -> ControlFrame:
         """Close the innermost block: exactly its results must be there. Its results are not pushed outside."""
-        operands = self.operands
         frame = self.frames.pop()
         self.pop_all(frame.results)
-        if len(operands) - 1 != frame.floor:
-            found = operands[frame.floor + 1 :] + frame.results
+        if self.height - 1 != frame.floor:
+            found = [int(self.operands[i]) for i in range(frame.floor + 1, self.height)] + frame.results
             raise InvalidError(
                 f"type mismatch: expected {describe_all(frame.results)} at the end of the block, "
                 f"found {describe_all(found)}"
             )
-        operands.pop()
+        self.height -= 1
         if len(self.locals_set) > frame.set_before:
             self._forget(frame.set_before)
         return frame
 
-    def label(self, depth: int) -> list[int]:
+    def label(self, depth: i64) -> list[int]:
         """The types of the label so many blocks outward."""
         if depth >= len(self.frames):
             raise InvalidError(f"unknown label {depth}, {len(self.frames)} are in scope")
@@ -228,9 +230,9 @@ class Body:
                 break
             local_types += [t if is_defaultable(t) else UNSET] * min(count, room)
             room -= count
-        self.locals = local_types
+        self.locals = vec[i64](local_types)
 
-    def local_type(self, index: int) -> int:
+    def local_type(self, index: i64) -> i64:
         """The type of a local, set or not."""
         if index >= self.local_count:
             raise InvalidError(f"unknown local {index}, there are {self.local_count}")
@@ -242,14 +244,14 @@ class Body:
             self._run_ends = list(accumulate([count for count, _ in self._runs], initial=self._param_count))[1:]
         return self._runs[bisect_right(self._run_ends, index)][1]
 
-    def readable_local_type(self, index: int) -> int:
+    def readable_local_type(self, index: i64) -> i64:
         """The type of a local, which must have been set if its type has no default."""
         t = self.local_type(index)
         if not is_defaultable(t) and index >= self._param_count and index not in self._set:
             raise InvalidError(f"uninitialized local {index}")
         return t
 
-    def set_local(self, index: int) -> None:
+    def set_local(self, index: i64) -> None:
         """Remember, until the end of this block, that a local has been set."""
         t = self.local_type(index)
         if not is_defaultable(t) and index >= self._param_count and index not in self._set:
@@ -258,7 +260,7 @@ class Body:
             if index < len(self.locals):
                 self.locals[index] = t
 
-    def _forget(self, set_before: int) -> None:
+    def _forget(self, set_before: i64) -> None:
         for index in self.locals_set[set_before:]:
             self._set.discard(index)
             if index < len(self.locals):

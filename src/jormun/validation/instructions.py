@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
+from mypy_extensions import i64
+
 from jormun.errors import InvalidError, MalformedError
 from jormun.opcodes.immediates import Immediate
 from jormun.opcodes.signatures import Address, OperandType, Rule, Signature
@@ -111,27 +113,47 @@ ADDRESS: Final = -5
 
 THREADS_PREFIX: Final = 0xFE
 
+_MEMARG: Final = -1
+_S32: Final = -2
+_S64: Final = -3
+_LANE: Final = -4
+_LANES: Final = -5
+_ORDERING: Final = -6
+_READINGS: Final[dict[Immediate, int]] = {
+    Immediate.MEMARG: _MEMARG,
+    Immediate.I32: _S32,
+    Immediate.I64: _S64,
+    Immediate.LANE: _LANE,
+    Immediate.LANES: _LANES,
+    Immediate.ORDERING: _ORDERING,
+    Immediate.F32: 4,
+    Immediate.F64: 8,
+    Immediate.V128: 16,
+}
+"""How the immediates of rows with a signature are read; a number of bytes is skipped."""
+
 
 class Entry:
     """A row as the validator reads it: either a rule, or operand codes to pop and push."""
 
-    __slots__ = ("immediates", "is_atomic", "is_wide", "lanes", "natural", "params", "results", "row", "rule")
+    __slots__ = ("is_atomic", "is_wide", "lanes", "name", "natural", "params", "readings", "results", "row", "rule")
 
     def __init__(self, row: Row) -> None:
         self.row = row
+        self.name = row.name
         self.rule: RuleFunction | None = None
         self.params: list[int] = []
         self.results: list[int] = []
-        self.immediates: list[Immediate] = []
-        self.natural = 0
-        self.lanes = 0
+        self.readings: list[int] = []
+        self.natural: i64 = 0
+        self.lanes: i64 = 0
         self.is_atomic = row.prefix == THREADS_PREFIX
         self.is_wide = False
         signature = row.signature
         if isinstance(signature, Signature):
             self.params = [_operand(t) for t in signature.params]
             self.results = [_operand(t) for t in signature.results]
-            self.immediates = list(row.immediates)
+            self.readings = [_READINGS[kind] for kind in row.immediates]
             # Wide arithmetic yields pairs of i64; no other instruction with a signature yields two results.
             self.is_wide = len(self.results) == 2
             if Immediate.MEMARG in row.immediates:
@@ -161,23 +183,30 @@ def read_entry(body: Body) -> Entry:
     """Read an opcode. Raises MalformedError ('illegal opcode')."""
     at = body.pc
     body.instruction = ""
-    code = read_byte(body)
+    byte = read_byte(body)
     if at >= body.length:
         raise MalformedError(UNEXPECTED_END, offset=body.length)
-    shown = f"{code:02x}"
-    if code in PREFIXES:
+    entry = _ONE_BYTE[byte]
+    number: i64 = -1
+    if entry is None and byte in PREFIXES:
         number = read_u32(body)
-        shown = f"{code:02x} {number:02x}"
-        code = code << 16 | number if number < 0x10000 else -1
-    entry = ENTRIES.get(code)
+        entry = ENTRIES.get(byte << 16 | number) if number < 0x10000 else None
     if entry is None:
-        raise MalformedError(f"illegal opcode {shown}", offset=at)
+        raise MalformedError(f"illegal opcode {_shown(byte, number)}", offset=at)
     if entry.is_atomic and not body.context.features.threads:
-        raise MalformedError(f"illegal opcode {shown}: the threads proposal is off", offset=at)
+        raise MalformedError(f"illegal opcode {_shown(byte, number)}: the threads proposal is off", offset=at)
     if entry.is_wide and not body.context.features.wide_arithmetic:
-        raise MalformedError(f"illegal opcode {shown}: the wide arithmetic proposal is off", offset=at)
-    body.instruction = entry.row.name
+        raise MalformedError(f"illegal opcode {_shown(byte, number)}: the wide arithmetic proposal is off", offset=at)
+    body.instruction = entry.name
     return entry
+
+
+_ONE_BYTE: Final[list[Entry | None]] = [ENTRIES.get(byte) for byte in range(256)]
+
+
+def _shown(byte: i64, number: i64) -> str:
+    """An opcode in a message; the number behind a prefix is -1 when there is none."""
+    return f"{byte:02x}" if number < 0 else f"{byte:02x} {number:02x}"
 
 
 def apply(body: Body, entry: Entry) -> None:
@@ -186,44 +215,39 @@ def apply(body: Body, entry: Entry) -> None:
     if rule is not None:
         rule(body, entry.row)
         return
-    address = NO_MEMORY
-    for immediate in entry.immediates:
-        if immediate is Immediate.MEMARG:
+    address: i64 = NO_MEMORY
+    for reading in entry.readings:
+        if reading == _MEMARG:
             address = read_memarg(body, entry.natural, entry.is_atomic)
         else:
-            _skip(body, entry, immediate)
+            _skip(body, entry, reading)
     params = entry.params
     for i in range(len(params) - 1, -1, -1):
         t = params[i]
         body.pop(address if t == ADDRESS else t)
-    body.operands += entry.results
+    body.push_all(entry.results)
 
 
-def _skip(body: Body, entry: Entry, immediate: Immediate) -> None:
+def _skip(body: Body, entry: Entry, reading: i64) -> None:
     """Read an immediate that types do not depend on."""
-    if immediate is Immediate.I32:
+    if reading > 0:
+        body.pc += reading
+    elif reading == _S32:
         skip_s32(body)
-    elif immediate is Immediate.I64:
+    elif reading == _S64:
         skip_s64(body)
-    elif immediate is Immediate.F32:
-        body.pc += 4
-    elif immediate is Immediate.F64:
-        body.pc += 8
-    elif immediate is Immediate.V128:
-        body.pc += 16
-    elif immediate is Immediate.LANE:
+    elif reading == _LANE:
         _check_lane(read_byte(body), entry.lanes)
-    elif immediate is Immediate.LANES:
+    elif reading == _LANES:
         for _ in range(16):
             _check_lane(read_byte(body), 32)
-    elif immediate is Immediate.ORDERING:
+    else:
+        assert reading == _ORDERING
         at = body.pc
         if read_byte(body) != 0:
             raise MalformedError("zero byte expected", offset=at)
-    else:
-        raise AssertionError(f"{entry.row.name}: a signature cannot say what {immediate} does")
 
 
-def _check_lane(lane: int, count: int) -> None:
+def _check_lane(lane: i64, count: i64) -> None:
     if lane >= count:
         raise InvalidError(f"invalid lane index {lane}, there are {count}")

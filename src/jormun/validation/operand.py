@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from mypy_extensions import i64
+
 from jormun.types import AbsHeapType, NumType, PackedType, VecType
 from jormun.validation.matching import ABSTRACT_SUPERTYPES
 
@@ -67,12 +69,12 @@ _PAIRS: Final[frozenset[int]] = frozenset(
 """Each abstract heap type with each that it matches, itself left out."""
 
 
-def match_abstract(a: int, b: int) -> bool:
+def match_abstract(a: i64, b: i64) -> bool:
     """Whether an abstract heap type matches another (3.3.3)."""
     return a in (b, HEAP_BOT) or (a << 8 | b) in _PAIRS
 
 
-def top_of(abstract: int) -> int:
+def top_of(abstract: i64) -> i64:
     """The heap type that all of the hierarchy of this abstract heap type match."""
     if abstract in (HEAP_FUNC, HEAP_NOFUNC):
         return HEAP_FUNC
@@ -83,7 +85,7 @@ def top_of(abstract: int) -> int:
     return HEAP_ANY
 
 
-def bottom_of(abstract: int) -> int:
+def bottom_of(abstract: i64) -> i64:
     """The heap type that matches all of the hierarchy of this abstract heap type."""
     top = top_of(abstract)
     if top == HEAP_FUNC:
@@ -93,17 +95,17 @@ def bottom_of(abstract: int) -> int:
     return HEAP_NOEXN if top == HEAP_EXN else HEAP_NONE
 
 
-def is_reference(t: int) -> bool:
+def is_reference(t: i64) -> bool:
     """Whether the operand type is a reference type."""
     return t >= FIRST_REFERENCE
 
 
-def is_number_or_vector(t: int) -> bool:
+def is_number_or_vector(t: i64) -> bool:
     """Whether the operand type is i32, i64, f32, f64 or v128."""
     return V128 <= t <= I32
 
 
-def is_defaultable(t: int) -> bool:
+def is_defaultable(t: i64) -> bool:
     """Whether locals, fields and elements of this storage type may start as 0 or null (3.2.5)."""
     return t < FIRST_REFERENCE or t & NULLABLE != 0
 
@@ -112,7 +114,7 @@ _NAMES: Final[dict[int, str]] = {BOT: "bot", **{t.value: str(t) for t in (*NumTy
 _HEAP_NAMES: Final[dict[int, str]] = {HEAP_BOT: "bot", **{heap.value: str(heap) for heap in AbsHeapType}}
 
 
-def describe(t: int) -> str:
+def describe(t: i64) -> str:
     """The type in the text format, for messages; a definition by the least of its indices."""
     if t < FIRST_REFERENCE:
         return _NAMES[t]
@@ -123,7 +125,7 @@ def describe(t: int) -> str:
 
 def describe_all(types: list[int]) -> str:
     """A result type, in brackets."""
-    shown = " ".join(map(describe, types[:_MOST_SHOWN]))
+    shown = " ".join([describe(t) for t in types[:_MOST_SHOWN]])
     return f"[{shown} ...]" if len(types) > _MOST_SHOWN else f"[{shown}]"
 
 

@@ -1,6 +1,8 @@
-"""Rules of structure and array instructions (core specification, section 3.4.7)."""
+"""Rules of structure and array instructions (core specification, section 3.4.7). To be compiled by mypyc."""
 
 from __future__ import annotations
+
+from mypy_extensions import i64
 
 from jormun.errors import InvalidError
 from jormun.opcodes.table import Row
@@ -12,14 +14,14 @@ from jormun.validation.rules.memories import check_data, read_data
 from jormun.validation.rules.tables import check_elements, elem_type
 
 
-def _struct(body: Body) -> tuple[int, FieldCodes]:
+def _struct(body: Body) -> tuple[i64, FieldCodes]:
     """The structure type that comes next: the code of its heap type, and its fields."""
     index = read_u32(body)
     fields = body.context.struct_type(index)
     return body.context.concrete(index), fields
 
 
-def _array(body: Body) -> tuple[int, FieldCodes]:
+def _array(body: Body) -> tuple[i64, FieldCodes]:
     """The array type that comes next: the code of its heap type, and its field."""
     index = read_u32(body)
     field = body.context.array_type(index)
@@ -45,7 +47,7 @@ def struct_new_default(body: Body, row: Row) -> None:
     body.push(heap << 1)
 
 
-def _field(body: Body) -> tuple[int, FieldCodes, int]:
+def _field(body: Body) -> tuple[i64, FieldCodes, i64]:
     """The field that comes next: the code of its structure's heap type, all fields, and its index."""
     heap, fields = _struct(body)
     index = read_u32(body)
@@ -54,7 +56,7 @@ def _field(body: Body) -> tuple[int, FieldCodes, int]:
     return heap, fields, index
 
 
-def _check_packing(storage: int, is_packed: bool) -> None:
+def _check_packing(storage: i64, is_packed: bool) -> None:
     if (storage in (I8, I16)) != is_packed:
         found = "packed" if storage in (I8, I16) else "not packed"
         raise InvalidError(f"type mismatch: a field of type {describe(storage)} is {found}")
@@ -214,7 +216,7 @@ def array_init_elem(body: Body, row: Row) -> None:
     _pop_init(body, heap)
 
 
-def _pop_init(body: Body, heap: int) -> None:
+def _pop_init(body: Body, heap: i64) -> None:
     body.pop(I32)
     body.pop(I32)
     body.pop(I32)

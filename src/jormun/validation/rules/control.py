@@ -1,6 +1,8 @@
-"""Rules of control instructions (core specification, section 3.4.11), blocks and branches."""
+"""Rules of control instructions (core specification, section 3.4.11), blocks and branches. To be compiled by mypyc."""
 
 from __future__ import annotations
+
+from mypy_extensions import i64
 
 from jormun.errors import InvalidError, MalformedError
 from jormun.opcodes.immediates import CatchKind
@@ -174,7 +176,7 @@ def br_on_non_null(body: Body, row: Row) -> None:
     body.push_all(label[:-1])
 
 
-def _check_last(body: Body, reference: int, label: list[int]) -> None:
+def _check_last(body: Body, reference: i64, label: list[int]) -> None:
     """Check that a reference may be the last operand that a branch takes to a label."""
     if not label or not body.context.matches(reference, label[-1]):
         raise InvalidError(
@@ -216,7 +218,7 @@ def _label_and_cast(body: Body) -> tuple[list[int], int, int]:
     return label, source, target
 
 
-def _without(source: int, target: int) -> int:
+def _without(source: i64, target: i64) -> i64:
     """The difference of reference types (3.1.9): null is gone from the source when the target has it."""
     return source & ~NULLABLE if target & NULLABLE else source
 

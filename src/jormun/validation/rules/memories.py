@@ -1,6 +1,11 @@
-"""Rules of memory instructions that are no loads or stores (core specification, section 3.4.10)."""
+"""Rules of memory instructions that are no loads or stores (core specification, section 3.4.10).
+
+To be compiled by mypyc.
+"""
 
 from __future__ import annotations
+
+from mypy_extensions import i64
 
 from jormun.errors import InvalidError, MalformedError
 from jormun.opcodes.table import Row
@@ -10,14 +15,14 @@ from jormun.validation.operand import I32
 from jormun.validation.rules.tables import pop_copy
 
 
-def read_data(body: Body) -> int:
+def read_data(body: Body) -> i64:
     """A data segment index, not yet checked. Raises MalformedError ('data count section required')."""
     if not body.context.has_data_count:
         raise MalformedError("data count section required", offset=body.pc)
     return read_u32(body)
 
 
-def check_data(body: Body, index: int) -> None:
+def check_data(body: Body, index: i64) -> None:
     """Check a data segment index. Raises InvalidError ('unknown data segment')."""
     count = body.context.data_count
     if index >= count:

@@ -1,6 +1,8 @@
-"""Rules of reference instructions (core specification, section 3.4.6)."""
+"""Rules of reference instructions (core specification, section 3.4.6). To be compiled by mypyc."""
 
 from __future__ import annotations
+
+from mypy_extensions import i64
 
 from jormun.errors import InvalidError
 from jormun.opcodes.immediates import Immediate
@@ -68,7 +70,7 @@ def ref_cast(body: Body, row: Row) -> None:
     body.push(_pop_castable(body, row))
 
 
-def _pop_castable(body: Body, row: Row) -> int:
+def _pop_castable(body: Body, row: Row) -> i64:
     heap = read_heap_type(body)
     body.pop(body.context.top_of(heap) << 1 | NULLABLE)
     return heap << 1 | (NULLABLE if row.immediates[0] is Immediate.REF_TYPE_NULL else 0)
@@ -96,7 +98,7 @@ def extern_convert_any(body: Body, row: Row) -> None:
     _convert(body, ANYREF, HEAP_EXTERN)
 
 
-def _convert(body: Body, source: int, target_heap: int) -> None:
+def _convert(body: Body, source: i64, target_heap: i64) -> None:
     reference = body.pop_reference()
     if not body.context.matches(reference, source):
         raise InvalidError(

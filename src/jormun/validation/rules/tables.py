@@ -1,6 +1,8 @@
-"""Rules of table instructions (core specification, section 3.4.10)."""
+"""Rules of table instructions (core specification, section 3.4.10). To be compiled by mypyc."""
 
 from __future__ import annotations
+
+from mypy_extensions import i64
 
 from jormun.errors import InvalidError
 from jormun.opcodes.table import Row
@@ -9,7 +11,7 @@ from jormun.validation.control_stack import Body
 from jormun.validation.operand import I32, I64, describe
 
 
-def read_table(body: Body) -> int:
+def read_table(body: Body) -> i64:
     """A table index. Raises InvalidError ('unknown table')."""
     index = read_u32(body)
     count = len(body.context.tables)
@@ -18,7 +20,7 @@ def read_table(body: Body) -> int:
     return index
 
 
-def elem_type(body: Body, index: int) -> int:
+def elem_type(body: Body, index: i64) -> i64:
     """The type of an element segment. Raises InvalidError ('unknown elem segment')."""
     elements = body.context.elements
     if index >= len(elements):
@@ -26,7 +28,7 @@ def elem_type(body: Body, index: int) -> int:
     return elements[index]
 
 
-def check_elements(body: Body, found: int, expected: int) -> None:
+def check_elements(body: Body, found: i64, expected: i64) -> None:
     """Check that elements of one type may be copied to where another is expected."""
     if not body.context.matches(found, expected):
         raise InvalidError(f"type mismatch: expected elements of {describe(expected)}, found {describe(found)}")
@@ -78,7 +80,7 @@ def table_copy(body: Body, row: Row) -> None:
     pop_copy(body, context.table_addresses[target], context.table_addresses[source])
 
 
-def pop_copy(body: Body, target: int, source: int) -> None:
+def pop_copy(body: Body, target: i64, source: i64) -> None:
     """Pop the operands of a copy between address types: the size is of the smaller one."""
     body.pop(I64 if target == source == I64 else I32)
     body.pop(source)

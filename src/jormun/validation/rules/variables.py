@@ -1,6 +1,11 @@
-"""Rules of parametric and variable instructions (core specification, sections 3.4.1, 3.4.8 and 3.4.9)."""
+"""Rules of parametric and variable instructions (core specification, sections 3.4.1, 3.4.8 and 3.4.9).
+
+To be compiled by mypyc.
+"""
 
 from __future__ import annotations
+
+from mypy_extensions import i64
 
 from jormun.errors import InvalidError
 from jormun.opcodes.table import Row
@@ -80,7 +85,7 @@ def global_set(body: Body, row: Row) -> None:
     body.pop(context.globals[index])
 
 
-def _global(body: Body) -> int:
+def _global(body: Body) -> i64:
     index = read_u32(body)
     count = len(body.context.globals)
     if index >= count:
