@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
 from functools import cache
-from typing import TYPE_CHECKING
 
 from jormun.api.tier import TIERS, Tier
+from jormun.dataclass import dataclass
 from jormun.features import DEFAULT_FEATURES, Features
+from jormun.hints import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jormun.runtime.engine import Engine
+    from collections.abc import Iterable, Sequence
+
+    from jormun.cache.cache import Cache
+    from jormun.runtime.engine import Engine, Progress
+    from jormun.runtime.image import CodeImage
+    from jormun.runtime.layout import Layout
+    from jormun.validation.module import ValidModule
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +25,14 @@ class Config:
     """The settings of a module.
 
     `tier` says which compiler makes its machine code: "optimizing", or "auto" for what Jormun thinks best, which is the
-    same until there is another one. `features` are the proposals that are accepted beyond WebAssembly 3.0. Raises
-    ValueError for a tier that does not exist.
+    same until there is another one. `features` are the proposals that are accepted beyond WebAssembly 3.0. `cache` says
+    where compiled code is kept for the next process: True for the user's cache folder, or $JORMUN_CACHE_DIR if it is
+    set; a path for another folder; False for nowhere. Raises ValueError for a tier that does not exist.
     """
 
     tier: Tier = "auto"
     features: Features = DEFAULT_FEATURES
+    cache: bool | str | os.PathLike[str] = True
 
     def __post_init__(self) -> None:
         if self.tier not in TIERS:
@@ -32,11 +41,46 @@ class Config:
     @property
     def engine(self) -> Engine:
         """The engine of the tier. There is one of each in a process."""
-        return _optimizing_engine()
+        return _OPTIMIZING
+
+    @property
+    def code_cache(self) -> Cache | None:
+        """The cache, if there is to be one. There is one for each folder in a process."""
+        if self.cache is False:
+            return None
+        return _cache(None if self.cache is True else os.fspath(self.cache))
+
+
+class _OptimizingEngine:
+    """The optimizing engine, imported when there is something to compile: a warm start needs none of it."""
+
+    name = "optimizing"
+
+    def compile(self, module: ValidModule, layout: Layout, functions: Sequence[int]) -> CodeImage:
+        """See `Engine.compile`."""
+        return _optimizing_engine().compile(module, layout, functions)
+
+    def assembly(self, module: ValidModule, layout: Layout, func_index: int) -> str:
+        """See `Engine.assembly`."""
+        return _optimizing_engine().assembly(module, layout, func_index)
+
+    def compile_all(self, module: ValidModule, layout: Layout, progress: Progress | None) -> Iterable[CodeImage]:
+        """See `Engine.compile_all`."""
+        return _optimizing_engine().compile_all(module, layout, progress)
+
+
+_OPTIMIZING = _OptimizingEngine()
 
 
 @cache
 def _optimizing_engine() -> Engine:
-    from jormun.optimizing.engine import OptimizingEngine  # costs the import of LLVM, so only when it is needed
+    from jormun.optimizing.engine import OptimizingEngine
 
     return OptimizingEngine()
+
+
+@cache
+def _cache(folder: str | None) -> Cache:
+    from jormun.cache.cache import Cache
+
+    return Cache(folder)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol, TypeAlias
 
+from jormun.hints import TYPE_CHECKING, Protocol, TypeAlias
 from jormun.runtime.image import CodeImage
 from jormun.runtime.layout import Layout
-from jormun.validation.module import ValidModule
+
+if TYPE_CHECKING:
+    from jormun.validation.module import ValidModule
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with the number of functions compiled so far and the number of all."""

@@ -8,10 +8,10 @@ Plain typed functions, to be compiled by mypyc.
 from __future__ import annotations
 
 from threading import Lock
-from typing import Final
 from weakref import WeakValueDictionary
 
 from jormun.errors import InvalidError
+from jormun.hints import Final
 from jormun.syntax.type_code import ARRAY, FUNC, REF, REF_NULL, STRUCT, SUB, SUB_FINAL
 from jormun.types import (
     F32,
