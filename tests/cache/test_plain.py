@@ -47,12 +47,13 @@ def test_round_trip(name: str, is_text: bool) -> None:
     assert all(x is y for x, y in zip(blueprint.types, again.types, strict=True))
     assert tuple(again.function_types) == blueprint.function_types
     for field in Blueprint.__slots__:
-        if field not in ("datas", "function_types"):
+        if field not in ("datas", "contents", "function_types"):
             assert getattr(again, field) == getattr(blueprint, field), field
-    assert [_contents(d) for d in again.datas] == [_contents(d) for d in blueprint.datas]
+    for ours, theirs in ((again.datas, blueprint.datas), (again.contents, blueprint.contents)):
+        assert [_shown(d) for d in ours] == [_shown(d) for d in theirs]
     if not is_text:
         assert all(d.source is file for d in again.datas)
 
 
-def _contents(data: DataBlueprint) -> tuple[object, ...]:
-    return data.memory, data.offset, data.source[data.start : data.start + data.size_bytes]
+def _shown(data: DataBlueprint) -> tuple[object, ...]:
+    return data.index, data.memory, data.offset, bytes(data.contents)

@@ -112,6 +112,7 @@ class _Origin:
         self._data = data
         self._config = config
         self._valid: ValidModule | None = None
+        self._blueprint: Blueprint | None = None
         self._lock = Lock()
 
     @property
@@ -129,7 +130,8 @@ class _Origin:
         from jormun.validation.module import validate
 
         self._valid = validate(self._decode(), self._config.features)
-        return blueprint_of(self._valid)
+        self._blueprint = blueprint_of(self._valid)
+        return self._blueprint
 
     def find(self) -> KeptModule | None:
         """What former processes left of the module, if it may be kept."""
@@ -147,7 +149,8 @@ class _Origin:
         from jormun.cache.plain import to_plain
 
         valid = self.valid
-        return to_plain(blueprint_of(valid), valid.module.types, self._data)
+        blueprint = blueprint_of(valid) if self._blueprint is None else self._blueprint
+        return to_plain(blueprint, valid.module.types, self._data)
 
     def _decode(self) -> syntax.Module:
         return decode_module(self._data, self._config.features)

@@ -51,16 +51,6 @@ def to_plain(blueprint: Blueprint, groups: Sequence[RecType], file: bytes) -> Pl
     indices: dict[DefType, int] = {}
     for index, deftype in enumerate(blueprint.types):
         indices.setdefault(deftype, index)
-    datas: list[Plain] = []
-    at = 0
-    for data in blueprint.datas:
-        contents = data.source[data.start : data.start + data.size_bytes]
-        found = file.find(
-            contents, at
-        )  # segments are in the file, unless it is text; any place with these bytes is right
-        if found >= 0:
-            at = found + len(contents)
-        datas.append((data.memory, data.offset, found, data.size_bytes, contents if found < 0 else b""))
     return (
         tuple([tuple([_from_subtype(t) for t in group.subtypes]) for group in groups]),
         tuple([(each.module, each.name, _from_extern(each.type, indices)) for each in blueprint.imports]),
@@ -75,7 +65,9 @@ def to_plain(blueprint: Blueprint, groups: Sequence[RecType], file: bytes) -> Pl
         blueprint.tables,
         blueprint.globals,
         tuple([(each.table, each.offset, each.functions, each.items) for each in blueprint.elements]),
-        tuple(datas),
+        blueprint.data_count,
+        _from_datas(blueprint.datas, file),
+        _from_datas(blueprint.contents, file),
         blueprint.start,
     )
 
@@ -84,7 +76,7 @@ def from_plain(plain: Plain, file: bytes) -> Blueprint:
     """The blueprint that `to_plain` was given, for the same file."""
     (
         groups, imports, exports, function_types, tables, memories, global_types, tags, own, referenced, inits, values,
-        elements, datas, start,
+        elements, data_count, datas, contents, start,
     ) = plain  # fmt: skip
     types: list[DefType] = []
     for group in groups:
@@ -105,15 +97,32 @@ def from_plain(plain: Plain, file: bytes) -> Blueprint:
         inits,
         values,
         tuple([ElementBlueprint(*each) for each in elements]),
-        tuple(
-            [
-                DataBlueprint(memory, offset, file, found, size)
-                if found >= 0
-                else DataBlueprint(memory, offset, own_bytes, 0, size)
-                for memory, offset, found, size, own_bytes in datas
-            ]
-        ),
+        data_count,
+        _to_datas(datas, file),
+        _to_datas(contents, file),
         start,
+    )
+
+
+def _from_datas(datas: Sequence[DataBlueprint], file: bytes) -> Plain:
+    """Segments; their bytes are in the file, mostly, and any place that has the same ones is right."""
+    plain = []
+    at = 0
+    for data in datas:
+        found = file.find(data.contents, at)
+        if found >= 0:
+            at = found + data.size_bytes
+        own = bytes(data.contents) if found < 0 else b""
+        plain.append((data.index, data.memory, data.offset, found, data.size_bytes, own))
+    return tuple(plain)
+
+
+def _to_datas(plain: Plain, file: bytes) -> tuple[DataBlueprint, ...]:
+    return tuple(
+        [
+            DataBlueprint(index, memory, offset, file if found >= 0 else own, max(found, 0), size_bytes)
+            for index, memory, offset, found, size_bytes, own in plain
+        ]
     )
 
 

@@ -5,7 +5,8 @@ It is plain enough to be kept in the cache and read back at once. Types are clos
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from jormun.dataclass import dataclass
 from jormun.hints import TYPE_CHECKING, TypeAlias
@@ -30,6 +31,8 @@ expression's bytes, for any other (runtime/constant.py)."""
 GLOBAL, FUNCTION = "global", "function"
 NO_FUNCTION = -1
 """In an element segment: the null reference."""
+_GAP_BYTES = 1024
+"""Segments with no more than this between them become one."""
 PASSIVE, DECLARATIVE = -1, -2
 """In place of the index of a table or a memory: a segment that is not active."""
 
@@ -68,12 +71,18 @@ class ElementBlueprint:
 class DataBlueprint:
     """A data segment: for the memory with index `memory`, at `offset`, or PASSIVE."""
 
+    index: int
     memory: int
     offset: Constant
     source: bytes
     """Where its bytes are: `size_bytes` bytes from `start` on. It may be the whole file of the module."""
     start: int
     size_bytes: int
+
+    @property
+    def contents(self) -> memoryview:
+        """Its bytes."""
+        return memoryview(self.source)[self.start : self.start + self.size_bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +106,12 @@ class Blueprint:
     globals: tuple[Constant, ...]
     """The initial value of each own global."""
     elements: tuple[ElementBlueprint, ...]
+    data_count: int
     datas: tuple[DataBlueprint, ...]
+    """The data segments, but for those that `contents` has."""
+    contents: tuple[DataBlueprint, ...]
+    """What memories begin with, whole, in place of active segments of which it is known that they fit: compilers write
+    some modules with 40,000 of them. Their indices have no meaning."""
     start: int | None
 
     @property
@@ -128,11 +142,12 @@ def blueprint_of(valid: ValidModule) -> Blueprint:
     module = valid.module
     first_own = valid.imported_function_count
     datas = []
-    for data in module.datas:
+    for index, data in enumerate(module.datas):
         memory, offset = PASSIVE, b""
         if isinstance(data.mode, Active):
             memory, offset = data.mode.index, data.mode.offset.code
-        datas.append(DataBlueprint(memory, reduce(offset), data.init, 0, len(data.init)))
+        datas.append(DataBlueprint(index, memory, reduce(offset), data.init, 0, len(data.init)))
+    datas, contents = _contents(datas, valid)
     return Blueprint(
         tuple(
             ImportBlueprint(each.module, each.name, t)
@@ -150,9 +165,50 @@ def blueprint_of(valid: ValidModule) -> Blueprint:
         tuple(0 if table.init is None else reduce(table.init.code) for table in module.tables),
         tuple(reduce(each.init.code) for each in module.globals),
         tuple(map(_element, module.elements)),
+        len(module.datas),
         tuple(datas),
+        tuple(contents),
         module.start,
     )
+
+
+def _contents(datas: list[DataBlueprint], valid: ValidModule) -> tuple[list[DataBlueprint], list[DataBlueprint]]:
+    """The segments that instantiation has to look at one by one, and what memories begin with in place of the others.
+
+    Segments whose places are known, within the minimum of memories that the module defines, cannot trap, and nobody
+    sees them before they are dropped: unless a segment of elements traps before, while functions of the instance are
+    in somebody else's table already.
+    """
+    imported = len(valid.memory_types) - len(valid.module.memories)
+    if len(valid.table_types) > len(valid.module.tables):
+        return datas, []
+    pieces: list[tuple[int, int, bytearray]] = []
+    for data in datas:
+        if data.memory == PASSIVE:
+            continue
+        t = valid.memory_types[data.memory]
+        if (
+            data.memory < imported
+            or not isinstance(data.offset, int)
+            or data.offset + data.size_bytes > t.limits.minimum * t.page_size_bytes
+        ):
+            return datas, []
+        gap = data.offset - (pieces[-1][1] + len(pieces[-1][2])) if pieces else -1
+        if 0 <= gap <= _GAP_BYTES and pieces[-1][0] == data.memory:
+            pieces[-1][2].extend(bytes(gap))
+            pieces[-1][2].extend(data.source)
+        else:
+            pieces.append((data.memory, data.offset, bytearray(data.source)))
+    if any(_overlap(pieces)):  # zeros in a gap would hide what another segment has there
+        return datas, []
+    passive = [data for data in datas if data.memory == PASSIVE]
+    return passive, [DataBlueprint(0, memory, at, bytes(piece), 0, len(piece)) for memory, at, piece in pieces]
+
+
+def _overlap(pieces: list[tuple[int, int, bytearray]]) -> Iterator[bool]:
+    """Whether each piece but the first begins before the one below it ends."""
+    places = sorted((memory, at, at + len(piece)) for memory, at, piece in pieces)
+    return (one[0] == other[0] and other[1] < one[2] for one, other in pairwise(places))
 
 
 def _element(element: Element) -> ElementBlueprint:

@@ -208,9 +208,10 @@ def _allocate_tables(instance: Instance, imports: Sequence[Extern]) -> None:
 
 def _allocate_segments(instance: Instance) -> None:
     native, offsets = instance.native, instance.compiled.layout
-    for index, data in enumerate(instance.compiled.blueprint.datas):
-        native.write(offsets.data_offset(index) + layout.SEGMENT_START, pages.address_of(data.source) + data.start)
-        native.write(offsets.data_offset(index) + layout.SEGMENT_SIZE, data.size_bytes)
+    for data in instance.compiled.blueprint.datas:
+        at = offsets.data_offset(data.index)
+        native.write(at + layout.SEGMENT_START, pages.address_of(data.source) + data.start)
+        native.write(at + layout.SEGMENT_SIZE, data.size_bytes)
     for index, element in enumerate(instance.compiled.blueprint.elements):
         if element.table == DECLARATIVE:
             continue  # dropped at once, and evaluating it has no effects
@@ -239,14 +240,17 @@ def _run_elements(instance: Instance) -> None:
 
 def _run_datas(instance: Instance) -> None:
     """memory.init and data.drop for each active segment (4.7.2, run-data)."""
-    for index, data in enumerate(instance.compiled.blueprint.datas):
+    blueprint, native = instance.compiled.blueprint, instance.native
+    for data in blueprint.contents:
+        instance.memories[data.memory].write(instance.evaluate(data.offset), data.contents)
+    for data in blueprint.datas:
         if data.memory >= 0:
             memory = instance.memories[data.memory]
             start = instance.evaluate(data.offset)
             if start + data.size_bytes > memory.size_bytes:
                 raise Trap(TrapKind.MEMORY_OUT_OF_BOUNDS)
-            memory.write(start, memoryview(data.source)[data.start : data.start + data.size_bytes])
-            instance.native.write(instance.compiled.layout.data_offset(index) + layout.SEGMENT_SIZE, 0)
+            memory.write(start, data.contents)
+            native.write(instance.compiled.layout.data_offset(data.index) + layout.SEGMENT_SIZE, 0)
 
 
 def _start(instance: Instance) -> None:

@@ -180,7 +180,7 @@ class Layout:
         self._globals = at
         at += GLOBAL_CELL_BYTES * len(module.globals)
         self._datas = at
-        at += SEGMENT_BYTES * len(module.datas)
+        at += SEGMENT_BYTES * (valid.data_count if isinstance(valid, Blueprint) else len(valid.module.datas))
         self._elements = at
         at += SEGMENT_BYTES * len(module.elements)
         own = sorted(index for index in valid.referenced_functions if index >= self.imported_function_count)
