@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from jormun.dataclass import dataclass, field, replace
-from jormun.hints import Protocol, runtime_checkable
+from jormun.hints import Protocol, SupportsIndex, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +112,4 @@ def test_protocols_are_told_by_their_members() -> None:
 
     assert isinstance(Fits(), Named) and isinstance(Sub(), Named) and not isinstance(3, Named)
     assert not isinstance(Fits(), Sub)
+    assert isinstance(3, SupportsIndex) and not isinstance(3.0, SupportsIndex)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import TypeVar as TypeVar
     from typing import runtime_checkable as runtime_checkable
 else:
-    Any = BinaryIO = Final = NoReturn = SupportsIndex = TextIO = TypeAlias = object()
+    Any = BinaryIO = Final = NoReturn = TextIO = TypeAlias = object()
 
     def TypeVar(name):
         """A type variable, which stands for nothing at run time."""
@@ -35,6 +35,11 @@ else:
         """What classes may have in common without knowing of it."""
 
         __slots__ = ()
+
+    class SupportsIndex(metaclass=_ProtocolType):
+        """What is an integer to Python."""
+
+        _members = ("__index__",)
 
     def runtime_checkable(protocol):
         """Let `isinstance` answer whether the class of a value has the protocol's members."""
