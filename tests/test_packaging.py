@@ -51,7 +51,12 @@ def test_metadata(installed: Distribution) -> None:
     assert metadata["Requires-Python"] == ">=3.11"
     assert [path for path in installed.files or () if path.name == "LICENSE" and ".dist-info" in str(path)]
     needed = [line for line in installed.requires or () if "extra" not in line]
-    assert sorted(re.split(r"\W", line)[0] for line in needed) == ["librt", "llvmlite", "mypy_extensions", "platformdirs"]
+    assert sorted(re.split(r"\W", line)[0] for line in needed) == [
+        "librt",
+        "llvmlite",
+        "mypy_extensions",
+        "platformdirs",
+    ]
 
 
 def test_the_command_is_installed(installed: Distribution) -> None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum, unique
+
+from jormun.dataclass import dataclass
 
 
 class WasmError(Exception):

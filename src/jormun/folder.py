@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -30,10 +31,12 @@ def write_whole(path: str, data: bytes) -> None:
     The name is given by a rename, so that who has the former file open keeps that. Nothing is left of a write that
     fails; what a process leaves that is killed in the middle, `is_left_over` tells by its name.
     """
+    if _file_limit_bytes() < len(data):  # the signal of a write beyond it would end the process
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
     folder, name = os.path.split(path)
     os.makedirs(folder, 0o700, exist_ok=True)
     temporary = os.path.join(folder, f".{name}.{os.getpid()}.{os.urandom(4).hex()}.part")
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
     try:
         try:
             rest = memoryview(data)
@@ -43,8 +46,21 @@ def write_whole(path: str, data: bytes) -> None:
             os.close(fd)
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        try:
+            os.unlink(temporary)
+        except OSError:
+            pass  # renamed, or gone with its folder
         raise
+
+
+def _file_limit_bytes() -> int:
+    """How large a file may become (ulimit -f)."""
+    try:
+        from resource import RLIM_INFINITY, RLIMIT_FSIZE, getrlimit
+    except ImportError:  # Windows has no such limit
+        return sys.maxsize
+    limit = getrlimit(RLIMIT_FSIZE)[0]
+    return sys.maxsize if limit == RLIM_INFINITY else limit
 
 
 def is_left_over(name: str) -> bool:
@@ -58,9 +74,13 @@ def read_own(path: str) -> bytes:
 
     It is read, not mapped: a file that is truncated while it is mapped ends the process, and copying 10 MB takes 2 ms.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    flags = os.O_RDONLY
+    for name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):  # which no system has all of
+        flags |= getattr(os, name, 0)
+    fd = os.open(path, flags)
     with open(fd, "rb", buffering=0) as file:
-        status = os.fstat(fd)
-        if status.st_uid not in (os.geteuid(), 0) or status.st_mode & 0o022:
-            raise PermissionError(f"{path}: others may have written it")
+        if hasattr(os, "geteuid"):
+            status = os.fstat(fd)
+            if status.st_uid not in (os.geteuid(), 0) or status.st_mode & 0o022:
+                raise PermissionError(f"{path}: others may have written it")
         return file.readall()

@@ -7,9 +7,10 @@ different modules compare by identity (see validation/matching.py).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, unique
-from typing import TypeAlias
+
+from jormun.dataclass import dataclass
+from jormun.hints import TypeAlias
 
 
 @unique
@@ -252,3 +253,18 @@ class ExternKind(Enum):
 
     def __str__(self) -> str:
         return self.name.lower()
+
+
+def kind_of(t: ExternType) -> ExternKind:
+    """What a type is the type of."""
+    match t:
+        case FuncExternType():
+            return ExternKind.FUNC
+        case TableType():
+            return ExternKind.TABLE
+        case MemoryType():
+            return ExternKind.MEMORY
+        case GlobalType():
+            return ExternKind.GLOBAL
+        case TagType():
+            return ExternKind.TAG

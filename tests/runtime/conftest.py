@@ -35,6 +35,6 @@ def make(store: Store) -> Make:
 
     def make(wat: str, imports: Imports | None = None) -> Instance:
         module = compiled(wat)
-        return instantiate(store, module, resolve(module.valid, imports or {}, store))
+        return instantiate(store, module, resolve(module.blueprint, imports or {}, store))
 
     return make

@@ -27,7 +27,7 @@ EVERYTHING = """(module (import "env" "f" (func $import (param i32) (result i32)
 
 def make_one(module: CompiledModule, store: Store | None = None):
     store = store or Store()
-    return instantiate(store, module, resolve(module.valid, {"env": {"f": lambda x: x + 1}}, store))
+    return instantiate(store, module, resolve(module.blueprint, {"env": {"f": lambda x: x + 1}}, store))
 
 
 def mappings() -> int:
@@ -136,7 +136,7 @@ def test_a_store_may_be_closed_by_a_guest_in_it() -> None:
         gc.collect()
         return x + 1
 
-    function = instantiate(store, module, resolve(module.valid, {"env": {"f": close}}, store)).exports["f"]
+    function = instantiate(store, module, resolve(module.blueprint, {"env": {"f": close}}, store)).exports["f"]
     del module
     assert function.call(1) == 2
     del function

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
 from functools import cache
-from typing import TYPE_CHECKING
 
 from jormun.api.tier import TIERS, Tier
+from jormun.dataclass import dataclass
 from jormun.features import DEFAULT_FEATURES, Features
+from jormun.hints import TYPE_CHECKING
 from jormun.runtime.engine import Optimizer
 from jormun.runtime.tiering.settings import DEFAULT_TIERING, Tiering
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from jormun.cache.cache import Cache
     from jormun.optimizing.engine import OptimizingEngine
-    from jormun.runtime.engine import Engine
+    from jormun.runtime.engine import Engine, Progress
+    from jormun.runtime.image import CodeImage
+    from jormun.runtime.layout import Layout
+    from jormun.validation.module import ValidModule
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +29,15 @@ class Config:
 
     `tier` says which compiler makes its machine code: "baseline", which starts at once; "optimizing", LLVM, whose code
     is fastest; or "auto", baseline and then, in the background, LLVM for what turns out to be hot, as `tiering` says.
-    `features` are the proposals that are accepted beyond WebAssembly 3.0. Raises ValueError for a tier that does not
-    exist.
+    `features` are the proposals that are accepted beyond WebAssembly 3.0. `cache` says where compiled code is kept for
+    the next process: True for the user's cache folder, or $JORMUN_CACHE_DIR if it is set; a path for another folder;
+    False for nowhere. Raises ValueError for a tier that does not exist.
     """
 
     tier: Tier = "auto"
     features: Features = DEFAULT_FEATURES
     tiering: Tiering = DEFAULT_TIERING
+    cache: bool | str | os.PathLike[str] = True
 
     def __post_init__(self) -> None:
         if self.tier not in TIERS:
@@ -38,19 +47,63 @@ class Config:
     def engine(self) -> Engine:
         """The engine of the tier. There is one of each in a process."""
         if self.tier == "optimizing":
-            return _optimizing_engine()
-        return _baseline_engine(self.tiering if self.tier == "auto" else None)
+            return _OPTIMIZING
+        return _baseline(self.tiering if self.tier == "auto" else None)
+
+    @property
+    def code_cache(self) -> Cache | None:
+        """The cache, if there is to be one. There is one for each folder in a process."""
+        if self.cache is False:
+            return None
+        return _cache(None if self.cache is True else os.fspath(self.cache))
+
+
+class _LazyEngine:
+    """An engine that is imported when there is something to compile: a warm start needs none of it."""
+
+    def __init__(self, name: str, load: Callable[[], Engine], optimizer: Optimizer | None = None) -> None:
+        self.name = name
+        self._load = load
+        self.optimizer = optimizer
+
+    def compile(self, module: ValidModule, layout: Layout, functions: Sequence[int]) -> CodeImage:
+        """See `Engine.compile`."""
+        return self._load().compile(module, layout, functions)
+
+    def assembly(self, module: ValidModule, layout: Layout, func_index: int) -> str:
+        """See `Engine.assembly`."""
+        return self._load().assembly(module, layout, func_index)
+
+    def compile_all(self, module: ValidModule, layout: Layout, progress: Progress | None) -> Iterable[CodeImage]:
+        """See `Engine.compile_all`."""
+        return self._load().compile_all(module, layout, progress)
 
 
 @cache
-def _baseline_engine(tiering: Tiering | None) -> Engine:
-    from jormun.baseline.engine import BaselineEngine
+def _baseline(tiering: Tiering | None) -> Engine:
+    optimizer = None if tiering is None else Optimizer(_optimizing_engine, tiering)
 
-    return BaselineEngine(None if tiering is None else Optimizer(_optimizing_engine, tiering))
+    @cache
+    def load() -> Engine:
+        from jormun.baseline.engine import BaselineEngine
+
+        return BaselineEngine(optimizer)
+
+    return _LazyEngine("baseline", load, optimizer)
 
 
 @cache
 def _optimizing_engine() -> OptimizingEngine:
-    from jormun.optimizing.engine import OptimizingEngine  # costs the import of LLVM, so only when it is needed
+    from jormun.optimizing.engine import OptimizingEngine
 
     return OptimizingEngine()
+
+
+_OPTIMIZING = _LazyEngine("optimizing", _optimizing_engine)
+
+
+@cache
+def _cache(folder: str | None) -> Cache:
+    from jormun.cache.cache import Cache
+
+    return Cache(folder)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from jormun.api.config import Config
 from jormun.api.module import Module
 from jormun.api.source import Source
+from jormun.hints import Any
 from jormun.runtime import instance as runtime
 from jormun.runtime.limits import Limits
 from jormun.runtime.linking import Imports, resolve
@@ -89,7 +89,7 @@ class Instance:
             raise ValueError("a store has limits of its own: give either a store or limits")
         self.module = module
         self.store = store
-        externs = resolve(module.valid, given, store)
+        externs = resolve(module.blueprint, given, store)
         self.exports = Exports(runtime.instantiate(store, module.compiled, externs))
 
     def __repr__(self) -> str:
@@ -116,7 +116,7 @@ def load(
 
 def _store_of(module: Module, imports: Imports) -> Store | None:
     """The store that an import is of. Whether all are of the same one is checked when they are linked."""
-    for each in module.valid.module.imports:
+    for each in module.blueprint.imports:
         try:
             extern = imports[each.module][each.name]
         except KeyError:

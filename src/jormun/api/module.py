@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
 
 from jormun.api.config import Config
-from jormun.api.source import Source, read_module
+from jormun.api.source import Source, decode_module, read_data
+from jormun.dataclass import dataclass
+from jormun.hints import TYPE_CHECKING
+from jormun.runtime.blueprint import Blueprint, blueprint_of
 from jormun.runtime.engine import Progress
 from jormun.runtime.linking import describe
 from jormun.runtime.module import CompiledModule
-from jormun.types import ExternKind, ExternType
-from jormun.validation.module import ValidModule, validate
+from jormun.types import ExternKind, ExternType, kind_of
+
+if TYPE_CHECKING:
+    from jormun.cache.kept import KeptModule
+    from jormun.syntax import module as syntax
+    from jormun.validation.module import ValidModule
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,29 +66,33 @@ class Module:
 
     def __init__(self, source: Source, *, config: Config | None = None) -> None:
         self.config = Config() if config is None else config
-        self.valid: ValidModule = validate(read_module(source, self.config.features), self.config.features)
+        self._origin = _Origin(read_data(source), self.config)
+        self._kept = self._origin.find()
+        known = None if self._kept is None else self._kept.blueprint
+        self.blueprint: Blueprint = self._origin.validated() if known is None else known
+        """What instances are made from."""
+
+    @property
+    def valid(self) -> ValidModule:
         """The module and what validation found out about it."""
+        return self._origin.valid
 
     @cached_property
     def compiled(self) -> CompiledModule:
         """The machine code, as far as it is compiled."""
-        return CompiledModule(self.valid, self.config.engine)
+        origin = self._origin
+        return CompiledModule(lambda: origin.valid, self.config.engine, self.blueprint, self._kept)
 
     @cached_property
     def imports(self) -> tuple[ImportType, ...]:
         """What instances need, in order."""
-        return tuple(
-            ImportType(i.module, i.name, i.kind, t)
-            for i, t in zip(self.valid.module.imports, self.valid.import_types, strict=True)
-        )
+        return tuple(ImportType(i.module, i.name, kind_of(i.type), i.type) for i in self.blueprint.imports)
 
     @cached_property
     def exports(self) -> tuple[ExportType, ...]:
         """What instances offer, in order."""
-        return tuple(
-            ExportType(e.name, e.kind, t)
-            for e, t in zip(self.valid.module.exports, self.valid.export_types, strict=True)
-        )
+        blueprint = self.blueprint
+        return tuple(ExportType(e.name, e.kind, blueprint.export_type(e)) for e in blueprint.exports)
 
     def compile(self, progress: Progress | None = None) -> None:
         """Compile all functions now, on all cores.
@@ -92,3 +103,54 @@ class Module:
 
     def __repr__(self) -> str:
         return f"<Module of {len(self.imports)} imports and {len(self.exports)} exports>"
+
+
+class _Origin:
+    """What a module is made from, and what that means as far as somebody has to know."""
+
+    def __init__(self, data: bytes, config: Config) -> None:
+        self._data = data
+        self._config = config
+        self._valid: ValidModule | None = None
+        self._blueprint: Blueprint | None = None
+        self._lock = Lock()
+
+    @property
+    def valid(self) -> ValidModule:
+        """The module, decoded; it has been validated in this process, or in another one that left its blueprint."""
+        with self._lock:
+            if self._valid is None:
+                from jormun.validation.module import trust
+
+                self._valid = trust(self._decode(), self._config.features)
+            return self._valid
+
+    def validated(self) -> Blueprint:
+        """The blueprint of the module, which is decoded and validated."""
+        from jormun.validation.module import validate
+
+        self._valid = validate(self._decode(), self._config.features)
+        self._blueprint = blueprint_of(self._valid)
+        return self._blueprint
+
+    def find(self) -> KeptModule | None:
+        """What former processes left of the module, if it may be kept."""
+        cache = self._config.code_cache
+        if cache is None or cache.size_bytes == 0:
+            return None
+        from jormun.cache.kept import KeptModule
+        from jormun.cache.key import module_key
+
+        key = module_key(self._data, self._config.tier, repr(self._config.features), repr(self._config.tiering))
+        return KeptModule(cache, key, self._data, self._describe)
+
+    def _describe(self) -> object:
+        """The blueprint, as the cache keeps it."""
+        from jormun.cache.plain import to_plain
+
+        valid = self.valid
+        blueprint = blueprint_of(valid) if self._blueprint is None else self._blueprint
+        return to_plain(blueprint, valid.module.types, self._data)
+
+    def _decode(self) -> syntax.Module:
+        return decode_module(self._data, self._config.features)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeAlias
 
 from jormun.api.config import Config
 from jormun.api.module import Module
+from jormun.api.source import read_file
+from jormun.dataclass import dataclass
+from jormun.hints import TypeAlias
 from jormun.runtime.limits import Limits
 from jormun.runtime.store import Store
 from jormun.wasi.memory_stream import MemoryStream
@@ -84,7 +84,7 @@ def run(
     stdout, stderr = (MemoryStream(), MemoryStream()) if capture_output else (None, None)
     # Made before the program is read, so that what is wrong with it is said first.
     limits = None if memory_limit is None else Limits(memory=memory_limit)
-    compiled = Module(Path(args[0]), config=config).compiled
+    compiled = Module(read_file(args[0]), config=config).compiled
     returncode = run_command(
         compiled,
         arguments,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
 
+from jormun.errors import MalformedError
 from jormun.features import DEFAULT_FEATURES, Features
+from jormun.hints import TYPE_CHECKING, TypeAlias
 from jormun.syntax.preamble import looks_like_text
 
 if TYPE_CHECKING:
@@ -18,24 +18,38 @@ Source: TypeAlias = str | PathLike[str] | bytes | bytearray | memoryview
 
 def read_module(source: Source, features: Features = DEFAULT_FEATURES) -> Module:
     """The module that a source is, decoded or parsed, not validated. Raises MalformedError and OSError."""
+    return decode_module(read_data(source), features)
+
+
+def read_data(source: Source) -> bytes:
+    """The bytes of a source, binary or text. Raises OSError, and MalformedError for text that is not Unicode."""
+    if isinstance(source, bytes):
+        return source
+    if isinstance(source, (bytearray, memoryview)):
+        return bytes(source)
     if isinstance(source, str) and looks_like_text(source.encode(errors="replace")):
-        return _parse(source)
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        data = bytes(source)
-    elif isinstance(source, (str, PathLike)):
-        data = Path(source).read_bytes()
-    else:
-        raise TypeError(f"a module is made from a path, bytes or WAT text, not {type(source).__name__}")
+        try:
+            return source.encode()
+        except UnicodeEncodeError as error:
+            raise MalformedError(f"malformed UTF-8 encoding: {error}") from None
+    if isinstance(source, (str, PathLike)):
+        return read_file(source)
+    raise TypeError(f"a module is made from a path, bytes or WAT text, not {type(source).__name__}")
+
+
+def read_file(path: str | PathLike[str]) -> bytes:
+    """The contents of a file. Raises OSError."""
+    with open(path, "rb", buffering=0) as file:
+        return file.readall()
+
+
+def decode_module(data: bytes, features: Features = DEFAULT_FEATURES) -> Module:
+    """The module in the bytes of a source, decoded or parsed, not validated. Raises MalformedError."""
     if looks_like_text(data):
         from jormun.text.lexer import decode_text
+        from jormun.text.module import parse_module
 
-        return _parse(decode_text(data))
+        return parse_module(decode_text(data))
     from jormun.binary.decode import decode
 
     return decode(data, features)
-
-
-def _parse(text: str) -> Module:
-    from jormun.text.module import parse_module
-
-    return parse_module(text)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, TypeAlias, get_args
+from jormun.hints import TYPE_CHECKING, Final
 
-Tier: TypeAlias = Literal["auto", "baseline", "optimizing"]
-"""A compiler by its name; "auto" is what Jormun thinks best."""
-TIERS: Final[tuple[Tier, ...]] = get_args(Tier)
+if TYPE_CHECKING:
+    from typing import Literal, TypeAlias
+
+    Tier: TypeAlias = Literal["auto", "baseline", "optimizing"]
+    """A compiler by its name; "auto" is what Jormun thinks best."""
+else:
+    Tier = str  # at run time annotations are for people
+TIERS: Final[tuple[Tier, ...]] = ("auto", "baseline", "optimizing")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
 
 from jormun.binary.sections import Section, sections
 from jormun.errors import MalformedError
+from jormun.hints import Final
 from jormun.syntax.code import read_immediates, read_row
 from jormun.syntax.instruction import Expr
 from jormun.syntax.leb128 import read_u32

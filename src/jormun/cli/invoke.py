@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
 
 from jormun.cli.report import CommandError, UsageError
+from jormun.hints import TYPE_CHECKING, Final
 from jormun.types import AbsHeapType, FuncType, NumType, RefType, ValType, VecType
 
 if TYPE_CHECKING:

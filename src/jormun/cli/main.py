@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
+import gc
 import os
 import sys
 from collections.abc import Sequence
-from typing import Final
 
-from jormun.cli import objdump, parse, run, validate, wast
-from jormun.cli import print as print_verb
 from jormun.cli.report import CommandError, report
 from jormun.cli.signals import behave_natively
-from jormun.version import VERSION, build_kind
+from jormun.hints import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import argparse
 
 _EXAMPLES: Final = """\
 examples:
@@ -23,6 +23,7 @@ examples:
   jormun parse app.wat -o app.wasm    text to binary; `jormun print app.wasm` goes the other way
   jormun objdump app.wasm             what is in a module
   jormun wast spec/                   run test scripts of the standard
+  jormun cache                        where compiled code is kept, and how large it is
 
 `jormun VERB --help` says more of each.
 """
@@ -37,10 +38,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     if argv is None:
         behave_natively()
-    parser = make_parser()
+        # A start makes some 30,000 objects that live to its end; looking at them over and over takes a fifth of it.
+        gc.set_threshold(50_000)
     try:
         try:
-            arguments = parser.parse_args(argv)
+            arguments = _read(sys.argv[1:] if argv is None else argv)
             status: int = arguments.run(arguments)
         finally:  # behind --help and --version too, which leave by SystemExit
             _flush()
@@ -76,8 +78,26 @@ def _flush() -> None:
         raise
 
 
+def _read(words: Sequence[str]) -> argparse.Namespace:
+    """What the command line says. `jormun run`, which is to start fast, is read without argparse if it can be."""
+    if words and words[0] == "run":
+        from jormun.cli.plain import read_plainly
+        from jormun.cli.run import add_parser
+
+        plain = read_plainly(add_parser, words[1:])
+        if plain is not None:
+            return plain
+    return make_parser().parse_args(words)
+
+
 def make_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
+    import argparse
+
+    from jormun.cli import cache, objdump, parse, run, validate, wast
+    from jormun.cli import print as print_verb
+    from jormun.cli.version import ShowVersion
+
     parser = argparse.ArgumentParser(
         prog="jormun",
         description="Run, check and convert WebAssembly.",
@@ -85,19 +105,11 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action=_ShowVersion, nargs=0, help="show the version and exit")
+    parser.add_argument("--version", action=ShowVersion, nargs=0, help="show the version and exit")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
-    for verb in (run, validate, parse, print_verb, objdump, wast):
+    for verb in (run, validate, parse, print_verb, objdump, wast, cache):
         verb.add_parser(verbs)
     return parser
-
-
-class _ShowVersion(argparse.Action):
-    """Prints the version, and whether modules were compiled when it was installed."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        print(f"jormun {VERSION} ({build_kind()})")
-        parser.exit()
 
 
 if __name__ == "__main__":

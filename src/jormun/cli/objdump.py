@@ -6,9 +6,9 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, Final
 
 from jormun.cli.subparsers import Subparsers, add_verb
+from jormun.hints import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from jormun.cli.dump import Dump

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-from typing import Final
 
 from jormun.cli.report import is_terminal
+from jormun.hints import Final
 
 _INTERVAL_S: Final = 0.1
 _DELAY_S: Final = 0.5

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
-from typing import TYPE_CHECKING, Final, TextIO
+
+from jormun.hints import TYPE_CHECKING, Final, TextIO
 
 if TYPE_CHECKING:
     from jormun.errors import Trap, WasmError
@@ -85,8 +85,10 @@ def is_terminal(stream: TextIO | None) -> bool:
 def _write(line: str) -> None:
     """Writes a line to standard error; where that is closed or full, there is nobody to tell, and the status stays."""
     if sys.stderr is not None:
-        with suppress(OSError):
+        try:
             print(line, file=sys.stderr)
+        except OSError:
+            pass
 
 
 def _one_line(message: str) -> str:

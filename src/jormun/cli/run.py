@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import os
-from typing import TYPE_CHECKING, Final
 
 from jormun.cli.subparsers import Subparsers, add_verb
 from jormun.cli.tier import add_tier
+from jormun.hints import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Mapping
 
+    from jormun.api.config import Config
     from jormun.api.module import Module
-    from jormun.api.tier import Tier
     from jormun.runtime.linking import ImportModule
     from jormun.runtime.store import Store
     from jormun.wasi.host_directory import HostDirectory
@@ -73,12 +73,16 @@ def add_parser(verbs: Subparsers) -> None:
         help="a module whose exports can be imported from NAME; it may import from those before it",
     )
     add_tier(parser)
+    parser.add_argument(
+        "--no-cache", dest="has_cache", action="store_false", help="neither use nor keep code of other runs"
+    )
     parser.add_argument("file", metavar="FILE", help="the module; - is standard input")
-    parser.add_argument("arguments", metavar="ARG", nargs=argparse.REMAINDER, help="what the program gets")
+    parser.add_argument("arguments", metavar="ARG", nargs="...", help="what the program gets")
     parser.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from jormun.api.config import Config
     from jormun.cli.report import module_error, report_trap
     from jormun.errors import Trap, WasmError
     from jormun.runtime.store import Store
@@ -88,14 +92,15 @@ def _run(arguments: argparse.Namespace) -> int:
     environment = dict(_variable(text) for text in arguments.environment if _is_set(text))
     preloads = [_preload(text) for text in arguments.preloads]
     name = arguments.file
+    config = Config(tier=arguments.tier, cache=arguments.has_cache)
     wasi = open_wasi([name, *arguments.arguments], environment, _directories(arguments.directories))
     try:
-        module = _module(name, arguments.tier)
+        module = _module(name, config)
         store = Store(module.config.engine)
         others: dict[str, ImportModule] = {}
         for preload, file in preloads:
             name = file
-            others[preload] = _preloaded(_module(file, arguments.tier), wasi, others, store)
+            others[preload] = _preloaded(_module(file, config), wasi, others, store)
         name = arguments.file
         if arguments.invoke is None:
             return _call_start(name, module, wasi, others, store)
@@ -112,13 +117,14 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _call_start(path: str, module: Module, wasi: Wasi, others: Mapping[str, ImportModule], store: Store) -> int:
-    from jormun.cli.invoke import list_names
-    from jormun.cli.report import CommandError
     from jormun.types import ExternKind
     from jormun.wasi.run import START, call_start
 
     names = [export.name for export in module.exports if export.kind is ExternKind.FUNC]
     if START not in names:
+        from jormun.cli.invoke import list_names
+        from jormun.cli.report import CommandError
+
         hint = f"; call one of its functions with --invoke NAME: {list_names(names)}" if names else ""
         raise CommandError(f"{path}: is a library, not a program: it exports no function {START}{hint}")
     return call_start(module.compiled, wasi, imports=others, store=store)
@@ -147,9 +153,8 @@ def _preloaded(module: Module, wasi: Wasi, others: Mapping[str, ImportModule], s
     return instance.exports
 
 
-def _module(path: str, tier: Tier) -> Module:
+def _module(path: str, config: Config) -> Module:
     """A module from a file. Raises CommandError."""
-    from jormun.api.config import Config
     from jormun.api.module import Module
     from jormun.cli.progress import Progress
     from jormun.cli.report import CommandError, module_error
@@ -160,7 +165,7 @@ def _module(path: str, tier: Tier) -> Module:
         source = read_source(path)
         progress.announce("validating", len(source.data))
         try:
-            return Module(source.data, config=Config(tier=tier))
+            return Module(source.data, config=config)
         except WasmError as error:
             found = module_error(source.name, error)
             hint = "; test scripts are run by `jormun wast`" if path.endswith(".wast") else ""

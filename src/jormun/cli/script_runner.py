@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum, unique
 from functools import cached_property
 from threading import Thread as HostThread
@@ -13,6 +12,7 @@ from jormun.api.config import Config
 from jormun.binary.decode import decode
 from jormun.cli.result_matching import matches, show_bits, show_result
 from jormun.cli.spectest import spectest
+from jormun.dataclass import dataclass
 from jormun.errors import (
     ExhaustionError,
     InvalidError,
@@ -258,8 +258,8 @@ class ScriptRunner:
         return validate(module, features)
 
     def _instantiate(self, valid: ValidModule) -> Instance:
-        imports = resolve(valid, self.registered, self.store)
-        return instantiate(self.store, CompiledModule(valid, self.config.engine), imports)
+        compiled = CompiledModule(valid, self.config.engine)
+        return instantiate(self.store, compiled, resolve(compiled.blueprint, self.registered, self.store))
 
     def _keep(self, name: str | None, instance: Instance) -> None:
         self.instances[name] = self.instances[None] = instance

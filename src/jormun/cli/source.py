@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Final
 
 from jormun.cli.report import CommandError, module_error, os_message
+from jormun.dataclass import dataclass
+from jormun.hints import TYPE_CHECKING, BinaryIO, Final
 from jormun.syntax.preamble import COMPONENT_VERSION, MAGIC, looks_like_text
 
 if TYPE_CHECKING:

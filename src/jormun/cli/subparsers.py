@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
-from typing import TypeAlias
+from jormun.hints import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    import argparse
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """What a verb is added to; argparse has no public name for it."""
@@ -19,6 +21,13 @@ def add_verb(
         description=description,
         usage=usage,
         epilog=examples,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_formatter,
         allow_abbrev=False,
     )
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """What leaves examples as they stand."""
+    from argparse import RawDescriptionHelpFormatter
+
+    return RawDescriptionHelpFormatter(prog)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
+from jormun.hints import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
 
 from jormun.api.tier import TIERS, Tier
 
@@ -22,6 +25,8 @@ def _tier(name: str) -> Tier:
     for tier in TIERS:
         if tier == name:
             return tier
+    import argparse
+
     there_are = f"use {' or '.join(TIERS)}"
     if name == "baseline":
         raise argparse.ArgumentTypeError(f"there is no baseline tier yet; {there_are}")

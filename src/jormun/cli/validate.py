@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import Final
 
 from jormun.cli.subparsers import Subparsers, add_verb
+from jormun.hints import Final
 
 _EXAMPLES: Final = """\
 examples:

@@ -6,10 +6,10 @@ import argparse
 import re
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
 
 from jormun.cli.subparsers import Subparsers, add_verb
 from jormun.cli.tier import add_tier
+from jormun.hints import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from jormun.cli.script_runner import Outcome, ScriptRunner

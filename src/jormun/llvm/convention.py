@@ -13,7 +13,8 @@ both at once, since to it they differ: a tail call goes through a pointer, or to
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+
+from jormun.hints import Final
 
 VECTOR: Final = "<16 x i8>"
 """What every v128 is between instructions."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from os.path import dirname, join
 
+from jormun.dataclass import dataclass
 from jormun.digest import digest
 
 _PACKAGE = dirname(dirname(__file__))

@@ -7,11 +7,12 @@ a stack of bits. The instructions that allocate structures and arrays wait for g
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, TypeAlias
 
 from jormun.errors import UnsupportedError
+from jormun.hints import Final, TypeAlias
 from jormun.opcodes.signatures import Rule, Signature
 from jormun.runtime import references
+from jormun.runtime.blueprint import FUNCTION, GLOBAL, Constant
 from jormun.syntax.code import instructions
 from jormun.syntax.instruction import Expr
 from jormun.types import HeapType, NumType
@@ -20,6 +21,29 @@ ReadGlobal: TypeAlias = Callable[[int], int]
 """The bits of the global with this index."""
 FunctionReference: TypeAlias = Callable[[int], int]
 """The reference to the function with this index."""
+
+
+def reduce(code: bytes) -> Constant:
+    """What an expression's bytes, none for 0, come to without an instance, as far as they do."""
+    asked: list[Constant] = []
+
+    def note(kind: str) -> Callable[[int], int]:
+        def ask(index: int) -> int:
+            asked.append((kind, index))
+            return 0
+
+        return ask
+
+    if not code:
+        return 0
+    try:
+        value = evaluate(Expr(code), note(GLOBAL), note(FUNCTION))
+    except UnsupportedError:
+        return code  # instantiation says so
+    if not asked:
+        return value
+    # A single instruction, which asked, and `end`: its value is what it asked for.
+    return asked[0] if len(list(instructions(code))) == 2 else code
 
 
 def evaluate(expr: Expr, read_global: ReadGlobal, function_reference: FunctionReference) -> int:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeAlias
 
+from jormun.dataclass import dataclass
+from jormun.hints import TYPE_CHECKING, Protocol, TypeAlias
 from jormun.runtime.image import CodeImage
 from jormun.runtime.layout import Layout
 from jormun.runtime.tiering.settings import Tiering
-from jormun.validation.module import ValidModule
+
+if TYPE_CHECKING:
+    from jormun.validation.module import ValidModule
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with the number of functions compiled so far and the number of all."""
 
 
-class LoopHead(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class LoopHead:
     """A loop of a function that the module defines; `offset` is that of its opcode in the body, in bytes."""
 
     func_index: int

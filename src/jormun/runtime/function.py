@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
+from jormun.hints import TYPE_CHECKING
 from jormun.runtime import layout
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
@@ -13,6 +12,8 @@ from jormun.runtime.slots import CallSlots, slots_of
 from jormun.types import DefType, FuncExternType, FuncType
 
 if TYPE_CHECKING:
+    import inspect
+
     from jormun.runtime.store import Store
 
 
@@ -67,6 +68,8 @@ class Function:
     @property
     def __signature__(self) -> inspect.Signature:
         """The type, as `inspect.signature` shows it: WebAssembly types as annotations."""
+        import inspect
+
         parameters = [
             inspect.Parameter(f"param{k}", inspect.Parameter.POSITIONAL_ONLY, annotation=_Shown(str(t)))
             for k, t in enumerate(self.func_type.params)

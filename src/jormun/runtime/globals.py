@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from jormun.hints import TYPE_CHECKING
 from jormun.runtime import layout
 from jormun.runtime.native import pages
 from jormun.runtime.values import width_bytes

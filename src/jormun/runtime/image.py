@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from jormun.dataclass import dataclass
 
 ALIGNMENT_BYTES = 64
 """Images may lie at any multiple of this."""
@@ -37,7 +38,7 @@ class CodeImage:
     made for.
     """
 
-    code: bytes
+    code: bytes | memoryview
     functions: tuple[CodeFunction, ...]
     architecture: str
 

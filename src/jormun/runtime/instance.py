@@ -8,7 +8,7 @@ from functools import cached_property
 
 from jormun.errors import Trap, TrapKind
 from jormun.runtime import layout, references
-from jormun.runtime.constant import evaluate
+from jormun.runtime.blueprint import DECLARATIVE, FUNCTION, NO_FUNCTION, Constant, ElementBlueprint
 from jormun.runtime.function import Function, call_native
 from jormun.runtime.globals import Global, read_cell, write_cell
 from jormun.runtime.linking import Extern, check
@@ -21,8 +21,6 @@ from jormun.runtime.slots import slots_of
 from jormun.runtime.store import Store
 from jormun.runtime.table import Table, TableInstance
 from jormun.runtime.tag import Tag
-from jormun.syntax.instruction import Expr
-from jormun.syntax.module import Active, Declarative, Element
 from jormun.types import ExternKind, FuncType
 
 
@@ -84,7 +82,7 @@ class Instance:
         """A global."""
         found = self._globals.get(index)
         if found is None:
-            t = self.compiled.valid.global_types[index]
+            t = self.compiled.blueprint.global_types[index]
             found = self._globals.setdefault(index, Global.at(self.store, t, self.global_address(index), self.native))
         return found
 
@@ -95,23 +93,40 @@ class Instance:
 
     def read_global(self, index: int) -> int:
         """The bits of a global."""
-        return read_cell(self.global_address(index), self.compiled.valid.global_types[index])
+        return read_cell(self.global_address(index), self.compiled.blueprint.global_types[index])
 
     def tag(self, index: int) -> Tag:
         """A tag."""
         tag = self._tags.get(index)
         if tag is None:
             identity = self.native.read(self.compiled.layout.tag_offset(index))
-            tag = self._tags.setdefault(index, Tag.at(self.store, self.compiled.valid.tag_types[index], identity))
+            tag = self._tags.setdefault(index, Tag.at(self.store, self.compiled.blueprint.tag_types[index], identity))
         return tag
 
-    def evaluate(self, expr: Expr) -> int:
+    def evaluate(self, constant: Constant) -> int:
         """The bits of a constant expression of the module."""
-        return evaluate(expr, self.read_global, self.function_address)
+        if isinstance(constant, int):
+            return constant
+        if isinstance(constant, tuple):
+            kind, index = constant
+            return self.function_address(index) if kind == FUNCTION else self.read_global(index)
+        from jormun.runtime.constant import evaluate  # which needs the table of opcodes
+        from jormun.syntax.instruction import Expr
+
+        return evaluate(Expr(constant), self.read_global, self.function_address)
+
+    def references(self, element: ElementBlueprint) -> array[int]:
+        """The references in an element segment."""
+        if element.functions is None:
+            return array("Q", map(self.evaluate, element.items))
+        vm, records = self.native.vm, self.compiled.layout.own_function_records
+        addresses = {index: function.address for index, function in enumerate(self.imported_functions)}
+        addresses[NO_FUNCTION] = references.NULL
+        return array("Q", [vm + records[k] if k in records else addresses[k] for k in element.functions])
 
     @cached_property
     def _places(self) -> dict[str, tuple[ExternKind, int]]:
-        return {e.name: (e.kind, e.index) for e in self.compiled.valid.module.exports}
+        return {e.name: (e.kind, e.index) for e in self.compiled.blueprint.exports}
 
 
 def instantiate(
@@ -127,7 +142,7 @@ def instantiate(
     is beyond the limits; Trap when an active segment does not fit or the start function traps. What was written by then
     stays, in imported memories and tables too, and functions that got into imported tables stay alive.
     """
-    check(compiled.valid, imports, store)
+    check(compiled.blueprint, imports, store)
     install_services()
     with store.lock:
         instance = _allocate(store, compiled, imports)
@@ -142,23 +157,19 @@ def instantiate(
 
 def _allocate(store: Store, compiled: CompiledModule, imports: Sequence[Extern]) -> Instance:
     """The instance with all it consists of, before its active segments and start function are run (4.7.1)."""
-    valid = compiled.valid
+    blueprint = compiled.blueprint
     memories = [i for i in imports if isinstance(i, Memory)]
-    memories += [Memory(store, t) for t in valid.module.memories]
+    memories += [Memory(store, t) for t in blueprint.memory_types[len(memories) :]]
     native = ModuleInstance(compiled, memories)
     instance = Instance(store, native, imports)
     offsets = compiled.layout
-    for index, deftype in enumerate(valid.types):
+    for index, deftype in enumerate(blueprint.types):
         native.write(offsets.type_id_offset(index), deftype.id)
     for index, memory in enumerate(memories):
         native.write(offsets.memory_base_offset(index), memory.base)
         native.write(offsets.memory_record_offset(index), memory.record)
     for index, function in enumerate(instance.imported_functions):
         native.write(offsets.imported_function_offset(index), function.address)
-    for func_index, offset in offsets.own_function_records.items():
-        native.write(offset + layout.FUNCTION_VM, native.vm)
-        native.write(offset + layout.FUNCTION_TYPE_ID, native.function_deftype(func_index).id)
-        native.write(offset + layout.FUNCTION_COOKIE, func_index)
     compiled.attach(native)
     _allocate_tags(instance, imports)
     _allocate_globals(instance, imports)
@@ -169,7 +180,7 @@ def _allocate(store: Store, compiled: CompiledModule, imports: Sequence[Extern])
 
 def _allocate_tags(instance: Instance, imports: Sequence[Extern]) -> None:
     tags = [i for i in imports if isinstance(i, Tag)]
-    types = instance.compiled.valid.tag_types
+    types = instance.compiled.blueprint.tag_types
     tags += [Tag(instance.store, t) for t in types[len(tags) :]]
     for index, tag in enumerate(tags):
         instance.native.write(instance.compiled.layout.tag_offset(index), tag.identity)
@@ -180,30 +191,31 @@ def _allocate_globals(instance: Instance, imports: Sequence[Extern]) -> None:
     imported = [i for i in imports if isinstance(i, Global)]
     for index, each in enumerate(imported):
         instance.native.write(instance.compiled.layout.global_place(index)[0], each.address)
-    valid = instance.compiled.valid
-    for index, own in enumerate(valid.module.globals, len(imported)):
-        write_cell(instance.global_address(index), valid.global_types[index], instance.evaluate(own.init))
+    blueprint = instance.compiled.blueprint
+    for index, init in enumerate(blueprint.globals, len(imported)):
+        write_cell(instance.global_address(index), blueprint.global_types[index], instance.evaluate(init))
 
 
 def _allocate_tables(instance: Instance, imports: Sequence[Extern]) -> None:
-    native, valid = instance.native, instance.compiled.valid
+    native, blueprint = instance.native, instance.compiled.blueprint
     native.tables += [i.instance for i in imports if isinstance(i, Table)]
-    for own in valid.module.tables:
-        init = references.NULL if own.init is None else instance.evaluate(own.init)
-        native.tables.append(TableInstance(valid.table_types[len(native.tables)], instance.store.budget, init))
+    for init in blueprint.tables:
+        t = blueprint.table_types[len(native.tables)]
+        native.tables.append(TableInstance(t, instance.store.budget, instance.evaluate(init)))
     for index, table in enumerate(native.tables):
         native.write(instance.compiled.layout.table_record_offset(index), table.record)
 
 
 def _allocate_segments(instance: Instance) -> None:
     native, offsets = instance.native, instance.compiled.layout
-    for index, data in enumerate(instance.compiled.valid.module.datas):
-        native.write(offsets.data_offset(index) + layout.SEGMENT_START, pages.address_of(data.init))
-        native.write(offsets.data_offset(index) + layout.SEGMENT_SIZE, len(data.init))
-    for index, element in enumerate(instance.compiled.valid.module.elements):
-        if isinstance(element.mode, Declarative):
+    for data in instance.compiled.blueprint.datas:
+        at = offsets.data_offset(data.index)
+        native.write(at + layout.SEGMENT_START, pages.address_of(data.source) + data.start)
+        native.write(at + layout.SEGMENT_SIZE, data.size_bytes)
+    for index, element in enumerate(instance.compiled.blueprint.elements):
+        if element.table == DECLARATIVE:
             continue  # dropped at once, and evaluating it has no effects
-        elements = array("Q", _references(instance, element))
+        elements = instance.references(element)
         block = pages.Block(layout.REFERENCE_BYTES * len(elements))
         block.view()[:] = memoryview(elements).cast("B")
         native.segments[index] = block
@@ -211,42 +223,39 @@ def _allocate_segments(instance: Instance) -> None:
         native.write(offsets.elem_offset(index) + layout.SEGMENT_SIZE, len(elements))
 
 
-def _references(instance: Instance, element: Element) -> list[int]:
-    """The references in an element segment."""
-    return [
-        instance.evaluate(each) if isinstance(each, Expr) else instance.function_address(each) for each in element.init
-    ]
-
-
 def _run_elements(instance: Instance) -> None:
     """table.init and elem.drop for each active segment (4.7.2, run-elem)."""
     native = instance.native
-    for index, element in enumerate(instance.compiled.valid.module.elements):
-        if isinstance(element.mode, Active):
-            table = native.tables[element.mode.index]
-            start, count = instance.evaluate(element.mode.offset), len(element.init)
+    for index, element in enumerate(instance.compiled.blueprint.elements):
+        if element.table >= 0:
+            table = native.tables[element.table]
+            block = native.segments[index]
+            start, count = instance.evaluate(element.offset), block.size_bytes // layout.REFERENCE_BYTES
             if start + count > table.size:
                 raise Trap(TrapKind.TABLE_OUT_OF_BOUNDS)
-            block = native.segments.pop(index)
+            del native.segments[index]
             table.write(start, block.view())
             native.write(instance.compiled.layout.elem_offset(index) + layout.SEGMENT_SIZE, 0)
 
 
 def _run_datas(instance: Instance) -> None:
     """memory.init and data.drop for each active segment (4.7.2, run-data)."""
-    for index, data in enumerate(instance.compiled.valid.module.datas):
-        if isinstance(data.mode, Active):
-            memory = instance.memories[data.mode.index]
-            start = instance.evaluate(data.mode.offset)
-            if start + len(data.init) > memory.size_bytes:
+    blueprint, native = instance.compiled.blueprint, instance.native
+    for data in blueprint.contents:
+        instance.memories[data.memory].write(instance.evaluate(data.offset), data.contents)
+    for data in blueprint.datas:
+        if data.memory >= 0:
+            memory = instance.memories[data.memory]
+            start = instance.evaluate(data.offset)
+            if start + data.size_bytes > memory.size_bytes:
                 raise Trap(TrapKind.MEMORY_OUT_OF_BOUNDS)
-            memory.write(start, data.init)
-            instance.native.write(instance.compiled.layout.data_offset(index) + layout.SEGMENT_SIZE, 0)
+            memory.write(start, data.contents)
+            native.write(instance.compiled.layout.data_offset(data.index) + layout.SEGMENT_SIZE, 0)
 
 
 def _start(instance: Instance) -> None:
     """Call the start function (4.7.2, step 18); its reference need not be one that may be taken."""
-    func_index = instance.compiled.valid.module.start
+    func_index = instance.compiled.blueprint.start
     if func_index is None:
         return
     if func_index < len(instance.imported_functions):

@@ -7,8 +7,8 @@ constants, never addresses, so that the code of a module serves all of its insta
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from jormun.hints import TYPE_CHECKING
+from jormun.runtime.blueprint import Blueprint
 from jormun.types import I32, MemoryType
 
 if TYPE_CHECKING:
@@ -175,9 +175,10 @@ class Layout:
     Function, table, memory, global and tag indices count imports first, as in the module.
     """
 
-    def __init__(self, valid: ValidModule) -> None:
+    def __init__(self, valid: ValidModule | Blueprint) -> None:
+        module = valid if isinstance(valid, Blueprint) else valid.module
         self.imported_function_count = valid.imported_function_count
-        self.imported_global_count = len(valid.global_types) - len(valid.module.globals)
+        self.imported_global_count = len(valid.global_types) - len(module.globals)
         at = VM_HEADER_BYTES
         self._memories = at
         at += 2 * POINTER_BYTES * len(valid.memory_types)
@@ -191,13 +192,16 @@ class Layout:
         at += POINTER_BYTES * self.imported_global_count
         at = -(-at // GLOBAL_CELL_BYTES) * GLOBAL_CELL_BYTES
         self._globals = at
-        at += GLOBAL_CELL_BYTES * len(valid.module.globals)
+        at += GLOBAL_CELL_BYTES * len(module.globals)
         self._datas = at
-        at += SEGMENT_BYTES * len(valid.module.datas)
+        at += SEGMENT_BYTES * (valid.data_count if isinstance(valid, Blueprint) else len(valid.module.datas))
         self._elements = at
-        at += SEGMENT_BYTES * len(valid.module.elements)
+        at += SEGMENT_BYTES * len(module.elements)
         own = sorted(index for index in valid.referenced_functions if index >= self.imported_function_count)
-        self._function_records = {index: at + FUNCTION_RECORD_BYTES * k for k, index in enumerate(own)}
+        self.function_records = at
+        """The offset of the first record of own_function_records, which lie side by side."""
+        records = range(at, at + FUNCTION_RECORD_BYTES * len(own), FUNCTION_RECORD_BYTES)
+        self._function_records = dict(zip(own, records, strict=True))
         at += FUNCTION_RECORD_BYTES * len(own)
         self._type_ids = at
         at += POINTER_BYTES * len(valid.types)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol, TypeAlias
 
 from jormun.errors import LinkError
+from jormun.hints import Protocol, TypeAlias
+from jormun.runtime.blueprint import Blueprint, ImportBlueprint
 from jormun.runtime.function import Function
 from jormun.runtime.globals import Global
 from jormun.runtime.memory import Memory
 from jormun.runtime.store import Store
 from jormun.runtime.table import Table
 from jormun.runtime.tag import Tag
-from jormun.syntax.module import Import
 from jormun.types import (
     DefType,
     ExternType,
@@ -26,7 +26,6 @@ from jormun.types import (
     ValType,
 )
 from jormun.validation.matching import match_extern
-from jormun.validation.module import ValidModule
 
 Extern: TypeAlias = Function | Memory | Table | Global | Tag
 
@@ -47,7 +46,7 @@ class Imports(Protocol):
     def __iter__(self) -> Iterator[str]: ...
 
 
-def resolve(valid: ValidModule, imports: Imports, store: Store) -> list[Extern]:
+def resolve(blueprint: Blueprint, imports: Imports, store: Store) -> list[Extern]:
     """What stands for each import of a module, in order.
 
     Python callables become host functions of the type that the import asks for, and numbers (or objects, for
@@ -55,18 +54,18 @@ def resolve(valid: ValidModule, imports: Imports, store: Store) -> list[Extern]:
     kind.
     """
     externs: list[Extern] = []
-    for each, required in zip(valid.module.imports, valid.import_types, strict=True):
-        provided = _look_up(each, required, imports)
-        externs.append(_extern(each, required, provided, store))
+    for each in blueprint.imports:
+        externs.append(_extern(each, each.type, _look_up(each, each.type, imports), store))
     return externs
 
 
-def check(valid: ValidModule, externs: Sequence[Extern], store: Store) -> None:
+def check(blueprint: Blueprint, externs: Sequence[Extern], store: Store) -> None:
     """Raise LinkError unless these externs are of one store and match the module's imports."""
-    imports = valid.module.imports
+    imports = blueprint.imports
     if len(externs) != len(imports):
         raise LinkError(f"unknown import: the module has {len(imports)} imports, {len(externs)} given")
-    for each, required, extern in zip(imports, valid.import_types, externs, strict=True):
+    for each, extern in zip(imports, externs, strict=True):
+        required = each.type
         if not match_extern(extern.type, required):
             raise LinkError(
                 f"incompatible import type: {_name(each)} must be {describe(required)}, found {describe(extern.type)}"
@@ -99,11 +98,11 @@ def _limits(limits: Limits) -> str:
     return f"{limits.minimum} or more" if limits.maximum is None else f"{limits.minimum} to {limits.maximum}"
 
 
-def _name(each: Import) -> str:
+def _name(each: ImportBlueprint) -> str:
     return f'"{each.module}" "{each.name}"'
 
 
-def _look_up(each: Import, required: ExternType, imports: Imports) -> object:
+def _look_up(each: ImportBlueprint, required: ExternType, imports: Imports) -> object:
     try:
         names = imports[each.module]
     except KeyError:
@@ -114,7 +113,7 @@ def _look_up(each: Import, required: ExternType, imports: Imports) -> object:
         raise _unknown(each, required, f'module "{each.module}" has no such name{_given(names)}') from None
 
 
-def _unknown(each: Import, required: ExternType, why: str) -> LinkError:
+def _unknown(each: ImportBlueprint, required: ExternType, why: str) -> LinkError:
     return LinkError(f"unknown import: {_name(each)}, {describe(required)}: {why}")
 
 
@@ -124,7 +123,7 @@ def _given(names: ImportModule | Imports) -> str:
     return f"; there are {', '.join(shown)}" if shown else ""
 
 
-def _extern(each: Import, required: ExternType, provided: object, store: Store) -> Extern:
+def _extern(each: ImportBlueprint, required: ExternType, provided: object, store: Store) -> Extern:
     if isinstance(provided, (Function, Memory, Table, Global, Tag)):
         return provided
     if isinstance(required, FuncExternType) and callable(provided):
@@ -137,7 +136,7 @@ def _extern(each: Import, required: ExternType, provided: object, store: Store) 
     )
 
 
-def _global(each: Import, t: ValType, provided: object, store: Store) -> Global:
+def _global(each: ImportBlueprint, t: ValType, provided: object, store: Store) -> Global:
     try:
         return Global(store, GlobalType(t, False), provided)
     except (TypeError, OverflowError) as error:

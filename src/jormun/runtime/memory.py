@@ -10,10 +10,10 @@ import time
 from collections import deque
 from operator import index as to_index
 from threading import Condition, Lock
-from typing import TYPE_CHECKING, SupportsIndex
 
 from jormun import limits
 from jormun.errors import ExhaustionError, Trap, TrapKind
+from jormun.hints import TYPE_CHECKING, SupportsIndex
 from jormun.runtime import layout
 from jormun.runtime.address_space import GROW_FAILED, AddressSpace
 from jormun.runtime.native import pages

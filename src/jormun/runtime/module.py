@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from threading import RLock
-from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from jormun.errors import Frame, WasmError
+from jormun.hints import TYPE_CHECKING, Protocol
+from jormun.runtime.blueprint import Blueprint, blueprint_of
 from jormun.runtime.engine import Engine, LoopHead, Progress
 from jormun.runtime.image import BASELINE, FUNCTION, LOOP_ENTRY, CodeImage
 from jormun.runtime.layout import Layout
@@ -16,14 +18,24 @@ from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
 from jormun.runtime.subtypes import keep_declared
 from jormun.runtime.tiering.tier_up import BetterCode, TierUp
-from jormun.syntax.names import Names, Subsection, names_of
 from jormun.types import ExternKind, FuncType
-from jormun.validation.module import ValidModule
 
 if TYPE_CHECKING:
     from jormun.runtime.module_instance import ModuleInstance
     from jormun.runtime.native.code import LoadedCode
     from jormun.runtime.tiering.call_graph import CallGraph
+    from jormun.syntax.names import Names
+    from jormun.validation.module import ValidModule
+
+
+class CodeKeeper(Protocol):
+    """Where code of one module is kept beyond this process."""
+
+    def images(self) -> Iterable[CodeImage]:
+        """The code that there is."""
+
+    def keep(self, image: CodeImage) -> None:
+        """Take what was compiled."""
 
 
 class CompiledModule:
@@ -33,24 +45,51 @@ class CompiledModule:
     use any more.
     """
 
-    def __init__(self, valid: ValidModule, engine: Engine) -> None:
-        self.valid = valid
+    def __init__(
+        self,
+        valid: ValidModule | Callable[[], ValidModule],
+        engine: Engine,
+        blueprint: Blueprint | None = None,
+        keeper: CodeKeeper | None = None,
+    ) -> None:
+        """A module that is valid, or with its blueprint what gives it when it is needed: to compile. `keeper` gives the
+        code that there is, and is given what is compiled.
+        """
+        if blueprint is None:
+            assert not callable(valid)
+            blueprint = blueprint_of(valid)
+        self.blueprint = blueprint
         self.engine = engine
-        self.layout = Layout(valid)
-        self.first_own = self.layout.imported_function_count
+        self.layout = Layout(blueprint)
+        self.first_own = blueprint.imported_function_count
         """The index of the first function that is not imported."""
-        self._code_table = Native.get().code_table(len(valid.module.functions))
+        self._valid = valid
+        self._keeper = keeper
+        self._code_table = Native.get().code_table(blueprint.own_function_count)
         self._code = self._code_table.view().cast("Q")
-        self._counters = pages.Block(max(4 * len(valid.module.functions), 8))
-        self._is_compiled = bytearray(len(valid.module.functions))
+        self._counters = pages.Block(max(4 * blueprint.own_function_count, 8))
+        self._is_compiled = bytearray(blueprint.own_function_count)
         """1 for each function that has code, 2 for one that has better code."""
         self._loaded: list[LoadedCode] = []
         self._instances: WeakSet[ModuleInstance] = WeakSet()
         self._lock = RLock()
-        self._types = keep_declared(valid.types)
+        self._types = keep_declared(blueprint.types)
         optimizer = engine.optimizer
         self.tier_up = None if optimizer is None else TierUp(self, optimizer.tiering)
         """Decides which functions get better code, if the engine's code asks for that."""
+        if keeper is not None:
+            for image in keeper.images():
+                code = self._load(image)
+                if self.tier_up is not None:
+                    self.tier_up.adopt(code)
+
+    @property
+    def valid(self) -> ValidModule:
+        """The module and what validation found out about it."""
+        with self._lock:
+            if callable(self._valid):
+                self._valid = self._valid()
+            return self._valid
 
     @property
     def code_table(self) -> int:
@@ -64,7 +103,7 @@ class CompiledModule:
 
     def func_type(self, func_index: int) -> FuncType:
         """The type of a function."""
-        composite = self.valid.types[self.valid.function_types[func_index]].composite
+        composite = self.blueprint.types[self.blueprint.function_types[func_index]].composite
         assert isinstance(composite, FuncType)
         return composite
 
@@ -76,7 +115,7 @@ class CompiledModule:
         """Compile an own function, unless that is done; returns the address of its code."""
         with self._lock:
             if not self._is_compiled[func_index - self.first_own]:
-                self._load(self.engine.compile(self.valid, self.layout, (func_index,)))
+                self._add(self.engine.compile(self.valid, self.layout, (func_index,)))
                 if not self._is_compiled[func_index - self.first_own]:
                     raise WasmError(f"the {self.engine.name} engine did not compile function {func_index}")
             return self.code(func_index)
@@ -89,12 +128,12 @@ class CompiledModule:
         if all(self._is_compiled):
             return
         for image in self.engine.compile_all(self.valid, self.layout, progress):
-            self._load(image)
+            self._add(image)
 
     @property
     def own_functions(self) -> range:
         """The indices of the functions that the module defines."""
-        return range(self.first_own, self.first_own + len(self.valid.module.functions))
+        return range(self.first_own, self.first_own + self.blueprint.own_function_count)
 
     @property
     def counter_values(self) -> memoryview:
@@ -112,31 +151,35 @@ class CompiledModule:
         """Optimize functions and entries at loops; what is called from now on is the better code."""
         assert self.engine.optimizer is not None
         image = self.engine.optimizer.improver().improve(self.valid, self.layout, functions, loops)
-        return self._load(image, is_better=True)
+        return self._add(image)
 
     def attach(self, instance: ModuleInstance) -> None:
         """Fill the function records of a new instance, and keep them up to date while it lives."""
         with self._lock:
             self._instances.add(instance)
-            for func_index in self.layout.own_function_records:
-                instance.set_code(func_index, self.code(func_index))
+            code, first = self._code, self.first_own
+            instance.set_codes(array("Q", [code[index - first] for index in self.layout.own_function_records]))
 
     @cached_property
     def names(self) -> Names:
         """The names in the module's name section, as far as there is one."""
+        from jormun.syntax.names import names_of
+
         return names_of(self.valid.module)
 
     @cached_property
     def export_names(self) -> dict[int, str]:
         """The first name that a function is exported by, by its index."""
         names: dict[int, str] = {}
-        for export in self.valid.module.exports:
+        for export in self.blueprint.exports:
             if export.kind is ExternKind.FUNC:
                 names.setdefault(export.index, export.name)
         return names
 
     def function_name(self, func_index: int) -> str | None:
         """What the name section calls a function, else the first name that it is exported by."""
+        from jormun.syntax.names import Subsection
+
         name = self.names.of(Subsection.FUNCTION).get(func_index)
         return self.export_names.get(func_index) if name is None else name
 
@@ -144,19 +187,30 @@ class CompiledModule:
         """A frame of a backtrace."""
         return Frame(self.names.module, function_index, self.function_name(function_index))
 
-    def _load(self, image: CodeImage, is_better: bool = False) -> BetterCode:
-        """Load code and let everything that calls its functions find them."""
+    def _add(self, image: CodeImage) -> BetterCode:
+        """Load what was compiled, and have it kept."""
+        code = self._load(image)
+        if self._keeper is not None:
+            self._keeper.keep(image)
+        return code
+
+    def _load(self, image: CodeImage) -> BetterCode:
+        """Load code and let everything that calls its functions find them; the optimized part of it."""
         loaded = Native.get().load(image, self)
-        start = loaded.address
-        code = BetterCode(
-            {f.index: start + f.offset for f in image.functions if f.kind in (FUNCTION, BASELINE)},
-            {LoopHead(f.index, f.loop): start + f.offset for f in image.functions if f.kind == LOOP_ENTRY},
-        )
+        functions: dict[int, int] = {}
+        loops: dict[LoopHead, int] = {}
         with self._lock:
             self._loaded.append(loaded)
-            for func_index, address in code.functions.items():
-                self._publish(func_index, address, is_better)
-        return code
+            for function in image.functions:
+                address = loaded.address + function.offset
+                if function.kind == BASELINE:
+                    self._publish(function.index, address, is_better=False)
+                elif function.kind == FUNCTION:
+                    self._publish(function.index, address, is_better=True)
+                    functions[function.index] = address
+                elif function.kind == LOOP_ENTRY:
+                    loops[LoopHead(function.index, function.loop)] = address
+        return BetterCode(functions, loops)
 
     def _publish(self, func_index: int, address: int, is_better: bool) -> None:
         place = func_index - self.first_own

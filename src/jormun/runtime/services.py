@@ -33,8 +33,12 @@ class RuntimeServices:
         """Compile the module's function `index`, imports not counted, and return the address of its code."""
         compiled = _instance(vm).compiled
         func_index = compiled.first_own + index
-        with Native.get().keeping_arguments(slots_of(compiled.func_type(func_index)).overflow_slots):
+        area = Native.get().overflow_area(slots_of(compiled.func_type(func_index)).overflow_slots)
+        arguments = bytes(area)
+        try:
             return compiled.ensure(func_index)
+        finally:
+            area[:] = arguments
 
     def memory_grow(self, vm: int, memory: int, delta_pages: int) -> int:
         """The size in pages before, or -1."""

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import RLock
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakValueDictionary
 
 from jormun.errors import WasmError
+from jormun.hints import TYPE_CHECKING, TypeVar
 from jormun.runtime import layout, values
 from jormun.runtime.address_space import Budget
 from jormun.runtime.function import Function

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from operator import index as to_index
 from threading import Lock
-from typing import TYPE_CHECKING, SupportsIndex
 
 from jormun import limits
 from jormun.errors import ExhaustionError, TrapKind
+from jormun.hints import TYPE_CHECKING, SupportsIndex
 from jormun.runtime import layout, references
 from jormun.runtime.address_space import GROW_FAILED, AddressSpace, Budget
 from jormun.runtime.layout import REFERENCE_BYTES

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING
 
+from jormun.hints import TYPE_CHECKING
 from jormun.types import DefType, FuncType, TagType
 
 if TYPE_CHECKING:

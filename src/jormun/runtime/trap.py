@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
 
 from jormun.errors import ExhaustionError, Frame, Trap, TrapKind
+from jormun.hints import Protocol, runtime_checkable
 from jormun.runtime.native.code import Place
 
 MAX_BACKTRACE_FRAMES = 100

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import struct
 from operator import index as to_index
-from typing import TYPE_CHECKING, SupportsIndex
 
 from jormun.errors import UnsupportedError
+from jormun.hints import TYPE_CHECKING, SupportsIndex
 from jormun.runtime import references
 from jormun.runtime.function import Function
 from jormun.types import F32, F64, I32, I64, V128, AbsHeapType, DefType, FuncType, RefType, ValType

@@ -6,9 +6,8 @@ mypyc.
 
 from __future__ import annotations
 
-from typing import Final
-
 from jormun.errors import MalformedError
+from jormun.hints import Final
 
 UNEXPECTED_END: Final = "unexpected end of section or function"
 """The standard's wording wherever bytes run out."""

@@ -17,7 +17,6 @@ from jormun.types import (
     AbsHeapType,
     ExternKind,
     ExternType,
-    FuncExternType,
     GlobalType,
     MemoryType,
     RecType,
@@ -25,6 +24,7 @@ from jormun.types import (
     TableType,
     TagType,
     ValType,
+    kind_of,
 )
 
 
@@ -58,17 +58,7 @@ class Import:
     @property
     def kind(self) -> ExternKind:
         """What is imported."""
-        match self.type:
-            case FuncExternType():
-                return ExternKind.FUNC
-            case TableType():
-                return ExternKind.TABLE
-            case MemoryType():
-                return ExternKind.MEMORY
-            case GlobalType():
-                return ExternKind.GLOBAL
-            case TagType():
-                return ExternKind.TAG
+        return kind_of(self.type)
 
 
 @dataclass(slots=True, unsafe_hash=True)  # FAST, see above

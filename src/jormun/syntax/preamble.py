@@ -5,15 +5,14 @@ Here, below both formats, because it says which of them a file is in.
 
 from __future__ import annotations
 
-import re
-from typing import Final
+from jormun.hints import Final
 
 MAGIC: Final = b"\0asm"
 VERSION: Final = b"\1\0\0\0"
 """What stands behind the magic number of a module."""
 COMPONENT_VERSION: Final = b"\x0d\0\1\0"
 """What stands there in a component."""
-_TEXT: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\n\r]*+(?:\(|;;)")
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 def looks_like_text(data: bytes) -> bool:
@@ -21,4 +20,6 @@ def looks_like_text(data: bytes) -> bool:
 
     A byte order mark before it is passed over, so that it is the parser that refuses it, with its place.
     """
-    return _TEXT.match(data) is not None
+    if data.startswith(MAGIC):
+        return False
+    return data.removeprefix(_BYTE_ORDER_MARK).lstrip(b" \t\n\r").startswith((b"(", b";;"))

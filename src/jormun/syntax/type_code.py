@@ -5,12 +5,13 @@ Readers return the type and the offset behind it; errors carry offsets in `data`
 
 from __future__ import annotations
 
-from typing import Final
-
 from jormun.errors import MalformedError
-from jormun.opcodes.immediates import BlockType
+from jormun.hints import TYPE_CHECKING, Final
 from jormun.syntax.leb128 import UNEXPECTED_END, read_s33, write_signed
 from jormun.types import AbsHeapType, HeapType, NumType, PackedType, RefType, StorageType, ValType, VecType
+
+if TYPE_CHECKING:
+    from jormun.opcodes.immediates import BlockType
 
 ARRAY: Final = 0x5E
 STRUCT: Final = 0x5F

@@ -8,12 +8,12 @@ To be compiled by mypyc.
 from __future__ import annotations
 
 from threading import Lock
-from typing import Final
 from weakref import WeakValueDictionary
 
 from mypy_extensions import mypyc_attr
 
 from jormun.errors import InvalidError
+from jormun.hints import Final
 from jormun.syntax.type_code import ARRAY, FUNC, REF, REF_NULL, STRUCT, SUB, SUB_FINAL
 from jormun.types import (
     F32,

@@ -6,11 +6,9 @@ chain of declared supertypes, whose length is bounded.
 
 from __future__ import annotations
 
-from typing import Final
-
 from jormun.errors import InvalidError
+from jormun.hints import TYPE_CHECKING, Final
 from jormun.limits import SUBTYPING_DEPTH
-from jormun.syntax.module import Module
 from jormun.types import (
     AbsHeapType,
     ArrayType,
@@ -32,6 +30,9 @@ from jormun.types import (
     ValType,
 )
 from jormun.validation.canonical import close_group
+
+if TYPE_CHECKING:
+    from jormun.syntax.module import Module
 
 _EQ = frozenset({AbsHeapType.EQ, AbsHeapType.ANY})
 ABSTRACT_SUPERTYPES: Final[dict[AbsHeapType, frozenset[AbsHeapType]]] = {

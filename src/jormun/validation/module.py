@@ -57,7 +57,7 @@ class ValidModule:
 
     def __reduce__(self) -> tuple[Callable[[Module], ValidModule], tuple[Module]]:
         """Pickle the module alone: definitions are objects of one process, and nest as deeply as a file likes."""
-        return _revive, (self.module,)
+        return trust, (self.module,)
 
 
 def validate(module: Module, features: Features = DEFAULT_FEATURES) -> ValidModule:
@@ -72,9 +72,9 @@ def validate(module: Module, features: Features = DEFAULT_FEATURES) -> ValidModu
     return validator.result()
 
 
-def _revive(module: Module) -> ValidModule:
+def trust(module: Module, features: Features = DEFAULT_FEATURES) -> ValidModule:
     """What `validate` returned for a module that it has found valid, in another process."""
-    validator = _ModuleValidator(module, DEFAULT_FEATURES)
+    validator = _ModuleValidator(module, features)
     validator.check_declarations()
     return validator.result()
 

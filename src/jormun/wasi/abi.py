@@ -6,10 +6,11 @@ All numbers are little-endian. The source is the interface description (witx) of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum, unique
 from struct import Struct
-from typing import Final
+
+from jormun.dataclass import dataclass
+from jormun.hints import Final
 
 SUCCESS: Final = 0
 """What a call returns that did what it was asked."""

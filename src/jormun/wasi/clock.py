@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time as host_time
 from collections.abc import Callable
-from typing import Final
 
+from jormun.hints import Final
 from jormun.wasi.abi import SUCCESS, ClockId
 from jormun.wasi.errno import Errno, WasiError
 from jormun.wasi.function import U32, U64, Pointer, wasi_function

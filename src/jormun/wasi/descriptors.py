@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass, field
-from typing import Final
 
+from jormun.dataclass import dataclass, field
+from jormun.hints import Final
 from jormun.wasi.abi import ALL_RIGHTS, DIRECTORY_RIGHTS, FILE_RIGHTS, SEEK_RIGHTS, STREAM_RIGHTS, FileType
 from jormun.wasi.errno import Errno, WasiError
 from jormun.wasi.filesystem import Directory, Entry, File

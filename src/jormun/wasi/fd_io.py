@@ -5,8 +5,8 @@ fd_allocate, fd_sync, fd_datasync.
 from __future__ import annotations
 
 import os
-from typing import Final
 
+from jormun.hints import Final
 from jormun.wasi.abi import SUCCESS, Rights
 from jormun.wasi.errno import Errno, WasiError
 from jormun.wasi.filesystem import File

@@ -5,8 +5,8 @@ fd_fdstat_set_rights, fd_filestat_get, fd_filestat_set_size, fd_filestat_set_tim
 from __future__ import annotations
 
 import time
-from typing import Final
 
+from jormun.hints import Final
 from jormun.wasi.abi import FDSTAT, SUCCESS, FdFlags, FileType, FstFlags, Rights
 from jormun.wasi.errno import Errno, WasiError
 from jormun.wasi.filesystem import Stat, Times

@@ -7,9 +7,9 @@ bytes, relative to the directory, and never lead out of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias, runtime_checkable
 
+from jormun.dataclass import dataclass
+from jormun.hints import Protocol, TypeAlias, runtime_checkable
 from jormun.wasi.abi import FileType
 
 Buffers: TypeAlias = Sequence[memoryview]
@@ -74,11 +74,9 @@ class File(Protocol):
 
     def read(self, buffers: Buffers) -> int:
         """Reads at the position and moves it; 0 at the end. May read less than there is room for."""
-        ...
 
     def write(self, buffers: Buffers) -> int:
         """Writes at the position, or at the end of a file that appends, and moves it. May write less."""
-        ...
 
     def read_at(self, buffers: Buffers, offset: int) -> int: ...
 
@@ -86,7 +84,6 @@ class File(Protocol):
 
     def seek(self, offset: int, whence: int) -> int:
         """Moves the position, which it returns. `whence` is os.SEEK_SET, SEEK_CUR or SEEK_END."""
-        ...
 
     def stat(self) -> Stat: ...
 
@@ -96,28 +93,23 @@ class File(Protocol):
 
     def allocate(self, offset: int, size_bytes: int) -> None:
         """Makes sure that the range is there: grows the file to its end when that lies beyond."""
-        ...
 
     def advise(self, offset: int, size_bytes: int, advice: int) -> None:
         """Says how a range is going to be used. `advice` is what fd_advise takes."""
-        ...
 
     def sync(self, *, data_only: bool) -> None: ...
 
     def set_flags(self, flags: int) -> None:
         """Sets FdFlags; those that the host cannot change on an open file stay as they were."""
-        ...
 
     @property
     def flags(self) -> int: ...
 
     def fileno(self) -> int | None:
         """The host's descriptor to wait on, or None for a file that never blocks."""
-        ...
 
     def available(self) -> int:
         """How many bytes can be read without waiting, as far as is known."""
-        ...
 
     def close(self) -> None: ...
 
@@ -136,7 +128,6 @@ class Directory(Protocol):
 
     def entries(self) -> Sequence[Entry]:
         """All entries as of now, `.` and `..` first."""
-        ...
 
     def path_stat(self, path: bytes, *, follow: bool) -> Stat: ...
 
@@ -152,14 +143,11 @@ class Directory(Protocol):
 
     def symlink(self, target: bytes, path: bytes) -> None:
         """Makes `path` a symbolic link whose text is `target`."""
-        ...
 
     def link(self, path: bytes, to: Directory, to_path: bytes) -> None:
         """Makes `to_path` in `to` a further name of the file `path`. EXDEV when `to` is of another kind."""
-        ...
 
     def rename(self, path: bytes, to: Directory, to_path: bytes) -> None:
         """Moves `path` to `to_path` in `to`. EXDEV when `to` is of another kind."""
-        ...
 
     def close(self) -> None: ...

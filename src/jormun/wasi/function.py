@@ -10,10 +10,10 @@ OSError or WasiError that is raised becomes its number.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from operator import and_
-from typing import Final, TypeAlias
 
+from jormun.dataclass import dataclass
+from jormun.hints import Final, TypeAlias
 from jormun.types import I32, I64, FuncType, NumType
 from jormun.wasi.errno import WasiError, from_host
 

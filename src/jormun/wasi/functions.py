@@ -2,34 +2,69 @@
 
 from __future__ import annotations
 
-from types import ModuleType
-from typing import Final
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 
-from jormun.wasi import arguments, clock, fd_directory, fd_io, fd_status, path, poll, process, random, sched, sockets
+from jormun.hints import Final
 from jormun.wasi.abi import Abi
 from jormun.wasi.function import WasiFunction
 
-_TOPICS: Final[tuple[ModuleType, ...]] = (
-    arguments,
-    clock,
-    fd_io,
-    fd_status,
-    fd_directory,
-    path,
-    poll,
-    process,
-    random,
-    sched,
-    sockets,
-)
-
-FUNCTIONS: Final[dict[str, WasiFunction]] = {
-    each.name: each for topic in _TOPICS for each in vars(topic).values() if isinstance(each, WasiFunction)
+_TOPICS: Final[dict[str, tuple[str, ...]]] = {
+    "args": ("arguments",),
+    "environ": ("arguments",),
+    "clock": ("clock",),
+    "fd": ("fd_io", "fd_status", "fd_directory"),
+    "path": ("path",),
+    "poll": ("poll",),
+    "proc": ("process",),
+    "random": ("random",),
+    "sched": ("sched",),
+    "sock": ("sockets",),
 }
+"""The files with the functions whose names begin so: most guests import few of them, and a start then is faster."""
+
+
+class _Functions(Mapping[str, WasiFunction]):
+    """Every function, by name. Looking one up imports its topic, listing them all topics."""
+
+    def __getitem__(self, name: str) -> WasiFunction:
+        for topic in _TOPICS.get(name.partition("_")[0], ()):
+            found = getattr(import_module(f"jormun.wasi.{topic}"), name, None)
+            if isinstance(found, WasiFunction) and found.name == name:
+                return found
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        for topic in dict.fromkeys(topic for topics in _TOPICS.values() for topic in topics):
+            module = import_module(f"jormun.wasi.{topic}")
+            yield from [each.name for each in vars(module).values() if isinstance(each, WasiFunction)]
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class _Without(Mapping[str, WasiFunction]):
+    """The functions but those that a module does not have."""
+
+    def __init__(self, missing: str) -> None:
+        self._missing = missing
+
+    def __getitem__(self, name: str) -> WasiFunction:
+        if name == self._missing:
+            raise KeyError(name)
+        return FUNCTIONS[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in FUNCTIONS if name != self._missing)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+FUNCTIONS: Final[Mapping[str, WasiFunction]] = _Functions()
 """Every function, by name."""
 
 
-def functions_of(abi: Abi) -> dict[str, WasiFunction]:
+def functions_of(abi: Abi) -> Mapping[str, WasiFunction]:
     """The functions of one module."""
-    missing = set() if abi.has_sock_accept else {"sock_accept"}
-    return {name: each for name, each in FUNCTIONS.items() if name not in missing}
+    return FUNCTIONS if abi.has_sock_accept else _Without("sock_accept")

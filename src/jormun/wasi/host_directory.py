@@ -6,8 +6,8 @@ import errno
 import os
 import stat as stat_module
 from collections.abc import Sequence
-from typing import Final
 
+from jormun.hints import Final
 from jormun.wasi.abi import FileType
 from jormun.wasi.filesystem import Directory, Entry, File, OpenMode, Stat, Times
 from jormun.wasi.host_file import OPEN_FLAGS, HostFile, file_type, stat_of, times_pair

@@ -9,8 +9,8 @@ import select
 import stat as stat_module
 import struct
 import termios
-from typing import Final
 
+from jormun.hints import Final
 from jormun.wasi.abi import FdFlags, FileType
 from jormun.wasi.filesystem import Buffers, Stat, Times
 

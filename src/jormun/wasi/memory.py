@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from struct import Struct
 from struct import error as StructError
-from typing import Final, Protocol
 
+from jormun.hints import Final, Protocol
 from jormun.wasi.abi import IOVEC, U32_RECORD, U64_RECORD
 from jormun.wasi.errno import Errno, WasiError
 
@@ -21,7 +21,6 @@ class LinearMemory(Protocol):
 
     def view(self) -> memoryview:
         """The whole memory at its present size, writable."""
-        ...
 
 
 class GuestMemory:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import NoReturn
 
+from jormun.hints import NoReturn
 from jormun.wasi.abi import FileType
 from jormun.wasi.filesystem import Buffers, Stat, Times
 

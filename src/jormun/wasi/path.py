@@ -20,8 +20,7 @@ wrong with the path itself is said once, here:
 
 from __future__ import annotations
 
-from typing import Final
-
+from jormun.hints import Final
 from jormun.wasi.abi import ALL_RIGHTS, SUCCESS, LookupFlags, OFlags, Rights
 from jormun.wasi.descriptors import Descriptor
 from jormun.wasi.errno import Errno, WasiError

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import select
 import time
-from dataclasses import dataclass
-from typing import Final
 
+from jormun.dataclass import dataclass
+from jormun.hints import Final
 from jormun.wasi.abi import (
     EVENT,
     EVENT_RW_HANGUP,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
-
+from jormun.hints import NoReturn
 from jormun.wasi.errno import Errno
 from jormun.wasi.function import U32, wasi_function
 from jormun.wasi.wasi import Wasi

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Final
 
+from jormun.hints import Final
 from jormun.wasi.abi import SUCCESS
 from jormun.wasi.function import U32, Pointer, wasi_function
 from jormun.wasi.wasi import Wasi

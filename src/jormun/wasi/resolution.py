@@ -11,7 +11,8 @@ from __future__ import annotations
 import errno
 import os
 from types import TracebackType
-from typing import Final
+
+from jormun.hints import Final
 
 PATH_BYTES: Final = 4096
 """The longest path (PATH_MAX of Linux)."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Final, TypeAlias
 
+from jormun.dataclass import replace
 from jormun.errors import LinkError
+from jormun.hints import Final, TypeAlias
 from jormun.runtime.function import Function
 from jormun.runtime.instance import Instance, instantiate
 from jormun.runtime.linking import ImportModule, Imports, describe, resolve
@@ -79,8 +79,8 @@ def call_start(
 
 def require_start(compiled: CompiledModule) -> None:
     """Raises LinkError unless the module is a command."""
-    exports = zip(compiled.valid.module.exports, compiled.valid.export_types, strict=True)
-    found = next((t for export, t in exports if export.name == START), None)
+    blueprint = compiled.blueprint
+    found = next((blueprint.export_type(export) for export in blueprint.exports if export.name == START), None)
     if found is None:
         functions = ", ".join(sorted(compiled.export_names.values())) or "none"
         raise LinkError(f"not a program: it exports no function {START} (functions that it exports: {functions})")
@@ -127,7 +127,7 @@ def instantiate_with_wasi(
         if isinstance(memory, Memory):
             own.memory.attach(memory)
 
-    externs = resolve(compiled.valid, WasiImports(own, store, imports), store)
+    externs = resolve(compiled.blueprint, WasiImports(own, store, imports), store)
     return instantiate(store, compiled, externs, before_start=attach)
 
 

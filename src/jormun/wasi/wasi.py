@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 
+from jormun.dataclass import dataclass, field, replace
 from jormun.wasi.abi import PREVIEW1, Abi
 from jormun.wasi.descriptors import Descriptor, DescriptorTable
 from jormun.wasi.filesystem import Directory, File

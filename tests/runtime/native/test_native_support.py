@@ -12,11 +12,12 @@ from jormun.errors import WasmError
 from jormun.runtime.native import support
 
 ELSEWHERE = """
-import ctypes, platform, sys
+import ctypes, os, platform, sys, types
 from jormun.cli.main import main
 import json, pathlib, random, shutil, subprocess, tempfile, threading  # which look at the system themselves
 ctypes.CDLL = None
 sys.platform, platform.machine = "{system}", lambda: "{machine}"
+os.uname = lambda: types.SimpleNamespace(machine="{machine}")
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -168,7 +168,7 @@ def test_100_000_traps_leave_nothing_behind(load: Any, memory: int) -> None:
 def test_unsupported_machine_is_a_clear_error(monkeypatch: pytest.MonkeyPatch, system: str, machine: str) -> None:
     """Elsewhere than on x86-64 Linux there is one clear exception."""
     monkeypatch.setattr("sys.platform", system)
-    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr("jormun.runtime.native.support.machine", lambda: machine)
     monkeypatch.setattr(Native, "_instance", None)
     with pytest.raises(WasmError, match=f"x86-64 Linux; this is {system} on {machine}"):
         Native.get()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from jormun.dataclass import dataclass
 from jormun.llvm.convention import VECTOR, places
 from jormun.types import FuncType, NumType, ValType, VecType
 
 LLVM_TYPES = {"i": "i32", "l": "i64", "f": "float", "d": "double", "v": VECTOR}
 
 
-class Signature(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Signature:
     """A function type as native code sees it: a letter (key of LLVM_TYPES) for each value. References are i64."""
 
     params: str

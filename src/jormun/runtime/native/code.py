@@ -6,18 +6,18 @@ address is known to anyone; so no thread ever runs a page that is being written.
 
 from __future__ import annotations
 
-import platform
 import weakref
 from bisect import bisect_right, insort
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from threading import Lock
 
+from jormun.dataclass import dataclass, field
 from jormun.errors import ExhaustionError, TrapKind, WasmError
 from jormun.runtime.image import LOOP_ENTRY, CodeFunction, CodeImage
 from jormun.runtime.native import pages
 from jormun.runtime.native.pages import PAGE_BYTES, READ_EXECUTE, READ_WRITE
+from jormun.runtime.native.support import machine
 
 REGION_BYTES = 1 << 30
 _LEAST_REGION_BYTES = 1 << 26
@@ -84,14 +84,14 @@ class CodeRegion:
         """Make an image's code executable. `owner` is kept weakly, for backtraces. Raises WasmError for code of
         another machine.
         """
-        if image.architecture != platform.machine():
-            raise WasmError(f"code for {image.architecture}, not for {platform.machine()}")
+        if image.architecture != machine():
+            raise WasmError(f"code for {image.architecture}, not for {machine()}")
         return self.place(len(image.code), lambda address: image.code, image.functions, owner)
 
     def place(
         self,
         size_bytes: int,
-        make: Callable[[int], bytes | bytearray],
+        make: Callable[[int], bytes | bytearray | memoryview],
         functions: Sequence[CodeFunction] = (),
         owner: object = None,
     ) -> LoadedCode:
@@ -126,7 +126,7 @@ class CodeRegion:
         with self._lock:
             return self._unused - self.base - sum(size for _, size in self._holes)
 
-    def _fill(self, address: int, size_bytes: int, code: bytes | bytearray) -> None:
+    def _fill(self, address: int, size_bytes: int, code: bytes | bytearray | memoryview) -> None:
         """Write code to inaccessible pages of its own and seal them."""
         assert len(code) <= size_bytes
         pages.protect(address, size_bytes, READ_WRITE)

@@ -7,8 +7,7 @@ everything outside of the region through addresses there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from jormun.dataclass import dataclass
 from jormun.errors import TrapKind
 from jormun.runtime import layout
 from jormun.runtime.native import bulk, x86_64

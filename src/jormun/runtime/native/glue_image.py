@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import marshal
-from dataclasses import dataclass
 
+from jormun.dataclass import dataclass
 from jormun.prebuilt.artefact import GLUE
 from jormun.prebuilt.load import load
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 import ctypes
 import threading
 from array import array
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Protocol
+from collections.abc import Callable
 
 from jormun.errors import HostError, Trap, TrapKind
+from jormun.hints import Protocol
 from jormun.runtime import layout
 from jormun.runtime.image import CodeImage
 from jormun.runtime.native import backtrace, glue, pages, signals, x86_64
@@ -176,16 +175,11 @@ class Native:
         """
         return HostFunction(self.symbols["jormun_host_function"], overflow_slots, callback)
 
-    @contextmanager
-    def keeping_arguments(self, overflow_slots: int) -> Iterator[None]:
-        """Keep what a function's caller has put into this thread's overflow area, whatever is called meanwhile."""
-        size_bytes = layout.VALUE_SLOT_BYTES * overflow_slots
-        area = self._stacks.current().context + layout.STACK_OVERFLOW_AREA
-        saved = pages.read_bytes(area, size_bytes)
-        try:
-            yield
-        finally:
-            pages.write_bytes(area, saved)
+    def overflow_area(self, slots: int) -> memoryview:
+        """The first slots of this thread's overflow area, where a function's caller puts arguments: whoever calls other
+        guest code in between keeps what is there.
+        """
+        return pages.view(self._stacks.current().context + layout.STACK_OVERFLOW_AREA, layout.VALUE_SLOT_BYTES * slots)
 
     def stub(self, index: int) -> int:
         """The address of code that asks `Services.compile` for own function `index` and then goes on there."""

@@ -11,9 +11,9 @@ import mmap
 import os
 from collections.abc import Callable
 from enum import IntFlag
-from typing import TypeAlias
 
 from jormun.errors import ExhaustionError, TrapKind, WasmError
+from jormun.hints import TypeAlias
 
 PAGE_BYTES = mmap.PAGESIZE
 

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-import platform
+import os
 import sys
 
 from jormun.errors import UnsupportedError
 
 
+def machine() -> str:
+    """The architecture, by the name that the system has for it: "x86_64"."""
+    if hasattr(os, "uname"):
+        return os.uname().machine
+    import platform  # takes longer
+
+    return platform.machine()
+
+
 def check_system() -> None:
     """Raises UnsupportedError under other systems than Linux."""
     if sys.platform != "linux":
-        raise UnsupportedError(f"native execution needs x86-64 Linux; this is {sys.platform} on {platform.machine()}")
+        raise UnsupportedError(f"native execution needs x86-64 Linux; this is {sys.platform} on {machine()}")
 
 
 def check_machine() -> None:
     """Raises UnsupportedError on other machines than x86-64 under Linux, and in Pythons but 64-bit CPython."""
     check_system()
-    machine = platform.machine()
-    if machine not in ("x86_64", "AMD64"):
-        raise UnsupportedError(f"native execution needs x86-64 Linux; this is {sys.platform} on {machine}")
+    found = machine()
+    if found not in ("x86_64", "AMD64"):
+        raise UnsupportedError(f"native execution needs x86-64 Linux; this is {sys.platform} on {found}")
     if sys.implementation.name != "cpython":
         raise UnsupportedError(f"native execution needs CPython; this is {sys.implementation.name}")
     if sys.maxsize <= 1 << 32:

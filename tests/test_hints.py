@@ -1,0 +1,115 @@
+"""The light forms of typing and dataclasses do what those do, as far as Jormun uses them."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import pickle
+from typing import Any
+
+import pytest
+
+from jormun.dataclass import dataclass, field, replace
+from jormun.hints import Protocol, SupportsIndex, runtime_checkable
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A point."""
+
+    x: int
+    y: int = 2
+    label: str = field(default="", compare=False)
+
+    @property
+    def total(self) -> int:
+        """Something of its own."""
+        return self.x + self.y
+
+
+@dataclass(slots=True, order=True)
+class Item:
+    """A thing that changes."""
+
+    key: int
+    parts: list[int] = field(default_factory=list, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.parts.append(self.key)
+
+
+def test_values_are_made_as_by_the_standard_librarys() -> None:
+    """Positions, names, defaults, representation, comparison, hash, patterns, slots."""
+    theirs: Any = dataclasses.make_dataclass(
+        "Point", [("x", int), ("y", int, 2), ("label", str, dataclasses.field(default="", compare=False))], frozen=True
+    )
+    for values, named in (((1,), {}), ((1, 3, "a"), {}), ((), {"y": 5, "x": 4})):
+        ours = Point(*values, **named)
+        assert repr(ours) == repr(theirs(*values, **named))
+        assert (ours == Point(1, 2, "other")) == (theirs(*values, **named) == theirs(1, 2, "other"))
+        assert hash(ours) == hash(theirs(*values, **named))
+    match Point(7):
+        case Point(x, y):
+            assert (x, y) == (7, 2)
+    assert Point(1).total == 3 and Point.__doc__ == "A point." and not hasattr(Point(1), "__dict__")
+    assert Point(1) != (1, 2) and replace(Point(1), y=9) == Point(1, 9)
+    for values, named in (((), {}), ((1, 2, "", 4), {}), ((1,), {"z": 1})):
+        with pytest.raises(TypeError):
+            Point(*values, **named)
+
+
+def test_values_do_not_change() -> None:
+    """Neither by assignment nor by deletion; copies and pickles are equal."""
+    point = Point(1, label="here")
+    with pytest.raises(AttributeError):
+        point.x = 2  # type: ignore[misc]
+    with pytest.raises(AttributeError):
+        del point.x
+    for again in (copy.copy(point), copy.deepcopy(point), pickle.loads(pickle.dumps(point))):
+        assert again == point and again.label == "here"
+
+
+def test_what_changes_is_ordered_and_has_no_hash() -> None:
+    """Lists are made for each; fields that are not compared do not count."""
+    one, two = Item(1), Item(2, [5])
+    assert one < two and max(one, two) is two and Item(1) == one and repr(two) == "Item(key=2)"
+    assert one.parts == [1] and two.parts == [5, 2]
+    one.key = 9
+    assert one > two
+    with pytest.raises(TypeError):
+        hash(one)
+
+
+@runtime_checkable
+class Named(Protocol):
+    """What has a name."""
+
+    def name(self) -> str:
+        """The name."""
+
+
+class Other(Named, Protocol):
+    """Not checkable itself."""
+
+    def more(self) -> int:
+        """More."""
+
+
+class Sub(Named):
+    """Says so itself."""
+
+    def name(self) -> str:
+        """The name."""
+        return ""
+
+
+def test_protocols_are_told_by_their_members() -> None:
+    """`isinstance` looks at members where the protocol is checkable, and at classes elsewhere."""
+
+    class Fits:
+        def name(self) -> str:
+            return "x"
+
+    assert isinstance(Fits(), Named) and isinstance(Sub(), Named) and not isinstance(3, Named)
+    assert not isinstance(Fits(), Sub)
+    assert isinstance(3, SupportsIndex) and not isinstance(3.0, SupportsIndex)
