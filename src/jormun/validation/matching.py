@@ -11,6 +11,7 @@ from typing import Final
 from jormun.errors import InvalidError
 from jormun.limits import SUBTYPING_DEPTH
 from jormun.syntax.module import Module
+from jormun.syntax.section import SectionId
 from jormun.types import (
     AbsHeapType,
     ArrayType,
@@ -32,6 +33,7 @@ from jormun.types import (
     ValType,
 )
 from jormun.validation.canonical import close_group
+from jormun.validation.place import placed
 
 _EQ = frozenset({AbsHeapType.EQ, AbsHeapType.ANY})
 ABSTRACT_SUPERTYPES: Final[dict[AbsHeapType, frozenset[AbsHeapType]]] = {
@@ -59,10 +61,13 @@ def close_types(module: Module) -> list[DefType]:
     deftypes: list[DefType] = []
     for rec in module.types:
         start = len(deftypes)
-        close_group(rec, deftypes)
+        close_group(rec, deftypes, module.places)
         for index, subtype in enumerate(rec.subtypes, start):
             if subtype.supertypes:
-                _check_subtype(index, deftypes[index], subtype.supertypes[0])
+                try:
+                    _check_subtype(index, deftypes[index], subtype.supertypes[0])
+                except InvalidError as error:
+                    raise placed(error, module.places, SectionId.TYPE, index) from None
     return deftypes
 
 
