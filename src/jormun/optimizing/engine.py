@@ -43,7 +43,7 @@ class OptimizingEngine:
         It is what `compile` makes of this function alone. Raises UnsupportedError as that does.
         """
         unit = _unit(module, layout, (func_index,), skips_unsupported=False)
-        return assembly_of(unit.text, host(), unit.effort)
+        return assembly_of(unit.text, host(), unit.effort, unit.most_phis)
 
     def compile_supported(self, module: ValidModule, layout: Layout, functions: Sequence[int]) -> bytes:
         """The same, but functions that this tier cannot compile are left undefined."""
@@ -51,7 +51,7 @@ class OptimizingEngine:
 
     def _compile(self, module: ValidModule, layout: Layout, functions: Sequence[int], skips_unsupported: bool) -> bytes:
         unit = _unit(module, layout, functions, skips_unsupported)
-        return compile_text(unit.text, host(), unit.effort)
+        return compile_text(unit.text, host(), unit.effort, unit.most_phis)
 
     def compile_all(self, module: ValidModule, layout: Layout, progress: Progress | None = None) -> Iterator[bytes]:
         """Objects that together define each function that this tier can compile; uses all cores.

@@ -35,6 +35,8 @@ class Unit:
 
     text: str
     effort: Effort
+    most_phis: int = 0
+    """How many phis LLVM may need, at most, in one of its functions."""
 
 
 def make_unit(shape: ModuleShape, functions: Sequence[int], skips_unsupported: bool = False) -> Unit:
@@ -46,10 +48,12 @@ def make_unit(shape: ModuleShape, functions: Sequence[int], skips_unsupported: b
     together = frozenset(functions)
     bodies = []
     effort = Effort.BRIEF
+    most_phis = 0
     for func_index in functions:
         lowering = FunctionLowering(shape, func_index, together)
         try:
             bodies.append(lowering.text())
+            most_phis = max(most_phis, lowering.most_phis)
             if lowering.is_hard:
                 effort = Effort.LEAST
             elif lowering.has_loops and effort is Effort.BRIEF:
@@ -60,4 +64,4 @@ def make_unit(shape: ModuleShape, functions: Sequence[int], skips_unsupported: b
             bodies.append(lowering.forwarder())
     if any(map(keep.is_called, bodies)):
         bodies.append(keep.declarations())
-    return Unit("".join([PREAMBLE, *bodies]), effort)
+    return Unit("".join([PREAMBLE, *bodies]), effort, most_phis)
