@@ -1,4 +1,4 @@
-"""Every stamped row, with operands in all places and at all heights of the stack, does what the optimizing tier does."""
+"""Each stamped row, with operands in all places and at all heights of the stack, does what the optimizing tier does."""
 
 from __future__ import annotations
 

@@ -88,3 +88,14 @@ def test_invalid(command: Command, tmp_path: Path) -> None:
     assert result.status == 1
     assert ": invalid: " in result.err
     assert "type mismatch" in result.err
+
+
+def test_a_file_that_is_too_large(command: Command, tmp_path: Path) -> None:
+    """Is not read to be refused."""
+    path = tmp_path / "app.wasm"
+    with path.open("wb") as file:
+        file.write(b"\0asm\1\0\0\0")
+        file.truncate(1 << 40)
+    result = command("validate", path)
+    assert result.status == 1
+    assert result.err == f"jormun: {path}: is larger than 1073741824 bytes, the most that a module may have\n"

@@ -77,3 +77,49 @@ def test_a_hard_function_is_compiled_as_it_comes(body: str) -> None:
     ).exports
     assert exports.f(2) == count + 2
     assert exports.g(2) == count + 3
+
+
+def _nest(loops: int, locals: int) -> str:
+    """A function `f` of loops within loops, each of which goes on as memory says, around code that changes all locals;
+    it returns their sum.
+    """
+    heads = "".join(f"(loop $l{k} (i32.store offset={8 * k} (i32.const 0) (i32.const {k % 2}))" for k in range(loops))
+    inner = "".join(f"(local.set {k} (i64.add (local.get {k}) (i64.const {k})))" for k in range(locals))
+    ends = "".join(
+        f"(if (i32.load offset={8 * k + 4} (i32.const 0)) (then (i32.store offset={8 * k + 4} (i32.const 0)"
+        f" (i32.const 0)) (br $l{k}))))"
+        for k in reversed(range(loops))
+    )
+    total = "(i64.const 0)" + "".join(f"(i64.add (local.get {k}))" for k in range(locals))
+    return f"""(module (memory (export "m") 1) (func (export "f") (result i64) (local {"i64 " * locals})
+      {heads} {inner} {ends} {total}))"""
+
+
+@pytest.mark.parametrize(("loops", "locals"), [(10, 10), (110, 110), (1_000, 6_000)])
+def test_loops_that_change_all_locals(loops: int, locals: int) -> None:
+    """A function computes what it should, and compiles in time and memory in proportion to its size, however many
+    loops all change the same locals.
+    """
+    exports = jormun.load(_nest(loops, locals)).exports
+    assert exports.f() == sum(range(locals))
+    exports.m.write(4, (1).to_bytes(4, "little"))
+    exports.m.write(8 * loops - 4, (1).to_bytes(4, "little"))
+    assert exports.f() == 3 * sum(range(locals))
+
+
+@pytest.mark.parametrize("moved", ["(loop (type $many)", "(call $many)"])
+def test_a_function_that_moves_too_many_values(moved: str) -> None:
+    """Has an error that says so: two bytes of code may move 2,000 values."""
+    values = "i64 " * 1000
+    count = 3_000
+    code = moved * count + ")" * count * moved.startswith("(loop")
+    module = jormun.Module(
+        f"""(module (type $many (func (param {values}) (result {values})))
+          (func $many (type $many) {"".join(f"(local.get {k})" for k in range(1000))})
+          (func (export "f") {"(i64.const 0)" * 1000} {code} {"(drop)" * 1000})
+          (func (export "one") (result i32) (i32.const 1)))"""
+    )
+    exports = jormun.Instance(module).exports
+    with pytest.raises(jormun.WasmError, match="function 1: its calls and blocks move too many values"):
+        exports.f()
+    assert exports.one() == 1

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from jormun.syntax.module import Active, Custom, Element, Module, Passive, Position
+from jormun.syntax.module import Active, Custom, Element, Module, Passive
 from jormun.syntax.names import NAME_SECTION, Names, Subsection, decode_names
+from jormun.syntax.places import Position
 from jormun.text.module import parse_module
 from jormun.types import (
     FUNCREF,

@@ -21,10 +21,10 @@ from jormun.syntax.module import (
     Import,
     Module,
     Passive,
-    Position,
     Source,
     Table,
 )
+from jormun.syntax.places import Position
 from jormun.types import (
     EXTERNREF,
     F32,

@@ -7,6 +7,8 @@ else is checked here. Time and memory are in proportion to the file. To be compi
 from __future__ import annotations
 
 import gc
+from array import array
+from collections.abc import Sequence
 from typing import Final
 
 from jormun import limits
@@ -30,6 +32,7 @@ from jormun.syntax.module import (
     Source,
     Table,
 )
+from jormun.syntax.places import SIZE, IndexStarts, Places
 from jormun.syntax.section import SectionId
 from jormun.types import ExternKind, MemoryType, RecType, TagType
 
@@ -37,7 +40,8 @@ from jormun.types import ExternKind, MemoryType, RecType, TagType
 def decode(data: bytes, features: Features = DEFAULT_FEATURES) -> Module:
     """The module that `data` encodes. Raises MalformedError with the offset in `data`.
 
-    `Source.offset` of a function, a table or a global is that of its expression, of a segment that of the segment.
+    `Source.offset` of a function, a table or a global is that of its expression, of a segment that of the segment; the
+    offsets of all declarations are in `Module.places`.
     """
     decoder = _Decoder(data, features)
     # FAST: nothing in a module is part of a cycle, and the collector's search for some takes 40 % of the time.
@@ -73,6 +77,8 @@ class _Decoder:
         self.data_count: int | None = None
         self.datas: tuple[Data, ...] = ()
         self.customs: list[Custom] = []
+        self.starts: dict[SectionId, Sequence[int]] = {}
+        """Where the entries of sections begin, for errors of validation."""
         self.last = 0
         """The id of the last section that was neither custom nor empty; one that is empty leaves no trace in a module,
         so that custom sections are placed by the others."""
@@ -81,41 +87,55 @@ class _Decoder:
         """Decode one more section."""
         reader = Reader(self.data, section.start, section.end)
         id = section.id
+        starts: list[int] = []
         if id is SectionId.CODE:
             self.functions = self._code(reader)
         elif id is SectionId.CUSTOM:
             name = reader.name()
             self.customs.append(Custom(name, reader.take(reader.end - reader.at), self.last))
         elif id is SectionId.TYPE:
-            self.types = _types(reader)
+            self.types = self._types(reader)
         elif id is SectionId.IMPORT:
-            self.imports = _imports(reader, self.features)
+            self.imports = _imports(reader, self.features, starts)
         elif id is SectionId.FUNCTION:
             self.type_indices = reader.indices(limits.FUNCTIONS, "functions")
+            content = self.data[section.start : reader.at]
+            self.starts[id] = IndexStarts(content, section.start, len(self.type_indices))
         elif id is SectionId.TABLE:
-            self.tables = _tables(reader)
+            self.tables = _tables(reader, starts)
         elif id is SectionId.MEMORY:
-            self.memories = _memories(reader, self.features)
+            self.memories = _memories(reader, self.features, starts)
         elif id is SectionId.TAG:
-            self.tags = _tags(reader)
+            self.tags = _tags(reader, starts)
         elif id is SectionId.GLOBAL:
-            self.globals = _globals(reader)
+            self.globals = _globals(reader, starts)
         elif id is SectionId.EXPORT:
-            self.exports = _exports(reader)
+            self.exports = _exports(reader, starts)
         elif id is SectionId.START:
+            starts.append(reader.at)
             self.start = reader.u32()
         elif id is SectionId.ELEMENT:
-            self.elements = _elements(reader)
+            self.elements = _elements(reader, starts)
         elif id is SectionId.DATA_COUNT:
             self.data_count = reader.u32()
         else:
-            self.datas = self._datas(reader)
+            self.datas = self._datas(reader, starts)
+        if starts:
+            self.starts[id] = array(SIZE, starts)
         if reader.at != reader.end:
             left = reader.end - reader.at
             raise MalformedError(f"section size mismatch: {left} bytes left in {id} section", offset=reader.at)
         count, _ = read_u32(self.data, section.start)
         if count or id is SectionId.START or id is SectionId.DATA_COUNT:
             self.last = id.value or self.last
+
+    def _types(self, reader: Reader) -> tuple[RecType, ...]:
+        total = type_section.TypeCount()
+        groups: list[RecType] = []
+        for _ in range(reader.count(limits.TYPES, "types")):
+            groups.append(type_section.rectype(reader, total))
+        self.starts[SectionId.TYPE] = array(SIZE, total.starts)
+        return tuple(groups)
 
     def _code(self, reader: Reader) -> tuple[Function, ...]:
         self.code_offset = reader.at
@@ -126,13 +146,14 @@ class _Decoder:
             functions.append(_function(reader, self.type_indices[i] if i < declared else 0, runs))
         return tuple(functions)
 
-    def _datas(self, reader: Reader) -> tuple[Data, ...]:
+    def _datas(self, reader: Reader, starts: list[int]) -> tuple[Data, ...]:
         at = reader.at
         count = reader.count(limits.DATA_SEGMENTS, "data segments")
         if self.data_count is not None and count != self.data_count:
             raise self._inconsistent_datas(count, at)
         datas: list[Data] = []
         for _ in range(count):
+            starts.append(reader.at)
             datas.append(segments.data(reader))
         return tuple(datas)
 
@@ -162,20 +183,14 @@ class _Decoder:
             datas=self.datas,
             has_data_count=self.data_count is not None,
             customs=tuple(self.customs),
+            places=Places(self.starts),
         )
 
 
-def _types(reader: Reader) -> tuple[RecType, ...]:
-    total = type_section.TypeCount()
-    groups: list[RecType] = []
-    for _ in range(reader.count(limits.TYPES, "types")):
-        groups.append(type_section.rectype(reader, total))
-    return tuple(groups)
-
-
-def _imports(reader: Reader, features: Features) -> tuple[Import, ...]:
+def _imports(reader: Reader, features: Features, starts: list[int]) -> tuple[Import, ...]:
     imports: list[Import] = []
     for _ in range(reader.count(limits.IMPORTS, "imports")):
+        starts.append(reader.at)
         module = reader.name()
         name = reader.name()
         imports.append(Import(module, name, type_section.externtype(reader, features)))
@@ -186,9 +201,10 @@ HAS_INIT: Final = b"\x40\x00"
 """Stands where a table's type would begin, when the table says what its elements start with."""
 
 
-def _tables(reader: Reader) -> tuple[Table, ...]:
+def _tables(reader: Reader, starts: list[int]) -> tuple[Table, ...]:
     tables: list[Table] = []
     for _ in range(reader.count(limits.TABLES, "tables")):
+        starts.append(reader.at)
         if reader.at < reader.end and reader.data[reader.at] == HAS_INIT[0]:
             reader.byte()
             reader.zero()
@@ -196,37 +212,40 @@ def _tables(reader: Reader) -> tuple[Table, ...]:
             at = reader.at
             tables.append(Table(t, reader.expression(), Source(at)))
         else:
-            at = reader.at
-            tables.append(Table(type_section.tabletype(reader), None, Source(at)))
+            tables.append(Table(type_section.tabletype(reader)))
     return tuple(tables)
 
 
-def _memories(reader: Reader, features: Features) -> tuple[MemoryType, ...]:
+def _memories(reader: Reader, features: Features, starts: list[int]) -> tuple[MemoryType, ...]:
     memories: list[MemoryType] = []
     for _ in range(reader.count(limits.MEMORIES, "memories")):
+        starts.append(reader.at)
         memories.append(type_section.memorytype(reader, features))
     return tuple(memories)
 
 
-def _tags(reader: Reader) -> tuple[TagType, ...]:
+def _tags(reader: Reader, starts: list[int]) -> tuple[TagType, ...]:
     tags: list[TagType] = []
     for _ in range(reader.count(limits.TAGS, "tags")):
+        starts.append(reader.at)
         tags.append(type_section.tagtype(reader))
     return tuple(tags)
 
 
-def _globals(reader: Reader) -> tuple[Global, ...]:
+def _globals(reader: Reader, starts: list[int]) -> tuple[Global, ...]:
     globals: list[Global] = []
     for _ in range(reader.count(limits.GLOBALS, "globals")):
+        starts.append(reader.at)
         t = type_section.globaltype(reader)
         at = reader.at
         globals.append(Global(t, reader.expression(), Source(at)))
     return tuple(globals)
 
 
-def _exports(reader: Reader) -> tuple[Export, ...]:
+def _exports(reader: Reader, starts: list[int]) -> tuple[Export, ...]:
     exports: list[Export] = []
     for _ in range(reader.count(limits.EXPORTS, "exports")):
+        starts.append(reader.at)
         name = reader.name()
         at = reader.at
         byte = reader.byte()
@@ -240,9 +259,10 @@ def _exports(reader: Reader) -> tuple[Export, ...]:
 _KINDS: dict[int, ExternKind] = {kind.value: kind for kind in ExternKind}
 
 
-def _elements(reader: Reader) -> tuple[Element, ...]:
+def _elements(reader: Reader, starts: list[int]) -> tuple[Element, ...]:
     elements: list[Element] = []
     for _ in range(reader.count(limits.ELEMENT_SEGMENTS, "element segments")):
+        starts.append(reader.at)
         elements.append(segments.element(reader))
     return tuple(elements)
 

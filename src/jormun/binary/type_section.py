@@ -43,10 +43,11 @@ sizes proposals, and memories' alone."""
 
 
 class TypeCount:
-    """How many definitions the type section had so far, those within groups counted."""
+    """How many definitions the type section had so far, those within groups counted, and where each begins."""
 
     def __init__(self) -> None:
         self.count = 0
+        self.starts: list[int] = []
 
     def add(self, count: int, at: int) -> None:
         """Count some more. `at` is where the file says so."""
@@ -61,6 +62,7 @@ def rectype(reader: Reader, total: TypeCount) -> RecType:
     byte = reader.byte()
     if byte != REC:
         total.add(1, at)
+        total.starts.append(at)
         return RecType((_subtype(reader, byte, at),))
     at = reader.at
     count = reader.count(limits.TYPES, "types")
@@ -68,6 +70,7 @@ def rectype(reader: Reader, total: TypeCount) -> RecType:
     subtypes: list[SubType] = []
     for _ in range(count):
         at = reader.at
+        total.starts.append(at)
         subtypes.append(_subtype(reader, reader.byte(), at))
     return RecType(tuple(subtypes))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 
@@ -81,19 +82,24 @@ def _read(name: str, file: BinaryIO) -> Source:
     else:
         _require_text(name, start)
         is_text = True
-    rest = _fill(file, MODULE_SIZE_BYTES - len(start) + 1) if len(start) == _PROBE_BYTES else b""
-    if len(start) + len(rest) > MODULE_SIZE_BYTES:
-        raise CommandError(f"{name}: is larger than {MODULE_SIZE_BYTES} bytes, the most that a module may have")
-    return Source(name, start + rest, is_text)
+    data = start
+    if len(start) == _PROBE_BYTES:
+        is_too_large = os.fstat(file.fileno()).st_size > MODULE_SIZE_BYTES  # 0 for what is no file
+        data = b"" if is_too_large else _fill(file, MODULE_SIZE_BYTES + 1, start)
+        if is_too_large or len(data) > MODULE_SIZE_BYTES:
+            raise CommandError(f"{name}: is larger than {MODULE_SIZE_BYTES} bytes, the most that a module may have")
+    return Source(name, data, is_text)
 
 
-def _fill(file: BinaryIO, size_bytes: int) -> bytes:
-    """Up to so many bytes, fewer only at the end: a pipe gives them in pieces."""
-    pieces = []
+def _fill(file: BinaryIO, size_bytes: int, start: bytes = b"") -> bytes:
+    """Up to so many bytes, `start` before them, fewer only at the end: a pipe gives them in pieces."""
+    data = io.BytesIO(start)  # hands out what it holds without a copy
+    data.seek(len(start))
+    size_bytes -= len(start)
     while size_bytes > 0 and (piece := file.read(min(size_bytes, 1 << 20))):
-        pieces.append(piece)
+        data.write(piece)
         size_bytes -= len(piece)
-    return b"".join(pieces)
+    return data.getvalue()
 
 
 def _require_text(name: str, start: bytes) -> None:

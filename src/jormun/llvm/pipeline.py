@@ -26,6 +26,8 @@ STACK_BYTES = 512 << 20
 class Effort(Enum):
     """How much of LLVM's optimizer is run."""
 
+    NONE = auto()
+    """Code as it comes, with everything in stack slots: for what would need a phi for each of them at each label."""
     LEAST = auto()
     """Registers instead of stack slots, and code as it comes: for what the optimizer would take minutes for."""
     BRIEF = auto()
@@ -34,7 +36,13 @@ class Effort(Enum):
     """The whole of -O2, vectorisers included."""
 
 
+SUSPECT_PHIS, FEW_PHIS, PHIS_TO_LINES, MOST_PHIS = 8_000, 5_000, 0.6, 5_000_000
+"""Loops within loops that all change the same locals make phis in number the product of both, which take LLVM minutes
+and gigabytes. Text that may need more than the first number is tried: it may need a few, or as many as a part of its
+lines. The last is the most that are tried at all. Of real programs, SQLite, with 177,000 in question, has 705 in 40,000
+lines, and one from TinyGo has 3,065 in 9,800."""
 _PASSES = {
+    Effort.NONE: (),
     Effort.LEAST: ("sroa",),
     Effort.BRIEF: (
         "sroa", "simplify_cfg", "instruction_combine", "jump_threading", "new_gvn", "dead_store_elimination",
@@ -43,14 +51,14 @@ _PASSES = {
 }  # fmt: skip
 
 
-def compile_text(text: str, target: Target | None = None, effort: Effort = Effort.FULL) -> bytes:
-    """The optimized object file of LLVM text that Jormun wrote."""
-    return _ask(Task(text, target, effort))
+def compile_text(text: str, target: Target | None = None, effort: Effort = Effort.FULL, most_phis: int = 0) -> bytes:
+    """The optimized object file of LLVM text that Jormun wrote. `most_phis` is how many phis it may need, at most."""
+    return _ask(Task(text, target, effort, most_phis))
 
 
-def assembly_of(text: str, target: Target | None = None, effort: Effort = Effort.FULL) -> str:
+def assembly_of(text: str, target: Target | None = None, effort: Effort = Effort.FULL, most_phis: int = 0) -> str:
     """The machine code that `compile_text` makes of LLVM text, as assembly, for people to read."""
-    return _ask(Task(text, target, effort, is_assembly=True)).decode()
+    return _ask(Task(text, target, effort, most_phis, is_assembly=True)).decode()
 
 
 def _ask(task: Task) -> bytes:
@@ -61,10 +69,13 @@ def _ask(task: Task) -> bytes:
 class Task:
     """Something to compile, and its answer to come: an object file, or assembly in UTF-8."""
 
-    def __init__(self, text: str, target: Target | None, effort: Effort, *, is_assembly: bool = False) -> None:
+    def __init__(
+        self, text: str, target: Target | None, effort: Effort, most_phis: int, *, is_assembly: bool = False
+    ) -> None:
         self.text = text
         self.target = host() if target is None else target
         self.effort = effort
+        self.most_phis = most_phis
         self.is_assembly = is_assembly
         self.answer: Future[bytes] = Future()
 
@@ -95,8 +106,11 @@ def _tasks() -> queue.SimpleQueue[Task]:
 
 def _compile(task: Task) -> bytes:
     text, target, effort = task.text, task.target, task.effort
+    if _needs_many_phis(text, task.most_phis):
+        effort = Effort.NONE
+    is_plain = effort in (Effort.NONE, Effort.LEAST)
     llvm = binding()
-    machine = target.machine(0 if effort is Effort.LEAST else _LEVEL)
+    machine = target.machine(0 if is_plain else _LEVEL)
     context = llvm.create_context()
     with llvm.parse_assembly(text, context) as module:
         module.triple = target.triple
@@ -117,8 +131,22 @@ def _compile(task: Task) -> bytes:
             definitions = llvm.parse_assembly(keep.definitions(target.vector_bits), context)
             definitions.triple, definitions.data_layout = module.triple, module.data_layout
             module.link_in(definitions)
-        _finish(llvm, module, builder)
+        _finish(llvm, module, builder, unrolls=not is_plain)
         return _emitted(machine, module, task.is_assembly)
+
+
+def _needs_many_phis(text: str, most_phis: int) -> bool:
+    """Whether turning stack slots into registers makes so many phis that LLVM would seem to hang."""
+    if most_phis <= SUSPECT_PHIS or most_phis > MOST_PHIS:
+        return most_phis > MOST_PHIS
+    llvm = binding()
+    with llvm.parse_assembly(text, llvm.create_context()) as module:
+        machine = host().machine(0)
+        manager = llvm.create_new_module_pass_manager()
+        manager.add_sroa_pass()
+        manager.run(module, llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=0)))
+        count = str(module).count(" = phi ")
+    return count > max(FEW_PHIS, PHIS_TO_LINES * text.count("\n"))
 
 
 def _emitted(machine: Any, module: Any, is_assembly: bool) -> bytes:
@@ -128,11 +156,12 @@ def _emitted(machine: Any, module: Any, is_assembly: bool) -> bytes:
     return bytes(machine.emit_object(module))
 
 
-def _finish(llvm: Any, module: Any, builder: Any) -> None:
+def _finish(llvm: Any, module: Any, builder: Any, *, unrolls: bool) -> None:
     """Inline the definitions of `keep`, and do what LLVM does not do to loops with calls: unroll them."""
     manager = llvm.create_new_module_pass_manager()
     manager.add_always_inliner_pass()
-    manager.add_loop_unroll_pass()
-    manager.add_instruction_combine_pass()
-    manager.add_simplify_cfg_pass()
+    if unrolls:
+        manager.add_loop_unroll_pass()
+        manager.add_instruction_combine_pass()
+        manager.add_simplify_cfg_pass()
     manager.run(module, builder)

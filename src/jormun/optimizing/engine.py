@@ -49,7 +49,7 @@ class OptimizingEngine:
         It is what `compile` makes of this function alone. Raises UnsupportedError as that does.
         """
         unit = make_unit(_shape(module, layout), (func_index,))
-        return assembly_of(unit.text, host(), unit.effort)
+        return assembly_of(unit.text, host(), unit.effort, unit.most_phis)
 
     def object_of_supported(self, module: ValidModule, layout: Layout, functions: Sequence[int]) -> bytes:
         """The object file of these functions, without those that this tier cannot compile."""
@@ -111,7 +111,7 @@ def _shape(module: ValidModule, layout: Layout) -> ModuleShape:
 
 
 def _object(unit: Unit) -> bytes:
-    return compile_text(unit.text, host(), unit.effort)
+    return compile_text(unit.text, host(), unit.effort, unit.most_phis)
 
 
 def _drive(

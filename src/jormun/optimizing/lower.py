@@ -35,6 +35,9 @@ HARD_BODY_BYTES, HARD_LABELS, HARD_BLOCK_LINES = 2_000_000, 20_000, 100_000
 """Beyond one of these, LLVM may take a minute for a function. Of the programs tried, PHP has the function with the most
 labels, 15,000, and Clang the one with the longest block, 10,000 lines."""
 CUT_BLOCK_LINES = 2_000
+MOST_LINES, MOST_LINES_PER_BYTE = 500_000, 20
+"""A function may become so many lines, or so many for each of its bytes, if that is more: a call or a block of two
+bytes may move 2,000 values. What compilers write becomes one line a byte."""
 TERMINATORS = ("br ", "ret ", "switch ", "unreachable")
 CONDITION_TAKERS = frozenset(
     row.code for row in BY_CODE.values() if row.signature in (Rule.BR_IF, Rule.IF, Rule.SELECT, Rule.SELECT_TYPED)
@@ -74,6 +77,9 @@ class FunctionLowering:
         self.buffer_slots = 0
         """The longest buffer for results that a call needs."""
         self.has_loops = False
+        self.joins = 0
+        """Labels so far: at each, LLVM may need a phi for each local and slot."""
+        self.most_lines = max(MOST_LINES, MOST_LINES_PER_BYTE * len(self.code))
         self.is_hard = False
         self.makes_tail_calls = False
         self.uses_overflow = any(place < 0 for place in self.call_shape.places)
@@ -128,6 +134,11 @@ class FunctionLowering:
                 lines += [f"br label %{label}", f"{label}:"]
                 run = 0
         self.lines[:] = lines
+
+    @property
+    def most_phis(self) -> int:
+        """How many phis LLVM may need, at most, when it turns stack slots into registers."""
+        return self.joins * (len(self.local_types) + len(self.slots))
 
     @property
     def body_symbol(self) -> str:
@@ -259,6 +270,8 @@ class FunctionLowering:
             handler = HANDLERS.get(row.code)
             if handler is not None:
                 handler(self)
+                if len(lines) > self.most_lines:
+                    raise UnsupportedError(f"function {self.func_index}: its calls and blocks move too many values")
                 continue
             code_number = row.code
             if code_number not in templates:
@@ -354,6 +367,7 @@ class FunctionLowering:
 
     def start_block(self, label: str) -> None:
         """Begin a block that may have several ways in."""
+        self.joins += 1
         self.lines.append(f"{label}:")
         self.known.clear()
 

@@ -37,6 +37,8 @@ class Unit:
 
     text: str
     effort: Effort
+    most_phis: int = 0
+    """How many phis LLVM may need, at most, in one of its functions."""
 
 
 def make_unit(
@@ -58,6 +60,7 @@ def make_unit(
     left_out: set[int] = set()
     bodies = []
     effort = Effort.BRIEF
+    most_phis = 0
     wanted: list[tuple[int, Entry | None]] = [(func_index, None) for func_index in functions]
     wanted += [(loop.func_index, Entry(loop.offset)) for loop in loops]
     for func_index, entry in wanted:
@@ -78,10 +81,11 @@ def make_unit(
                 bodies.append(lowering.forwarder())
             continue
         bodies.append(text)
+        most_phis = max(most_phis, lowering.most_phis)
         if lowering.is_hard:
             effort = Effort.LEAST
         elif lowering.has_loops and effort is Effort.BRIEF:
             effort = Effort.FULL
     if any(map(keep.is_called, bodies)):
         bodies.append(keep.declarations())
-    return Unit("".join([PREAMBLE, *bodies]), effort)
+    return Unit("".join([PREAMBLE, *bodies]), effort, most_phis)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from jormun.syntax.instruction import Expr
+from jormun.syntax.places import Places, Position
 from jormun.types import (
     AbsHeapType,
     ExternKind,
@@ -26,14 +27,6 @@ from jormun.types import (
     ValType,
     kind_of,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """A place in a text, both counted from 1."""
-
-    line: int
-    column: int
 
 
 class Source(NamedTuple):
@@ -169,6 +162,7 @@ class Module:
     has_data_count: bool = False
     """Whether there is a data count section; its number is `len(datas)`."""
     customs: tuple[Custom, ...] = ()
+    places: Places = field(default=Places(), compare=False, repr=False)
 
     def imported(self, kind: ExternKind) -> tuple[Import, ...]:
         """The imports of a kind, in the order of their index space."""

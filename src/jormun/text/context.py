@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
+
 from jormun.syntax.names import Subsection
+from jormun.syntax.places import SIZE
 from jormun.text.cursor import Cursor
 from jormun.types import CompositeType, FuncType, RecType, SubType
 
@@ -66,6 +69,8 @@ class ModuleContext:
         self.groups: list[RecType] = []
         self.definitions: list[CompositeType] = []
         """The composite type of each type index; implicit types come behind the explicit ones."""
+        self.type_starts = array(SIZE)
+        """The character at which each definition stands, an implicit one where it is first used."""
         self.implicit: dict[FuncType, int] = {}
         """The type index that a function type without an explicit index stands for: the lowest of a definition that is
         final, has no supertype, and is a group of its own."""
@@ -96,12 +101,13 @@ class ModuleContext:
             case (SubType(True, (), FuncType() as function),) if not _mentions(function, index):
                 self.implicit.setdefault(function, index)
 
-    def type_index(self, function: FuncType) -> int:
-        """The type index of a function type that is written out; adds a definition if there is none yet."""
+    def type_index(self, function: FuncType, start: int) -> int:
+        """The type index of a function type that is written out at a character; adds a definition if there is none."""
         index = self.implicit.get(function)
         if index is None:
             index = self.implicit[function] = len(self.definitions)
             self.definitions.append(function)
+            self.type_starts.append(start)
             self.groups.append(RecType((SubType(True, (), function),)))
         return index
 

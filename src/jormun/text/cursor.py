@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from jormun.errors import MalformedError
-from jormun.syntax.module import Position
+from jormun.syntax.places import Position
 from jormun.text.keywords import KEYWORDS
 from jormun.text.lexer import BRANCH_HINT, END_OF_TEXT, Annotation, Tokens, decode_name, decode_string, is_string
 from jormun.text.literals import OutOfRangeError, is_number, unsigned
@@ -64,6 +64,10 @@ class Cursor:
     def position(self, at: int | None = None) -> Position:
         """The place of the token at hand, or of another one."""
         return self.tokens.position(self.tokens.starts[self.at if at is None else at])
+
+    def start(self, at: int | None = None) -> int:
+        """The character at which the token at hand begins, or another one."""
+        return self.tokens.starts[self.at if at is None else at]
 
     # Parentheses and keywords.
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
+from collections import defaultdict
+
 from jormun.syntax.code import single
 from jormun.syntax.instruction import Expr
 from jormun.syntax.leb128 import write_unsigned
@@ -19,6 +22,8 @@ from jormun.syntax.module import (
     Source,
     Table,
 )
+from jormun.syntax.places import SIZE
+from jormun.syntax.section import SectionId
 from jormun.syntax.type_code import encode_valtype
 from jormun.text.context import ModuleContext, Space
 from jormun.text.cursor import Cursor
@@ -48,6 +53,13 @@ from jormun.types import (
 )
 
 _KINDS = {str(kind): kind for kind in ExternKind}
+_SECTIONS = {
+    ExternKind.FUNC: SectionId.FUNCTION,
+    ExternKind.TABLE: SectionId.TABLE,
+    ExternKind.MEMORY: SectionId.MEMORY,
+    ExternKind.GLOBAL: SectionId.GLOBAL,
+    ExternKind.TAG: SectionId.TAG,
+}
 
 
 class Fields:
@@ -66,6 +78,8 @@ class Fields:
         self.start: int | None = None
         self.elements: list[Element] = []
         self.datas: list[Data] = []
+        self.starts: defaultdict[SectionId, array[int]] = defaultdict(lambda: array(SIZE))
+        """The character at which each entry of a section stands."""
         self.hints: dict[int, list[tuple[int, int]]] = {}
         """Branch hints by function index; see text/annotations.py."""
         self.spaces = {
@@ -89,16 +103,23 @@ class Fields:
                 if self.start is not None:
                     cursor.at = field.start
                     raise cursor.error("multiple start sections")
+                self._note(SectionId.START, field.start)
                 self.start = self.context.functions.read(cursor)
             case "elem":
+                self._note(SectionId.ELEMENT, field.start)
                 self._elem(field)
             case "data":
+                self._note(SectionId.DATA, field.start)
                 self._data(field)
             case _:
                 kind = _KINDS[field.keyword]
                 self._skip_identifier(self.spaces[kind], field.index)
                 self._definition(field, kind)
         cursor.close()
+
+    def _note(self, section: SectionId, at: int) -> None:
+        """Note where the next entry of a section stands: at this token."""
+        self.starts[section].append(self.cursor.start(at))
 
     def _skip_identifier(self, space: Space, index: int) -> None:
         """Pass over an identifier that has been declared already, and take the name that an annotation gives."""
@@ -116,6 +137,7 @@ class Fields:
         kind = _KINDS[cursor.texts[cursor.at]]
         cursor.at += 1
         self._skip_identifier(self.spaces[kind], field.index)
+        self._note(SectionId.IMPORT, field.start)
         self.imports.append(Import(module, name, self._extern_type(kind, field.index)))
         cursor.close()
 
@@ -138,12 +160,14 @@ class Fields:
 
     def _export(self) -> None:
         cursor = self.cursor
+        start = cursor.at - 2
         name = cursor.name()
         cursor.expect("(")
         kind = _KINDS.get(cursor.texts[cursor.at])
         if kind is None:
             raise cursor.unexpected("'func', 'table', 'memory', 'global' or 'tag'")
         cursor.at += 1
+        self._note(SectionId.EXPORT, start)
         self.exports.append(Export(name, kind, self.spaces[kind].read(cursor)))
         cursor.close()
 
@@ -151,13 +175,16 @@ class Fields:
         """Read a definition from behind its identifier: exports, then an import or the thing itself."""
         cursor = self.cursor
         while cursor.takes_open("export"):
+            self._note(SectionId.EXPORT, cursor.at - 2)
             self.exports.append(Export(cursor.name(), kind, field.index))
             cursor.close()
         if cursor.takes_open("import"):
             module, name = cursor.name(), cursor.name()
             cursor.close()
+            self._note(SectionId.IMPORT, field.start)
             self.imports.append(Import(module, name, self._extern_type(kind, field.index)))
             return
+        self._note(_SECTIONS[kind], field.start)
         match kind:
             case ExternKind.FUNC:
                 self._func(field)
@@ -220,6 +247,7 @@ class Fields:
         element = ref_type(cursor, context)
         if not cursor.takes_open("elem"):
             raise cursor.unexpected("a number or '(elem'")
+        self._note(SectionId.ELEMENT, cursor.at - 2)
         position = Source(positions=((0, cursor.position()),))
         if cursor.texts[cursor.at] == "(":
             init: tuple[int, ...] | tuple[Expr, ...] = self._element_expressions()
@@ -244,6 +272,7 @@ class Fields:
             cursor.at = start
             self.memories.append(memory_type(cursor))
             return
+        self._note(SectionId.DATA, cursor.at - 2)
         position = Source(positions=((0, cursor.position()),))
         init = cursor.strings()
         cursor.close()

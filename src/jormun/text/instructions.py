@@ -288,9 +288,10 @@ class Code:
             index, _ = type_use(cursor, self.context)
             write_signed(out, index)
             return bytes(out)
+        start = cursor.start()
         function = signature(cursor, self.context, None)
         if function.params or len(function.results) > 1:
-            write_signed(out, self.context.type_index(function))
+            write_signed(out, self.context.type_index(function, start))
         elif function.results:
             encode_valtype(out, function.results[0])
         else:

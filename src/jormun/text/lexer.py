@@ -11,8 +11,7 @@ from array import array
 from dataclasses import dataclass, field
 
 from jormun.errors import MalformedError
-from jormun.syntax.module import Position
-from jormun.text.positions import SIZE, position_in
+from jormun.syntax.places import SIZE, Position, position_in
 
 END_OF_TEXT = ""
 """The token behind the last one."""

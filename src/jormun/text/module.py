@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from jormun.syntax.module import Module
 from jormun.syntax.names import NAME_SECTION, Names, Subsection, encode_names
+from jormun.syntax.places import Places
+from jormun.syntax.section import SectionId
 from jormun.text.annotations import (
     AT_END,
     BEFORE_CODE,
@@ -145,6 +147,7 @@ class _ModuleParser:
             elements=tuple(contents.elements),
             datas=tuple(contents.datas),
             has_data_count=has_data_count,
+            places=Places({SectionId.TYPE: self.context.type_starts, **contents.starts}, self.tokens.lines),
         )
         places = [read_custom(annotation) for annotation in customs]
         if contents.hints:

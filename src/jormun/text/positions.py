@@ -3,20 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import overload
 
-from jormun.syntax.module import Position
-
-SIZE = "Q"
-"""How arrays keep offsets and characters' numbers."""
-
-
-def position_in(lines: array[int], start: int) -> Position:
-    """The line and column of a character, given at which characters lines start."""
-    line = bisect_right(lines, start)
-    return Position(line, start - lines[line - 1] + 1)
+from jormun.syntax.places import SIZE, Position, position_in
 
 
 class Positions(Sequence[tuple[int, Position]]):

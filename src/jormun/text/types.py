@@ -123,18 +123,19 @@ def type_use(cursor: Cursor, context: ModuleContext, names: Locals | None = None
     Returns the index and the function type; the empty one if the index stands for no function type, which is for
     validation to find.
     """
+    start = cursor.start()
     if not cursor.takes_open("type"):
         function = signature(cursor, context, names)
-        return context.type_index(function), function
+        return context.type_index(function, start), function
     at = cursor.at
     index = context.types.read(cursor)
     cursor.close()
-    start = cursor.at
+    behind = cursor.at
     function = signature(cursor, context, names)
     if cursor.opens("param"):
         raise cursor.unexpected("no parameters behind results")
     explicit = context.function_type(index)
-    if cursor.at == start or function == _EMPTY:
+    if cursor.at == behind or function == _EMPTY:
         return index, explicit or _EMPTY
     if explicit is None and index >= len(context.definitions):
         raise cursor.error(f"unknown type {index}", at)
@@ -195,6 +196,7 @@ def _composite_type(cursor: Cursor, context: ModuleContext, index: int) -> Compo
 
 def _definition(cursor: Cursor, context: ModuleContext, index: int) -> SubType:
     """Read a definition from behind `(type` to its parenthesis."""
+    context.type_starts.append(cursor.start(cursor.at - 2))
     cursor.optional_identifier()
     name = cursor.annotated_name()
     if name is not None:

@@ -14,6 +14,8 @@ from mypy_extensions import mypyc_attr
 
 from jormun.errors import InvalidError
 from jormun.hints import Final
+from jormun.syntax.places import Places
+from jormun.syntax.section import SectionId
 from jormun.syntax.type_code import ARRAY, FUNC, REF, REF_NULL, STRUCT, SUB, SUB_FINAL
 from jormun.types import (
     F32,
@@ -38,6 +40,7 @@ from jormun.types import (
     ValType,
     VecType,
 )
+from jormun.validation.place import NOWHERE, placed
 
 
 @mypyc_attr(native_class=False)  # native ones cannot be held weakly
@@ -65,14 +68,17 @@ _OUTSIDE: Final = 0x02
 """What a key has beside the bytes of the binary format: before results, behind a definition, before type indices."""
 
 
-def close_group(rec: RecType, deftypes: list[DefType]) -> None:
+def close_group(rec: RecType, deftypes: list[DefType], places: Places = NOWHERE) -> None:
     """Append the definitions of a group to those before it. Raises InvalidError ('unknown type', 'sub type')."""
     start = len(deftypes)
     end = start + len(rec.subtypes)
     key = bytearray()
-    is_open = [
-        _write_subtype(key, subtype, index, start, end, deftypes) for index, subtype in enumerate(rec.subtypes, start)
-    ]
+    is_open: list[bool] = []
+    for index, subtype in enumerate(rec.subtypes, start):
+        try:
+            is_open.append(_write_subtype(key, subtype, index, start, end, deftypes))
+        except InvalidError as error:
+            raise placed(error, places, SectionId.TYPE, index) from None
     frozen_key = bytes(key)
     with _lock:
         group = _groups.get(frozen_key)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from jormun.errors import InvalidError
 from jormun.hints import TYPE_CHECKING, Final
 from jormun.limits import SUBTYPING_DEPTH
+from jormun.syntax.section import SectionId
 from jormun.types import (
     AbsHeapType,
     ArrayType,
@@ -30,6 +31,7 @@ from jormun.types import (
     ValType,
 )
 from jormun.validation.canonical import close_group
+from jormun.validation.place import placed
 
 if TYPE_CHECKING:
     from jormun.syntax.module import Module
@@ -60,10 +62,13 @@ def close_types(module: Module) -> list[DefType]:
     deftypes: list[DefType] = []
     for rec in module.types:
         start = len(deftypes)
-        close_group(rec, deftypes)
+        close_group(rec, deftypes, module.places)
         for index, subtype in enumerate(rec.subtypes, start):
             if subtype.supertypes:
-                _check_subtype(index, deftypes[index], subtype.supertypes[0])
+                try:
+                    _check_subtype(index, deftypes[index], subtype.supertypes[0])
+                except InvalidError as error:
+                    raise placed(error, module.places, SectionId.TYPE, index) from None
     return deftypes
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from jormun.errors import InvalidError
 from jormun.features import DEFAULT_FEATURES, Features
 from jormun.limits import PARAMETERS, RESULTS, STRUCT_FIELDS
 from jormun.syntax.module import Active, Element, Module
+from jormun.syntax.section import SectionId
 from jormun.types import (
     I32,
     DefType,
@@ -30,6 +32,9 @@ from jormun.validation.canonical import close, close_index, close_ref
 from jormun.validation.constant import referenced_functions, validate_constant, validate_function_indices
 from jormun.validation.context import Context
 from jormun.validation.matching import close_types
+from jormun.validation.place import placed
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,37 +100,52 @@ class _ModuleValidator:
         self.tags: list[DefType] = []
         self.import_types: list[ExternType] = []
         self.export_types: list[ExternType] = []
+        self.section, self.index = SectionId.TYPE, 0
+        """The declaration that is being checked."""
 
     def check_declarations(self) -> None:
         """Check all but the code of functions."""
+        try:
+            self._check_declarations()
+        except InvalidError as error:
+            raise placed(error, self.module.places, self.section, self.index) from None
+
+    def _check_declarations(self) -> None:
         module = self.module
         self.check_type_sizes()
-        for entry in module.imports:
+        for entry in self.each(SectionId.IMPORT, module.imports):
             self.import_types.append(self.add_import(entry.type))
-        for function in module.functions:
+        for function in self.each(SectionId.FUNCTION, module.functions):
             self.add_function(function.type_index)
-        for tag in module.tags:
+        for tag in self.each(SectionId.TAG, module.tags):
             self.add_tag(tag)
         self.context.referenced_functions = referenced_functions(module)
         # Tables' initial values see the imported globals only, globals' those before them, segments all.
-        for table in module.tables:
+        for table in self.each(SectionId.TABLE, module.tables):
             closed = self.add_table(table.type)
             code = self.context.code(table.type.element)
             if table.init is not None:
                 validate_constant(self.context, table.init, code, table.source)
             elif not closed.element.nullable:
                 raise InvalidError(f"type mismatch: table {len(self.tables) - 1} has no default and no initial value")
-        for memory in module.memories:
+        for memory in self.each(SectionId.MEMORY, module.memories):
             self.add_memory(memory)
-        for variable in module.globals:
+        for variable in self.each(SectionId.GLOBAL, module.globals):
             validate_constant(self.context, variable.init, self.context.code(variable.type.value), variable.source)
             self.add_global(variable.type)
         self.context.data_count = len(module.datas)
         self.context.has_data_count = module.has_data_count
         self.check_elements()
         self.check_datas()
+        self.section, self.index = SectionId.START, 0
         self.check_start()
         self.check_exports()
+
+    def each(self, section: SectionId, entries: Sequence[T]) -> Iterator[T]:
+        """The entries of a section, noting which one is at hand."""
+        self.section = section
+        for self.index, entry in enumerate(entries):
+            yield entry
 
     def check_code(self) -> None:
         """Check the functions that the module defines (3.5.1). Everything that they may refer to is declared."""
@@ -150,7 +170,7 @@ class _ModuleValidator:
 
     def check_type_sizes(self) -> None:
         """Check the bounds that implementations share on the size of a type."""
-        for index, subtype in enumerate(self.subtypes):
+        for index, subtype in enumerate(self.each(SectionId.TYPE, self.subtypes)):
             composite = subtype.composite
             if isinstance(composite, FuncType):
                 _check_count("parameters", len(composite.params), PARAMETERS, index)
@@ -230,7 +250,7 @@ class _ModuleValidator:
 
     def check_elements(self) -> None:
         """Check the element segments (3.5.9)."""
-        for index, element in enumerate(self.module.elements):
+        for index, element in enumerate(self.each(SectionId.ELEMENT, self.module.elements)):
             code = self.context.code(element.type)
             self.context.elements.append(code)
             if isinstance(element.mode, Active):
@@ -257,7 +277,7 @@ class _ModuleValidator:
     def check_datas(self) -> None:
         """Check the data segments (3.5.8)."""
         addresses = self.context.memory_addresses
-        for index, data in enumerate(self.module.datas):
+        for index, data in enumerate(self.each(SectionId.DATA, self.module.datas)):
             mode = data.mode
             if isinstance(mode, Active):
                 if mode.index >= len(addresses):
@@ -282,7 +302,7 @@ class _ModuleValidator:
     def check_exports(self) -> None:
         """Check the exports, whose names must differ (3.5.12)."""
         names: set[str] = set()
-        for export in self.module.exports:
+        for export in self.each(SectionId.EXPORT, self.module.exports):
             if export.name in names:
                 raise InvalidError(f"duplicate export name {export.name!r}")
             names.add(export.name)

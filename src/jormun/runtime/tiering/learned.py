@@ -17,7 +17,7 @@ class Learned:
 
     def data(self) -> list[list[int]]:
         """Lists of numbers: the functions, then the function and offset of each loop in turn."""
-        return [list(self.functions), [number for loop in self.loops for number in loop]]
+        return [list(self.functions), [number for loop in self.loops for number in (loop.func_index, loop.offset)]]
 
     @classmethod
     def of(cls, data: object) -> Learned:
