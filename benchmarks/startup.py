@@ -30,6 +30,10 @@ ENGINES = HERE / "engines"
 CORPUS = Path(os.environ.get("JORMUN_SHARED", HERE.parent.parent / "shared")) / "corpus" / "languages"
 
 
+class RunError(Exception):
+    """A program failed in an engine, or printed something else than it should."""
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
     """A row: what is run, and what its output holds."""
@@ -70,7 +74,7 @@ class Time:
 
 
 def timed(command: Sequence[str], environment: Mapping[str, str], output: str = "") -> Time:
-    """Run a process. Exits with a message when it fails or prints something else."""
+    """Run a process."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.perf_counter()
     done = subprocess.run(command, capture_output=True, env=environment)
@@ -78,7 +82,8 @@ def timed(command: Sequence[str], environment: Mapping[str, str], output: str = 
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     text = done.stdout.decode(errors="replace") + done.stderr.decode(errors="replace")
     if done.returncode != 0 or output not in text:
-        sys.exit(f"{' '.join(command)}: status {done.returncode}, expected {output!r}, printed {text[-500:]!r}")
+        last = (text.strip().splitlines() or [""])[-1]
+        raise RunError(f"status {done.returncode}, expected {output!r}: {last}")
     return Time(wall_s, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
@@ -131,7 +136,14 @@ def measure(program: Program, engines: Sequence[Engine], rounds: int, scratch: P
             if is_cold:
                 shutil.rmtree(folder / "code", ignore_errors=True)
                 shutil.rmtree(folder / "wasmtime", ignore_errors=True)
-            took = timed(command_of(engine, program), environment_of(engine, folder), program.output)
+            if engine.name not in times:
+                continue
+            try:
+                took = timed(command_of(engine, program), environment_of(engine, folder), program.output)
+            except RunError as error:
+                print(f"{program.name}: {engine.name}: {error}")
+                del times[engine.name]
+                continue
             if k or is_cold:  # the first round warms
                 times[engine.name].append(took)
     return {
@@ -183,10 +195,14 @@ def report(programs: Sequence[Program], engines: Sequence[Engine], rounds: int, 
     for is_cold in (False, *((True,) if has_cold else ())):
         for program in programs:
             times = measure(program, engines, 1 if is_cold else rounds, scratch, is_cold)
-            cells = [f"{times[e.name].wall_s - nothing[e.name]:.3f} / {times[e.name].wall_s:.3f}" for e in engines]
+            cells = [
+                f"{times[e.name].wall_s - nothing[e.name]:.3f} / {times[e.name].wall_s:.3f}" if e.name in times else "-"
+                for e in engines
+            ]
             label = f"{program.name} {'cold' if is_cold else 'warm'}"
             print(
-                f"{label:12}" + "".join(f"{cell:>22}" for cell in cells) + f"{times['jormun'].cpu_s:>14.3f}", flush=True
+                f"{label:12}" + "".join(f"{cell:>22}" for cell in cells) + f"{times[JORMUN.name].cpu_s:>14.3f}",
+                flush=True,
             )
 
 
