@@ -21,7 +21,7 @@ ENVIRONMENT = ROOT / ".venv"
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-COMPILED_CHAPTERS = ("validation", "syntax", "binary", "optimizing", "llvm", "spec")
+COMPILED_CHAPTERS = ("validation", "syntax", "binary", "baseline", "optimizing", "llvm", "spec")
 """The folders of tests that are about what mypyc compiles, and run a second time without it."""
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -115,11 +116,17 @@ class BuildExtensions(build_ext):
 
 
 class BuildModules(build_py):
-    """Copies the modules. Files that are made when the wheel is built belong here, behind the copying."""
+    """Copies the modules, and makes what LLVM makes of them ahead of time: the glue and the stencils."""
 
     def run(self) -> None:
-        """Copy the modules to `self.build_lib`."""
+        """Copy the modules to `self.build_lib`, and put what is prebuilt beside them. Without it, first uses are slow."""
         super().run()
+        if self.editable_mode or not BUILDS & set(sys.argv):
+            return
+        path = os.pathsep.join([str(SOURCE.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+        command = [sys.executable, "-m", "jormun.prebuilt", str(Path(self.build_lib, "jormun", "prebuilt"))]
+        if subprocess.run(command, env=os.environ | {"PYTHONPATH": path}).returncode:
+            print("jormun: nothing was prebuilt; it is built when it is first used")
 
 
 setup(ext_modules=chosen_extensions(), cmdclass={"build_ext": BuildExtensions, "build_py": BuildModules})
