@@ -1,0 +1,1 @@
+"""Files that somebody damaged, through the whole command line."""
