@@ -55,8 +55,8 @@ class Reader(Operands):
             if byte < 0x80:
                 break
         self.at = at
-        if byte & 0x40 and shift < 64:
-            value -= i64(1) << shift
+        if shift < 64:
+            value -= (byte & 0x40) << (shift - 6)  # twice the sign bit, which is the highest that was read
         return wrapped(value)
 
     def read_bits(self, size: i64) -> i64:
