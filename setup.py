@@ -119,7 +119,7 @@ class BuildModules(build_py):
     """Copies the modules, and makes what LLVM makes of them ahead of time: the glue and the stencils."""
 
     def run(self) -> None:
-        """Copy the modules to `self.build_lib`, and put what is prebuilt beside them. Without it, first uses are slow."""
+        """Copy the modules to `self.build_lib`, and put what is prebuilt beside them, or first uses are slow."""
         super().run()
         if self.editable_mode or not BUILDS & set(sys.argv):
             return
