@@ -38,8 +38,11 @@ class Item:
         self.parts.append(self.key)
 
 
-def test_values_are_made_as_by_the_standard_librarys() -> None:
-    """Positions, names, defaults, representation, comparison, hash, patterns, slots."""
+@pytest.mark.parametrize("made_before", [0, 100], ids=["first", "compiled"])
+def test_values_are_made_as_by_the_standard_librarys(made_before: int) -> None:
+    """Positions, names, defaults, representation, comparison, hash, patterns, slots; the first objects, and later."""
+    for k in range(made_before):
+        Point(k)
     theirs: Any = dataclasses.make_dataclass(
         "Point", [("x", int), ("y", int, 2), ("label", str, dataclasses.field(default="", compare=False))], frozen=True
     )
@@ -53,7 +56,7 @@ def test_values_are_made_as_by_the_standard_librarys() -> None:
             assert (x, y) == (7, 2)
     assert Point(1).total == 3 and Point.__doc__ == "A point." and not hasattr(Point(1), "__dict__")
     assert Point(1) != (1, 2) and replace(Point(1), y=9) == Point(1, 9)
-    for values, named in (((), {}), ((1, 2, "", 4), {}), ((1,), {"z": 1})):
+    for values, named in (((), {}), ((1, 2, "", 4), {}), ((1,), {"z": 1}), ((1,), {"x": 1})):
         with pytest.raises(TypeError):
             Point(*values, **named)
 

@@ -1,8 +1,8 @@
 """`dataclasses.dataclass`, as much of it as Jormun uses, for what is imported at each start.
 
 Importing the standard library's takes 8 ms and each class 0.5 ms, since it writes and compiles all methods of each;
-this compiles `__init__` alone, when it is first needed. Type checkers see the standard library's. What differs: nothing
-is inherited from other dataclasses, and there is no `fields()`.
+this compiles `__init__` alone, for classes of many objects. Type checkers see the standard library's. What differs:
+nothing is inherited from other dataclasses, and there is no `fields()`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from dataclasses import replace as replace
 else:
     _MISSING = object()
+    _FEW = 20
+    """Compiling `__init__` takes as long as making so many objects without."""
 
     class _Field:
         """What `field` says of one."""
@@ -49,10 +51,17 @@ else:
         body["__slots__"] = body["__match_args__"] = tuple(fields)
         has_post_init = "__post_init__" in body
 
+        left = _FEW
+
         def __init__(self, *values, **named):
-            # The first object of the class: most classes have none in most runs.
-            made.__init__ = _init(fields, frozen, has_post_init)
-            made.__init__(self, *values, **named)
+            # One of the first objects of the class: most classes have few in most runs.
+            nonlocal left
+            left -= 1
+            if left < 0 or not _fill(self, fields, values, named):
+                made.__init__ = _init(fields, frozen, has_post_init)
+                made.__init__(self, *values, **named)
+            elif has_post_init:
+                self.__post_init__()
 
         for method in (__init__, *_comparisons(fields, frozen, order)):
             body.setdefault(method.__name__, method)
@@ -66,6 +75,24 @@ else:
         made.__qualname__ = cls.__qualname__
         return made
 
+    def _fill(value, fields, values, named):
+        """Set an object's fields; False if the arguments are not as they should be, which `__init__` will say."""
+        given = dict(zip(fields, values, strict=False))
+        if len(given) < len(values) or named.keys() & given.keys():
+            return False
+        given.update(named)
+        for name, each in fields.items():
+            if name in given:
+                content = given.pop(name)
+            elif each.default is not _MISSING:
+                content = each.default
+            elif each.default_factory is not _MISSING:
+                content = each.default_factory()
+            else:
+                return False
+            object.__setattr__(value, name, content)
+        return not given
+
     def _init(fields, frozen, has_post_init):
         """`__init__`, compiled: a loop over the fields would take three times as long."""
         scope = {"_missing": _MISSING, "_set": object.__setattr__}
@@ -73,12 +100,12 @@ else:
         for name, each in fields.items():
             value = name
             if each.default is not _MISSING:
-                scope[f"_{name}"] = each.default
-                params.append(f"{name}=_{name}")
+                scope[f"_of_{name}"] = each.default
+                params.append(f"{name}=_of_{name}")
             elif each.default_factory is not _MISSING:
-                scope[f"_{name}"] = each.default_factory
+                scope[f"_of_{name}"] = each.default_factory
                 params.append(f"{name}=_missing")
-                value = f"_{name}() if {name} is _missing else {name}"
+                value = f"_of_{name}() if {name} is _missing else {name}"
             else:
                 params.append(name)
             lines.append(f" _set(self, {name!r}, {value})" if frozen else f" self.{name} = {value}")

@@ -16,8 +16,9 @@ from jormun.runtime.image import CodeImage
 _INTERVAL_S = 1.0
 """Code that was compiled is saved after this time at the latest when more is compiled: a guest that is killed loses the
 last of it."""
+_LONGEST_INTERVAL_S = 30.0
 _INTERVAL_COSTS = 50
-"""Saving may take a part in so many of the time."""
+"""Up to that, saving may take a part in so many of the time."""
 
 
 class KeptModule:
@@ -63,7 +64,7 @@ class KeptModule:
 
     def save(self) -> None:
         """Write what is new, together with what is there."""
-        start_s = time.monotonic()
+        start_s = time.thread_time()  # a busy machine makes it no dearer
         with self._lock:
             _unsaved.discard(self)
             new, self._new = self._new, []
@@ -76,8 +77,8 @@ class KeptModule:
             more = entry.with_code(new)
             if more is not entry:
                 self._cache.save(self._key, more)
-            end_s = time.monotonic()
-            self._next_s = end_s + max(_INTERVAL_S, _INTERVAL_COSTS * (end_s - start_s))
+            cost_s = _INTERVAL_COSTS * (time.thread_time() - start_s)
+            self._next_s = time.monotonic() + max(_INTERVAL_S, min(_LONGEST_INTERVAL_S, cost_s))
 
 
 _unsaved: set[KeptModule] = set()

@@ -85,10 +85,24 @@ def _read(name: str, file: BinaryIO) -> Source:
     data = start
     if len(start) == _PROBE_BYTES:
         is_too_large = os.fstat(file.fileno()).st_size > MODULE_SIZE_BYTES  # 0 for what is no file
-        data = b"" if is_too_large else _fill(file, MODULE_SIZE_BYTES + 1, start)
+        data = b"" if is_too_large else _whole(file, start, MODULE_SIZE_BYTES + 1)
         if is_too_large or len(data) > MODULE_SIZE_BYTES:
             raise CommandError(f"{name}: is larger than {MODULE_SIZE_BYTES} bytes, the most that a module may have")
     return Source(name, data, is_text)
+
+
+def _whole(file: BinaryIO, start: bytes, size_bytes: int) -> bytes:
+    """Up to so many bytes, the first of which have been read. A file that knows its size is read anew, in one piece,
+    which saves copying 20 MB twice.
+    """
+    if file.seekable():
+        here = file.tell()
+        left = file.seek(0, os.SEEK_END) - (here - len(start))
+        if left > len(start):
+            file.seek(here - len(start))
+            return file.read(min(left, size_bytes))
+        file.seek(here)  # a device, or a file that grows
+    return _fill(file, size_bytes, start)
 
 
 def _fill(file: BinaryIO, size_bytes: int, start: bytes = b"") -> bytes:

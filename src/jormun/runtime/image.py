@@ -40,6 +40,7 @@ class CodeImage:
 
     code: bytes | memoryview
     functions: tuple[CodeFunction, ...]
+    """By their offsets, ascending."""
     architecture: str
 
     @staticmethod
