@@ -68,6 +68,7 @@ def extensions() -> list[Extension]:
     readers = [path for path in paths if path not in writers]
     OUTPUT.mkdir(parents=True, exist_ok=True)
     options = ["--config-file=", "--ignore-missing-imports", f"--cache-dir={OUTPUT / 'cache'}"]
+    options.append("--always-true=IS_COMPILED")  # which modules that are written both ways ask
     made: list[Extension] = mypycify(
         [*options, *map(str, paths)],
         opt_level="2",

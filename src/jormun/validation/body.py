@@ -23,6 +23,7 @@ from jormun.validation.control_stack import BLOCK, IF, LOOP, NO_TYPES, Body, Con
 from jormun.validation.instructions import ENTRIES, apply, read_entry
 from jormun.validation.location import located
 from jormun.validation.operand import FLOOR, I32, POLY
+from jormun.validation.stack import is_on_top
 
 _STEP: Final = 0
 _LOCAL_GET: Final = 1
@@ -241,14 +242,9 @@ def _run(body: Body) -> None:
                 callee = functions[index]
                 results = callee.results
                 if len(results) < 2:
-                    at = height - 1
                     params = callee.params
-                    count: i64 = len(params)
-                    while count > 0 and operands[at] == params[count - 1]:
-                        count -= 1
-                        at -= 1
-                    if count == 0:
-                        height = at + 1
+                    if not params or is_on_top(operands, height, params):
+                        height -= len(params)
                         if results:
                             operands[height] = results[0]
                             height += 1

@@ -9,7 +9,6 @@ from bisect import bisect_right
 from itertools import accumulate
 from typing import Final
 
-from librt.vecs import extend, vec
 from mypy_extensions import i64, mypyc_attr
 
 from jormun.errors import InvalidError
@@ -26,6 +25,7 @@ from jormun.validation.operand import (
     describe_all,
     is_defaultable,
 )
+from jormun.validation.stack import is_on_top, put, vec, with_room
 
 BLOCK: Final = 0
 LOOP: Final = 1
@@ -100,18 +100,14 @@ class Body:
 
     def push_all(self, types: list[int]) -> None:
         """Push operands, the last on top."""
-        height = self.height
-        above = height + len(types)
+        above = self.height + len(types)
         if above > OPERANDS:
             raise InvalidError(f"too many operands on the stack, at most {OPERANDS} are allowed")
         missing = above + (self.length - self.pc) // 2 + ROOM - len(self.operands)
         if missing > 0:
-            self.operands = extend(self.operands, vec[i64]([FLOOR] * max(missing, len(self.operands))))
-        operands = self.operands
-        for t in types:
-            operands[height] = t
-            height += 1
-        self.height = height
+            self.operands = with_room(self.operands, max(missing, len(self.operands)))
+        put(self.operands, self.height, types)
+        self.height = above
 
     def pop(self, expected: i64) -> None:
         """Pop an operand that matches `expected`."""
@@ -129,6 +125,9 @@ class Body:
 
     def pop_all(self, types: list[int]) -> None:
         """Pop operands that match these types, the last of which is on top."""
+        if is_on_top(self.operands, self.height, types):
+            self.height -= len(types)
+            return
         for i in range(len(types) - 1, -1, -1):
             if self.operands[self.height - 1] == POLY:
                 return
@@ -162,6 +161,8 @@ class Body:
 
     def check_top(self, types: list[int]) -> None:
         """Check that the operands on top match `types`, and leave them as they are."""
+        if is_on_top(self.operands, self.height, types):
+            return
         at = self.height - 1
         for i in range(len(types) - 1, -1, -1):
             t = self.operands[at]
