@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from librt.vecs import append, vec
 from mypy_extensions import i64
 
 from jormun.baseline.catalogue import CLASS_F32, CLASS_I64, CLASS_V128
 from jormun.baseline.code import Code
 from jormun.baseline.pieces import Pieces
 from jormun.runtime.layout import BASELINE_FRAME_BYTES
+from jormun.validation.stack import vec, with_room
 
 if TYPE_CHECKING:
     from jormun.baseline.library import Library
@@ -51,9 +51,8 @@ class Operands(Code):
         """Push an operand."""
         height = self.height
         if height + 1 >= len(self.entries):
-            for _ in range(_ROOM):
-                self.entries = append(self.entries, 0)
-                self.ends = append(self.ends, 0)
+            self.entries = with_room(self.entries, height)
+            self.ends = with_room(self.ends, height)
         self.entries[height] = entry
         size: i64 = 16 if (entry >> 2) & 7 == CLASS_V128 else 8
         self.ends[height + 1] = self.ends[height] + size
