@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 from weakref import ref
 
 from jormun.errors import HostError, WasmError
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from jormun.runtime.store import Store
 
 
+Failed: TypeAlias = Callable[[Exception], int]
+"""Makes the result of a call that raised, or raises."""
+
+
 class HostFunctionInstance:
     """A Python function as guests call it: a function record, and the conversion of arguments and results.
 
@@ -26,13 +30,19 @@ class HostFunctionInstance:
 
     __slots__ = ("__weakref__", "_deftype", "_native", "_record", "name")
 
-    def __init__(self, store: Store, deftype: DefType, function: Callable[..., object], name: str) -> None:
+    def __init__(
+        self, store: Store, deftype: DefType, function: Callable[..., object], name: str, failed: Failed | None = None
+    ) -> None:
+        """With `failed`, `function` takes and returns bits; see `Function.host_bits`."""
         func_type = deftype.composite
         if not isinstance(func_type, FuncType):
             raise TypeError(f"a host function needs a function type, not {func_type}")
         self.name = name
         self._deftype = deftype
-        callback = _callback(ref(store), func_type, function, name)
+        if failed is None:
+            callback = _callback(ref(store), func_type, function, name)
+        else:
+            callback = _bits_callback(func_type, function, failed)
         self._native = Native.get().host_function(slots_of(func_type).signature, callback)
         pages.write_u64(self._native.vm + layout.HOST_KEY, register(self))
         self._record = pages.Block(layout.FUNCTION_RECORD_BYTES, 32)
@@ -85,6 +95,37 @@ def _callback(
         slots.results.pack(address, bits)
 
     return call
+
+
+def _bits_callback(func_type: FuncType, function: Callable[..., object], failed: Failed) -> Callable[[int], None]:
+    """As _callback, without conversions.
+
+    FAST: two structs on one view of all guest stacks, and nothing else around the function: 0.2 us, where _callback
+    takes 2. Safe because native code passes the address of slots on the calling guest's stack, which stay until this
+    returns.
+    """
+    slots = slots_of(func_type)
+    stacks, base = Native.get().stacks_view, Native.get().stacks_base
+    unpack, pack = slots.params.unpack_from, slots.results.pack_into
+    if not func_type.results:
+
+        def call(address: int) -> None:
+            try:
+                function(*unpack(stacks, address - base))
+            except Exception as error:
+                failed(error)
+
+        return call
+
+    def answer(address: int) -> None:
+        at = address - base
+        try:
+            result = function(*unpack(stacks, at))
+        except Exception as error:
+            result = failed(error)
+        pack(stacks, at, result)
+
+    return answer
 
 
 def _results(name: str, count: int, returned: object) -> tuple[object, ...]:

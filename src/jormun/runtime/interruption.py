@@ -19,6 +19,17 @@ MOST_MS: Final = 86_400_000
 """A day: the longest wait that poll(2) is asked for at once."""
 
 
+def poll(wanted: dict[int, int], timeout_ms: int | None) -> dict[int, int]:
+    """What has happened on which of the host's descriptors, when something has; nothing when the time is up.
+
+    `wanted` has the events of poll(2) to wait for; the time is without end for None.
+    """
+    waiting = select.poll()
+    for fd, events in wanted.items():
+        waiting.register(fd, events)
+    return dict(waiting.poll(timeout_ms))
+
+
 class Interruption:
     """Whether threads that run guests are to stop, and how those that sleep learn of it. It happens once at most."""
 
@@ -61,16 +72,9 @@ class Interruption:
                 del self._wakers[key]
 
     def poll(self, wanted: dict[int, int], timeout_ms: int | None) -> dict[int, int]:
-        """What has happened on which of the host's descriptors, when something has; nothing when the time is up.
-
-        `wanted` has the events to wait for. Raises Trap when it is interrupted, before or meanwhile.
-        """
+        """As the function `poll`. Raises Trap when it is interrupted, before or meanwhile."""
         self.check()
-        poll = select.poll()
-        poll.register(self._reading_end, select.POLLIN)
-        for fd, events in wanted.items():
-            poll.register(fd, events)
-        answers = dict(poll.poll(timeout_ms))
+        answers = poll({**wanted, self._reading_end: select.POLLIN}, timeout_ms)
         self.check()
         return answers
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from struct import Struct
 
@@ -24,6 +24,18 @@ class Slots:
         self._struct = Struct("<" + "".join(_FORMATS.get(t, _OTHER_FORMAT) for t in types))
         self._vectors = tuple(k for k, t in enumerate(types) if t is V128)
         self.size_bytes = self._struct.size
+
+    @property
+    def unpack_from(self) -> Callable[[memoryview, int], tuple[int, ...]]:
+        """Takes a view and an offset in it: the values in the slots there. For types without vectors."""
+        assert not self._vectors
+        return self._struct.unpack_from
+
+    @property
+    def pack_into(self) -> Callable[..., None]:
+        """Takes a view, an offset in it and values, and puts these into the slots there. For types without vectors."""
+        assert not self._vectors
+        return self._struct.pack_into
 
     def pack(self, address: int, bits: Sequence[int]) -> None:
         """Put values into the slots at `address`."""

@@ -98,6 +98,9 @@ STREAM_RIGHTS: Final = (
 )
 """The rights that mean something on a pipe or a terminal."""
 
+SOCKET_RIGHTS: Final = STREAM_RIGHTS | Rights.SOCK_SHUTDOWN | Rights.SOCK_ACCEPT
+"""The rights that mean something on a socket."""
+
 DIRECTORY_RIGHTS: Final = (
     Rights.FD_FDSTAT_SET_FLAGS
     | Rights.FD_SYNC
@@ -156,6 +159,26 @@ class FstFlags:
     ATIM_NOW: Final = 2
     MTIM: Final = 4
     MTIM_NOW: Final = 8
+
+
+class RiFlags:
+    """How sock_recv receives."""
+
+    PEEK: Final = 1
+    WAITALL: Final = 2
+
+
+class RoFlags:
+    """What sock_recv says of a message."""
+
+    DATA_TRUNCATED: Final = 1
+
+
+class SdFlags:
+    """What sock_shutdown closes."""
+
+    RD: Final = 1
+    WR: Final = 2
 
 
 @unique

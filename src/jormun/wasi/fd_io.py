@@ -11,6 +11,7 @@ from jormun.wasi.abi import SUCCESS, Rights
 from jormun.wasi.errno import Errno, WasiError
 from jormun.wasi.filesystem import File
 from jormun.wasi.function import U32, U64, Pointer, wasi_function
+from jormun.wasi.waiting import await_reading, await_writing
 from jormun.wasi.wasi import Wasi
 
 _READ: Final = Rights.FD_READ
@@ -46,6 +47,8 @@ def fd_read(wasi: Wasi, fd: U32, iovs: Pointer, iovs_len: U32, nread: Pointer) -
     memory = wasi.memory
     memory.require(nread, 4)
     buffers = memory.buffers(iovs, iovs_len)
+    if wasi.threads is not None:
+        await_reading(wasi.threads, file)
     memory.write_u32(nread, file.read(buffers) if buffers else 0)
     return SUCCESS
 
@@ -74,6 +77,8 @@ def fd_write(wasi: Wasi, fd: U32, iovs: Pointer, iovs_len: U32, nwritten: Pointe
     memory = wasi.memory
     memory.require(nwritten, 4)
     buffers = memory.buffers(iovs, iovs_len)
+    if wasi.threads is not None:
+        buffers = await_writing(wasi.threads, file, buffers)
     memory.write_u32(nwritten, file.write(buffers) if buffers else 0)
     return SUCCESS
 
