@@ -62,7 +62,7 @@ class SocketFile:
             self._refuse_to_wait(select.POLLIN)
             try:
                 connection, _ = self._socket.accept()
-            except (BlockingIOError, TimeoutError):
+            except BlockingIOError:
                 self._await(select.POLLIN)
                 continue
             connection.setblocking(True)
@@ -74,7 +74,7 @@ class SocketFile:
             self._refuse_to_wait(select.POLLIN)
             try:
                 size, _, message_flags, _ = self._socket.recvmsg_into(buffers, 0, flags)
-            except (BlockingIOError, TimeoutError):
+            except BlockingIOError:
                 self._await(select.POLLIN)
             else:
                 return size, message_flags
@@ -86,7 +86,7 @@ class SocketFile:
             self._refuse_to_wait(select.POLLOUT)
             try:
                 return self._socket.sendmsg(buffers, (), flags)
-            except (BlockingIOError, TimeoutError):
+            except BlockingIOError:
                 self._await(select.POLLOUT)
 
     def shutdown(self, how: int) -> None:
@@ -99,7 +99,9 @@ class SocketFile:
             _refuse(errno.EAGAIN)
 
     def _await(self, event: int) -> None:
-        """Waits where the host's flag, or the time limit of who handed the socket over, says not to."""
+        """Waits where the host's flag says not to. EAGAIN for a guest that does not want to."""
+        if self.flags & FdFlags.NONBLOCK:
+            _refuse(errno.EAGAIN)
         poll({self._socket.fileno(): event}, None)
 
     def read_at(self, buffers: Buffers, offset: int) -> int:
@@ -164,7 +166,8 @@ class SocketFile:
 
 def handed_over(given: socket.socket) -> SocketFile:
     """A guest's share of a socket: closing either leaves the other open."""
-    return SocketFile(given.dup())
+    # Not given.dup(), which would take over its time limit.
+    return SocketFile(socket.socket(given.family, given.type, given.proto, fileno=os.dup(given.fileno())))
 
 
 def listen(address: str) -> SocketFile:

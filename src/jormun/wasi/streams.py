@@ -82,7 +82,14 @@ def open_input(given: Input, name: str = "stdin") -> OpenedStream:
         return OpenedStream(MemoryStream(source=lambda size: _bytes(read(size), name)))
     if callable(given):
         more = given
-        return OpenedStream(MemoryStream(source=lambda size: _bytes(more(), name)))
+
+        def source(size: int) -> bytes:
+            try:
+                return _bytes(more(), name)
+            except (StopIteration, EOFError):  # how an iterator's __next__ and `input` end
+                return b""
+
+        return OpenedStream(MemoryStream(source=source))
     raise _wrong(name, given, "read")
 
 
