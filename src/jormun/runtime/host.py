@@ -12,7 +12,7 @@ from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
 from jormun.runtime.owners import register
 from jormun.runtime.slots import slots_of
-from jormun.types import DefType, FuncType
+from jormun.types import I32, I64, DefType, FuncType
 
 if TYPE_CHECKING:
     from jormun.runtime.store import Store
@@ -100,13 +100,12 @@ def _callback(
 def _bits_callback(func_type: FuncType, function: Callable[..., object], failed: Failed) -> Callable[[int], None]:
     """As _callback, without conversions.
 
-    FAST: two structs on one view of all guest stacks, and nothing else around the function: 0.2 us, where _callback
+    FAST: nothing but the function and what finds its slots, on one view of all guest stacks: 0.3 us, where _callback
     takes 2. Safe because native code passes the address of slots on the calling guest's stack, which stay until this
     returns.
     """
-    slots = slots_of(func_type)
     stacks, base = Native.get().stacks_view, Native.get().stacks_base
-    unpack, pack = slots.params.unpack_from, slots.results.pack_into
+    unpack = slots_of(func_type).params.unpack_from
     if not func_type.results:
 
         def call(address: int) -> None:
@@ -116,14 +115,16 @@ def _bits_callback(func_type: FuncType, function: Callable[..., object], failed:
                 failed(error)
 
         return call
+    (t,) = func_type.results
+    assert t is I32 or t is I64
+    words, width_log2 = (stacks.cast("I"), 2) if t is I32 else (stacks.cast("Q"), 3)
 
     def answer(address: int) -> None:
         at = address - base
         try:
-            result = function(*unpack(stacks, at))
+            words[at >> width_log2] = function(*unpack(stacks, at))  # type: ignore[call-overload]
         except Exception as error:
-            result = failed(error)
-        pack(stacks, at, result)
+            words[at >> width_log2] = failed(error)
 
     return answer
 

@@ -41,5 +41,9 @@ def clock_time_get(wasi: Wasi, clock_id: U32, precision_ns: U64, time: Pointer) 
         read = wasi.clocks.readers[clock_id]
     except IndexError:
         return Errno.EINVAL
-    wasi.memory.write_u64(time, read() & 0xFFFF_FFFF_FFFF_FFFF)
+    memory = wasi.memory
+    if not time & 7 and time + 8 <= memory.size_bytes:  # FAST: as write_u64
+        memory.words64[time >> 3] = read()
+    else:
+        memory.write_u64(time, read())
     return SUCCESS

@@ -160,15 +160,16 @@ class DescriptorTable:
 
     def get(self, fd: int) -> Descriptor:
         """What `fd` (unsigned) stands for. Raises EBADF."""
-        entries = self._entries
-        if fd < len(entries):
-            descriptor = entries[fd]
-            if descriptor is not None:
-                if self._pinned is not None:
-                    descriptor.pin()
-                    self._pinned.descriptors.append(descriptor)
-                return descriptor
-        raise WasiError(Errno.EBADF)
+        try:
+            descriptor = self._entries[fd]
+        except IndexError:
+            raise WasiError(Errno.EBADF) from None
+        if descriptor is None:
+            raise WasiError(Errno.EBADF)
+        if self._pinned is not None:
+            descriptor.pin()
+            self._pinned.descriptors.append(descriptor)
+        return descriptor
 
     def file(self, fd: int, right: int) -> File:
         """The file that `fd` stands for. Raises EBADF; EISDIR for a directory; ENOTCAPABLE without `right`."""

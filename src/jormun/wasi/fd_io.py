@@ -45,7 +45,8 @@ def fd_read(wasi: Wasi, fd: U32, iovs: Pointer, iovs_len: U32, nread: Pointer) -
     if not descriptor.rights & _READ:
         raise WasiError(Errno.EBADF)
     memory = wasi.memory
-    memory.require(nread, 4)
+    if nread + 4 > memory.size_bytes:
+        memory.require(nread, 4)
     buffers = memory.buffers(iovs, iovs_len)
     if wasi.threads is not None:
         await_reading(wasi.threads, file)
@@ -75,7 +76,8 @@ def fd_write(wasi: Wasi, fd: U32, iovs: Pointer, iovs_len: U32, nwritten: Pointe
     if not descriptor.rights & _WRITE:
         raise WasiError(Errno.EBADF)
     memory = wasi.memory
-    memory.require(nwritten, 4)
+    if nwritten + 4 > memory.size_bytes:
+        memory.require(nwritten, 4)
     buffers = memory.buffers(iovs, iovs_len)
     if wasi.threads is not None:
         buffers = await_writing(wasi.threads, file, buffers)
