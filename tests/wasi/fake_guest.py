@@ -127,8 +127,12 @@ def make_guest(
     environment: Mapping[str, str] | None = None,
     stdin: bytes = b"",
     abi: Abi = PREVIEW1,
+    *,
+    deterministic: bool = False,
 ) -> Guest:
     """A guest with its standard streams in memory."""
     source, output = MemoryStream(stdin), MemoryStream()
-    wasi = make_wasi(arguments, environment or {}, [source, output, MemoryStream()], directories)
+    wasi = make_wasi(
+        arguments, environment or {}, [source, output, MemoryStream()], directories, deterministic=deterministic
+    )
     return Guest(wasi, source, output, abi)

@@ -200,6 +200,14 @@ class EventType(IntEnum):
     FD_WRITE = 2
 
 
+Signal = IntEnum(
+    "Signal",
+    "NONE HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM CHLD CONT STOP TSTP TTIN TTOU URG XCPU "
+    "XFSZ VTALRM PROF WINCH POLL PWR SYS",
+    start=0,
+)
+"""What proc_raise sends."""
+
 SUBSCRIPTION_CLOCK_ABSTIME: Final = 1
 """The timeout of a clock subscription is a time of that clock, not a duration."""
 EVENT_RW_HANGUP: Final = 1

@@ -15,6 +15,8 @@ forever.
 """
 EPOCH_NS: Final = 946_684_800_000_000_000
 """What REALTIME begins with on fixed clocks: 2000-01-01 00:00 UTC."""
+LAST_NS: Final = (1 << 64) - 1
+"""The end of time: guests have 64 bits for it, and on fixed clocks they may sleep for 584 years and then again."""
 _HOST_NAMES: Final = ("time", "monotonic", "process_time", "thread_time")
 """By ClockId: the clock's name for time.get_clock_info."""
 
@@ -65,12 +67,12 @@ class FixedClocks:
     def __init__(self) -> None:
         self._lock = Lock()
         self._passed_ns = 0
-        self.readers: Final = (lambda: EPOCH_NS + self._read(), self._read, self._read, self._read)
+        self.readers: Final = (lambda: min(EPOCH_NS + self._read(), LAST_NS), self._read, self._read, self._read)
         self.is_fixed: Final = True
 
     def _read(self) -> int:
         with self._lock:
-            now, self._passed_ns = self._passed_ns, self._passed_ns + READING_NS
+            now, self._passed_ns = self._passed_ns, min(self._passed_ns + READING_NS, LAST_NS)
         return now
 
     def resolution_ns(self, clock_id: ClockId) -> int:
@@ -80,4 +82,4 @@ class FixedClocks:
     def sleep(self, duration_ns: int) -> None:
         """See Clocks."""
         with self._lock:
-            self._passed_ns += duration_ns
+            self._passed_ns = min(self._passed_ns + duration_ns, LAST_NS)

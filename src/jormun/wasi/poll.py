@@ -18,6 +18,7 @@ from jormun.wasi.abi import (
     EventType,
     Rights,
 )
+from jormun.wasi.clocks import LAST_NS
 from jormun.wasi.descriptors import DESCRIPTORS
 from jormun.wasi.errno import Errno, WasiError
 from jormun.wasi.filesystem import File
@@ -114,7 +115,7 @@ def _subscribe(wasi: Wasi, address: int, timers: list[_Timer], streams: list[_St
             return
         if flags & SUBSCRIPTION_CLOCK_ABSTIME:
             timeout -= wasi.clocks.readers[clock]()
-        timers.append(_Timer(userdata, _now(wasi) + timeout))
+        timers.append(_Timer(userdata, min(_now(wasi) + timeout, LAST_NS)))
         return
     kind = EventType(tag)
     fd = memory.unpack(U32_RECORD, address + _CONTENT_OFFSET)[0]
