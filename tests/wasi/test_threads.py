@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from pathlib import Path
@@ -217,3 +218,65 @@ def test_a_group_that_has_ended_starts_nothing() -> None:
         group.spawn(lambda thread_id: time.monotonic)
     assert trapped.value.kind is TrapKind.INTERRUPTED
     group.close()
+
+
+RACE = """(module
+  (import "wasi" "thread-spawn" (func $spawn (param i32) (result i32)))
+  (import "wasi_snapshot_preview1" "path_open"
+    (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_close" (func $close (param i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_renumber" (func $renumber (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "env" "memory" (memory 1 1 shared)) (export "memory" (memory 0))
+  (data (i32.const 512) "file")
+  (func (export "wasi_thread_start") (param $id i32) (param i32) (local $k i32) (local $base i32)
+    (local.set $base (i32.mul (local.get $id) (i32.const 1024)))
+    (i32.store (local.get $base) (i32.const 512))
+    (i32.store offset=4 (local.get $base) (i32.const 4))
+    (loop $again
+      (drop (call $open (i32.const 3) (i32.const 0) (i32.const 512) (i32.const 4) (i32.const 1) (i64.const 64)
+        (i64.const 0) (i32.const 0) (i32.add (local.get $base) (i32.const 16))))
+      (drop (call $write (i32.load offset=16 (local.get $base)) (local.get $base) (i32.const 1)
+        (i32.add (local.get $base) (i32.const 20))))
+      (drop (call $write (i32.const 5) (local.get $base) (i32.const 1) (i32.add (local.get $base) (i32.const 20))))
+      (drop (call $renumber (i32.const 5) (i32.const 6)))
+      (drop (call $close (i32.const 4)))
+      (drop (call $close (i32.load offset=16 (local.get $base))))
+      (br_if $again (i32.lt_u (local.tee $k (i32.add (local.get $k) (i32.const 1))) (i32.const 100))))
+    (drop (i32.atomic.rmw.add (i32.const 0) (i32.const 1)))
+    (drop (memory.atomic.notify (i32.const 0) (i32.const 1))))
+  (func (export "_start") (local $k i32) (local $done i32)
+    (loop $again
+      (drop (call $spawn (i32.const 0)))
+      (br_if $again (i32.lt_u (local.tee $k (i32.add (local.get $k) (i32.const 1))) (i32.const 6))))
+    (loop $wait
+      (local.set $done (i32.atomic.load (i32.const 0)))
+      (if (i32.lt_u (local.get $done) (i32.const 6)) (then
+        (drop (memory.atomic.wait32 (i32.const 0) (local.get $done) (i64.const -1)))
+        (br $wait))))))"""
+"""Six threads open, write and close the same few descriptors, each other's too."""
+
+
+def test_threads_never_write_to_files_of_the_host(tmp_path: Path) -> None:
+    """However they race: a descriptor that one thread closes is not another file under a call of a second one."""
+    box, own = tmp_path / "box", tmp_path / "own"
+    box.mkdir()
+    own.touch()
+    is_over = threading.Event()
+
+    def open_own_files() -> None:
+        while not is_over.is_set():
+            os.close(os.open(own, os.O_RDWR))
+
+    before = sys.getswitchinterval()
+    host = threading.Thread(target=open_own_files)
+    host.start()
+    sys.setswitchinterval(1e-5)
+    try:
+        assert run(RACE.encode(), directories={"/": box}) == 0
+    finally:
+        sys.setswitchinterval(before)
+        is_over.set()
+        host.join()
+    assert own.stat().st_size == 0
+    assert (box / "file").stat().st_size > 0
