@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -218,6 +219,33 @@ def test_a_group_that_has_ended_starts_nothing() -> None:
         group.spawn(lambda thread_id: time.monotonic)
     assert trapped.value.kind is TrapKind.INTERRUPTED
     group.close()
+
+
+def test_a_signal_ends_the_guest() -> None:
+    """What its handler raises in the caller's thread comes out, as Ctrl-C does, and no thread goes on."""
+
+    class Tapped(Exception):
+        pass
+
+    def handler(number: int, frame: object) -> None:
+        raise Tapped
+
+    started = threading.Event()
+    before = signal.signal(signal.SIGUSR1, handler)
+    threads = threading.active_count()
+    try:
+        sender = threading.Thread(target=lambda: started.wait() and os.kill(os.getpid(), signal.SIGUSR1))
+        sender.start()
+        text = module(
+            "(drop (call $spawn (i32.const 0)))" + SLEEP,
+            WRITE.format("(drop (call $write (i32.const 1) (i32.const 8) (i32.const 1) (i32.const 16)))") + SLEEP,
+        )
+        with pytest.raises(Tapped):
+            run(text, stdout=MemoryStream(sink=lambda data: started.set()))
+        sender.join()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    wait_for_threads(threads)
 
 
 RACE = """(module

@@ -48,7 +48,7 @@ def fd_read(wasi: Wasi, fd: U32, iovs: Pointer, iovs_len: U32, nread: Pointer) -
     if nread + 4 > memory.size_bytes:
         memory.require(nread, 4)
     buffers = memory.buffers(iovs, iovs_len)
-    if wasi.threads is not None:
+    if wasi.threads is not None and buffers:
         await_reading(wasi.threads, file)
     memory.write_u32(nread, file.read(buffers) if buffers else 0)
     return SUCCESS

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from jormun.wasi.abi import (
@@ -123,6 +124,14 @@ def names_of(flags: type, value: int) -> str:
     return "|".join(names)
 
 
+def _name(kind: type[IntEnum], value: int) -> str:
+    """The name of a number, if it has one: other threads of the guest may write where a call did."""
+    try:
+        return kind(value).name
+    except ValueError:
+        return str(value)
+
+
 def _flags(flags: type) -> Show:
     return lambda wasi, name, arguments: names_of(flags, arguments[0])
 
@@ -136,7 +145,7 @@ def _signed(wasi: Wasi, name: str, arguments: Sequence[int]) -> str:
 
 
 def _clock(wasi: Wasi, name: str, arguments: Sequence[int]) -> str:
-    return ClockId(arguments[0]).name if arguments[0] < len(ClockId) else str(arguments[0])
+    return _name(ClockId, arguments[0])
 
 
 def _text(wasi: Wasi, name: str, arguments: Sequence[int]) -> str:
@@ -166,7 +175,7 @@ def _subscriptions(wasi: Wasi, name: str, arguments: Sequence[int]) -> str:
             shown.append(f"{_clock(wasi, name, (clock,))} {'at' if flags & 1 else 'in'} {timeout} ns")
         else:
             fd = wasi.memory.unpack(U32_RECORD, address + k * size + 16)[0]
-            shown.append(f"{EventType(tag).name if tag < len(EventType) else tag} {fd}")
+            shown.append(f"{_name(EventType, tag)} {fd}")
     return f"[{', '.join(shown)}{', ...' if count > _SHOWN_ITEMS else ''}]"
 
 
@@ -175,8 +184,8 @@ def _events(wasi: Wasi, address: int, count_address: int) -> str:
     shown = []
     for k in range(min(count, _SHOWN_ITEMS)):
         _, error, kind, available, flags = wasi.memory.unpack(EVENT, address + k * EVENT.size)
-        name = EventType(kind).name
-        detail = Errno(error).name if error else f"{available} bytes" if kind == EventType.FD_READ else ""
+        name = _name(EventType, kind)
+        detail = _name(Errno, error) if error else f"{available} bytes" if kind == EventType.FD_READ else ""
         shown.append(" ".join(filter(None, (name, detail, "HANGUP" if flags else ""))))
     return f"[{', '.join(shown)}{', ...' if count > _SHOWN_ITEMS else ''}]"
 
@@ -192,7 +201,7 @@ def _u64(wasi: Wasi, name: str, arguments: Sequence[int]) -> str:
 def _fdstat(wasi: Wasi, name: str, arguments: Sequence[int]) -> str:
     kind, flags, rights, inheriting = wasi.memory.unpack(FDSTAT, arguments[0])
     return (
-        f"{{{FileType(kind).name}, {names_of(FdFlags, flags)}, {names_of(Rights, rights)}, "
+        f"{{{_name(FileType, kind)}, {names_of(FdFlags, flags)}, {names_of(Rights, rights)}, "
         f"{names_of(Rights, inheriting)}}}"
     )
 
@@ -200,7 +209,7 @@ def _fdstat(wasi: Wasi, name: str, arguments: Sequence[int]) -> str:
 def _filestat(wasi: Wasi, name: str, arguments: Sequence[int]) -> str:
     dev, ino, kind, links, size, accessed, modified, changed = wasi.memory.unpack(wasi.abi.filestat, arguments[0])
     return (
-        f"{{dev: {dev}, ino: {ino}, {FileType(kind).name}, links: {links}, size: {size}, "
+        f"{{dev: {dev}, ino: {ino}, {_name(FileType, kind)}, links: {links}, size: {size}, "
         f"atim: {accessed}, mtim: {modified}, ctim: {changed}}}"
     )
 
