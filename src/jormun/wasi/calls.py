@@ -19,7 +19,9 @@ from jormun.wasi.wasi import Wasi
 Call: TypeAlias = Callable[..., int]
 """Takes a guest's parameters, unsigned; the result, or an exception that `errno_of` knows or that ends the guest."""
 
-_SHARING: Final = ("fd_", "path_")
+_ON_DESCRIPTORS: Final = "fd_"
+"""How the names of functions begin whose first parameter is a descriptor that may be a stream."""
+_SHARING: Final = (_ON_DESCRIPTORS, "path_")
 """How the names of functions begin that work on what a guest's threads share."""
 
 
@@ -56,10 +58,12 @@ def _stoppable(name: str, call: Call, wasi: Wasi) -> Call:
 
         return unlocked
 
+    may_be_stream = name.startswith(_ON_DESCRIPTORS)
+
     def locked(*arguments: int) -> int:
         check()
         try:
-            if table.may_wait(arguments[0]):
+            if may_be_stream and table.may_wait(arguments[0]):
                 return call(*arguments)
             with lock:
                 return call(*arguments)

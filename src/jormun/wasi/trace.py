@@ -116,7 +116,7 @@ def names_of(flags: type, value: int) -> str:
     """The flags that are set, by their names; what has none as a number."""
     names = []
     for name, bit in vars(flags).items():
-        if isinstance(bit, int) and value & bit:
+        if name.isupper() and value & bit:
             names.append(name)
             value &= ~bit
     if value or not names:
