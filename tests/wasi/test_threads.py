@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
 import threading
 import time
+import weakref
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ import pytest
 import jormun
 from jormun.api.module import Module
 from jormun.errors import Trap, TrapKind
+from jormun.runtime.store import Store
 from jormun.wasi.descriptors import Descriptor
 from jormun.wasi.errno import Errno, WasiError
 from jormun.wasi.host_file import HostFile
@@ -308,3 +311,20 @@ def test_threads_never_write_to_files_of_the_host(tmp_path: Path) -> None:
         host.join()
     assert own.stat().st_size == 0
     assert (box / "file").stat().st_size > 0
+
+
+def test_the_store_of_a_guest_with_threads_dies_with_it() -> None:
+    """At once, and without the help of garbage collection."""
+    compiled = Module(module("(drop (call $spawn (i32.const 0)))", "")).compiled
+    store = Store(compiled.engine)
+    gc.collect()
+    gc.disable()
+    try:
+        threads = threading.active_count()
+        run_command(compiled, ["app"], store=store)
+        wait_for_threads(threads)
+        reference = weakref.ref(store)
+        del store
+        assert reference() is None
+    finally:
+        gc.enable()
