@@ -7,8 +7,9 @@ import time
 
 from jormun import Config, Module
 from jormun.runtime.function import Function
+from jormun.wasi.linking import instantiate_with_wasi
 from jormun.wasi.process import Exit
-from jormun.wasi.run import START, instantiate_with_wasi, open_wasi
+from jormun.wasi.run import START, open_wasi
 
 
 def compiled(path: str) -> Module:

@@ -61,6 +61,8 @@ def fd_readdir(wasi: Wasi, fd: U32, buf: Pointer, buf_len: U32, cookie: U64, buf
     span = wasi.memory.span(buf, buf_len)
     if cookie == 0 or not descriptor.listing:
         descriptor.listing = list(directory.entries())
+        if wasi.deterministic:
+            descriptor.listing.sort(key=lambda entry: entry.name)
     listing = descriptor.listing
     used = 0
     for position in range(cookie, len(listing)):
