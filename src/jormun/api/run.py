@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,6 +12,7 @@ from jormun.api.config import Config
 from jormun.api.module import Module
 from jormun.runtime.limits import Limits
 from jormun.runtime.store import Store
+from jormun.wasi.given import KeptFiles, ready
 from jormun.wasi.memory_stream import MemoryStream
 from jormun.wasi.run import Directories, run_command
 
@@ -29,6 +30,8 @@ class CompletedProcess:
     returncode: int
     stdout: str | bytes | None = None
     stderr: str | bytes | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """What the program left in directories that were given as dicts, or changed in overlays, by its own paths."""
 
     def check_returncode(self) -> None:
         """Raise subprocess.CalledProcessError unless the exit status is 0."""
@@ -59,8 +62,10 @@ def run(
     those of this process. They and `input` are bytes, or str in UTF-8 with `text`. `check` raises
     subprocess.CalledProcessError when the exit status is not 0.
 
-    The program sees the directories in `dirs`, by the names that it knows them by ({"/data": "./data"}), and the
-    environment variables in `env`; no others. `memory_limit`, in bytes or like "64MiB", bounds its memory.
+    The program sees the directories in `dirs`, by the names that it knows them by, and the environment variables in
+    `env`; no others. A directory is a path of the host's ({"/data": "./data"}), a dict of files that exist in memory
+    alone ({"/data": {"in.txt": "hello"}}, readable afterwards in the result's `files`), or a HostDirectory,
+    MemoryDirectory, OverlayDirectory or ScratchDirectory. `memory_limit`, in bytes or like "64MiB", bounds its memory.
 
     Raises MalformedError, InvalidError or LinkError for what is no program, Trap when it traps, and OSError for files
     that cannot be opened.
@@ -84,18 +89,19 @@ def run(
     stdout, stderr = (MemoryStream(), MemoryStream()) if capture_output else (None, None)
     # Made before the program is read, so that what is wrong with it is said first.
     limits = None if memory_limit is None else Limits(memory=memory_limit)
+    directories = ready(dirs or {})
     compiled = Module(Path(args[0]), config=config).compiled
     returncode = run_command(
         compiled,
         arguments,
         environment=env,
-        directories=dirs,
+        directories=directories,
         stdin=stdin,
         stdout=stdout,
         stderr=stderr,
         store=Store(compiled.engine, limits),
     )
-    done = CompletedProcess(args, returncode, _output(stdout, text), _output(stderr, text))
+    done = CompletedProcess(args, returncode, _output(stdout, text), _output(stderr, text), KeptFiles(directories))
     if check:
         done.check_returncode()
     return done

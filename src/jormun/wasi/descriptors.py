@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from jormun.wasi.abi import ALL_RIGHTS, DIRECTORY_RIGHTS, FILE_RIGHTS, SEEK_RIGHTS, STREAM_RIGHTS, FileType
 from jormun.wasi.errno import Errno, WasiError
-from jormun.wasi.filesystem import Directory, Entry, File
+from jormun.wasi.filesystem import Directory, File
+from jormun.wasi.listing import Listing
 
 DESCRIPTORS: Final = 65_536
 """How many a guest may have open at once. Ours: what the host itself bounds (RLIMIT_NOFILE) mostly comes first."""
@@ -27,7 +28,7 @@ class Descriptor:
     inheriting: int
     preopen: bytes | None = None
     """The guest's name of a directory that was given to it."""
-    listing: list[Entry] = field(default_factory=list)
+    listing: Listing | None = None
     """The entries of a directory, as they were when the guest began to read them."""
     directory_flags: int = 0
     """FdFlags that were set on a directory, where they mean nothing."""

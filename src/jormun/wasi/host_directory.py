@@ -237,6 +237,8 @@ class HostDirectory:
     def read_link(self, path: bytes) -> bytes:
         """See Directory. EINVAL for what is no link; EPERM for one with an absolute path, which is the host's own."""
         with self._place(path, follow=False) as place:
+            if place.is_directory:
+                place.examine()
             text = os.readlink(place.name, dir_fd=place.parent)
         if text.startswith(b"/"):
             raise refusal(errno.EPERM)
@@ -322,8 +324,8 @@ class HostDirectory:
             return None
         try:
             return os.stat(place.name, dir_fd=place.parent, follow_symlinks=False)
-        except FileNotFoundError:
-            return None
+        except OSError:
+            return None  # the call that is about to be made says what the matter is
 
     def _removed(self, status: os.stat_result | None) -> None:
         if self._seal.account is not None and status is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -19,7 +18,7 @@ from jormun.types import DefType, FuncExternType, FuncType
 from jormun.wasi.abi import PREVIEW1, UNSTABLE, Abi
 from jormun.wasi.filesystem import Directory, File
 from jormun.wasi.functions import functions_of
-from jormun.wasi.host_directory import HostDirectory
+from jormun.wasi.given import Given, ready
 from jormun.wasi.host_file import HostFile
 from jormun.wasi.memory import GuestMemory
 from jormun.wasi.memory_stream import MemoryStream
@@ -33,8 +32,8 @@ INITIALIZE: Final = "_initialize"
 MEMORY: Final = "memory"
 """What both export their memory as."""
 
-Directories: TypeAlias = Mapping[str, str | os.PathLike[str] | Directory]
-"""Directories by the guest's names for them: a path of the host's, or a directory that was opened."""
+Directories: TypeAlias = Mapping[str, Given]
+"""Directories by the guest's names for them."""
 
 
 def run_command(
@@ -97,8 +96,8 @@ def open_wasi(
     """The world of a guest, as run_command takes its parts. Its `close` is to be called at the end."""
     opened: dict[str, Directory] = {}
     try:
-        for name, given in (directories or {}).items():
-            opened[name] = HostDirectory.at(given) if isinstance(given, (str, os.PathLike)) else given
+        for name, given in ready(directories or {}).items():
+            opened[name] = given.reopened()
         files = [_inherited(fd) if stream is None else stream for fd, stream in enumerate(streams)]
         return make_wasi(arguments, environment or {}, files, opened)
     except BaseException:
