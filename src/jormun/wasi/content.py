@@ -24,8 +24,9 @@ class Content:
         self._account = account
         self._blocks: dict[int, bytearray] = {}
         self.size_bytes = 0
-        if data:
-            self.write_at((memoryview(data),), 0)
+        if data and self.write_at((memoryview(data),), 0) < len(data):
+            self.discard()
+            raise refusal(errno.EDQUOT)
 
     def read_at(self, buffers: Buffers, offset: int) -> int:
         """Reads from `offset` on into the buffers, as far as there is something; returns the number of bytes."""

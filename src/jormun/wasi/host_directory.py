@@ -181,7 +181,9 @@ class HostDirectory:
         """See Directory. `..` has the inode of the directory itself: what is above it is not the guest's to know."""
         ino = os.fstat(self._fd).st_ino
         entries = [Entry(b".", ino, FileType.DIRECTORY), Entry(b"..", ino, FileType.DIRECTORY)]
-        with os.scandir(self._fd) as listing:
+        # Behind a descriptor of its own, since threads of a guest may list one directory at once.
+        fd = os.open(b".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._fd)
+        with _Closing(fd), os.scandir(fd) as listing:
             for entry in listing:
                 if entry.is_file(follow_symlinks=False):
                     kind = FileType.REGULAR_FILE
@@ -330,6 +332,20 @@ class HostDirectory:
     def _removed(self, status: os.stat_result | None) -> None:
         if self._seal.account is not None and status is not None:
             self._seal.account.removed(status)
+
+
+class _Closing:
+    """A descriptor of the host that is closed at the end."""
+
+    __slots__ = ("_fd",)
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._fd)
 
 
 class _Creation:

@@ -14,7 +14,7 @@ from functools import partial
 
 from jormun.wasi.abi import FileType
 from jormun.wasi.content import Content
-from jormun.wasi.filesystem import TO_LIST, Directory, File, OpenMode, Stat
+from jormun.wasi.filesystem import TO_LIST, Directory, File, OpenMode, Stat, refusal
 from jormun.wasi.host_directory import HostDirectory
 from jormun.wasi.memory_directory import MemoryDirectory, contents_of
 from jormun.wasi.quota import IN_MEMORY, Quota
@@ -49,7 +49,7 @@ class OverlayDirectory:
         """The files that were made or changed, by path, as they are now; what was moved counts as made."""
         tree = self._layers.tree
         with tree.lock:
-            return {path: contents_of(tree, node) for path, node in _changed_files(self._root)}
+            return {path: contents_of(tree, node) for path, node in self._layers.changed_files(self._root)}
 
     @property
     def removed(self) -> frozenset[str]:
@@ -77,6 +77,32 @@ class _Layers:
 
     def _directory(self, path: bytes, stat: Stat, parent: DirectoryNode | None) -> DirectoryNode:
         return DirectoryNode(Attributes.of(stat), parent, partial(self._load, path), path)
+
+    def changed_files(self, root: DirectoryNode) -> Iterator[tuple[str, FileNode]]:
+        """All files whose bytes are not those that the lower directory has at their path.
+
+        No more of the lower directory is read than it takes to find all names of a file that was changed.
+        """
+        changed = {node.attributes.ino for node in self._shared.values() if node.lower is None}
+        pending: list[tuple[bytes, DirectoryNode]] = [(b".", root)]
+        while pending:
+            place, directory = pending.pop()
+            is_in_place = directory.lower_path == place
+            if is_in_place and not directory.is_loaded and not changed:
+                continue
+            for name, entry in list(directory.entries.items()):
+                path = _below(place, name)
+                if is_in_place and isinstance(entry, Unread):
+                    may_matter = entry.ino in changed or (changed and entry.type is FileType.DIRECTORY)
+                    if not may_matter:
+                        continue
+                node = directory.get(name)
+                if isinstance(node, DirectoryNode):
+                    pending.append((path, node))
+                elif isinstance(node, FileNode) and not (
+                    isinstance(node.lower, _LowerFile) and path in node.lower.paths
+                ):
+                    yield _text(path), node
 
     def removed(self, root: DirectoryNode) -> Iterator[str]:
         """What the lower directories that were read have, and the tree does not have there."""
@@ -125,6 +151,8 @@ class _Layers:
             node = FileNode(Attributes.of(stat), content, _LowerFile(self.lower, path, stat.size_bytes))
             if stat.links > 1:
                 self._shared[key] = node
+        elif isinstance(node.lower, _LowerFile):
+            node.lower.paths.append(path)
         return node
 
     def _target(self, path: bytes) -> bytes:
@@ -135,42 +163,23 @@ class _Layers:
 
 
 class _LowerFile:
-    """See tree.LowerContent."""
+    """See tree.LowerContent. `paths` are the names of it that were read."""
 
-    __slots__ = ("_lower", "path", "size_bytes")
+    __slots__ = ("_lower", "paths", "size_bytes")
 
     def __init__(self, lower: Directory, path: bytes, size_bytes: int) -> None:
         self._lower = lower
-        self.path = path
+        self.paths = [path]
         self.size_bytes = size_bytes
 
     def open(self) -> File:
-        """Opens it; it may have become longer or shorter."""
-        file = self._lower.open(self.path, _TO_READ, follow=False)
+        """Opens it; it may have become longer or shorter. ESTALE when it has become something else."""
+        file = self._lower.open(self.paths[0], _TO_READ, follow=False)
         if not isinstance(file, File) or file.type is not FileType.REGULAR_FILE:
             file.close()
-            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+            raise refusal(errno.ESTALE)
         self.size_bytes = file.stat().size_bytes
         return file
-
-
-def _changed_files(root: DirectoryNode) -> Iterator[tuple[str, FileNode]]:
-    """All files whose bytes are not those that the lower directory has at their path, without reading more of that."""
-    pending: list[tuple[bytes, DirectoryNode]] = [(b".", root)]
-    while pending:
-        place, directory = pending.pop()
-        is_in_place = directory.lower_path == place
-        if is_in_place and not directory.is_loaded:
-            continue
-        for name, entry in list(directory.entries.items()):
-            if is_in_place and isinstance(entry, Unread):
-                continue
-            path = _below(place, name)
-            node = directory.get(name)
-            if isinstance(node, DirectoryNode):
-                pending.append((path, node))
-            elif isinstance(node, FileNode) and not (isinstance(node.lower, _LowerFile) and node.lower.path == path):
-                yield _text(path), node
 
 
 def _below(path: bytes, name: bytes) -> bytes:
