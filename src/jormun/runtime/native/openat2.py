@@ -12,8 +12,13 @@ _RESOLVE_NO_MAGICLINKS = 0x02
 _RESOLVE_BENEATH = 0x08
 _WORDS = 3  # struct open_how: flags, mode, resolve; 64 bits each
 
+_HOW = (ctypes.c_uint64 * _WORDS)(
+    getattr(os, "O_PATH", 0) | os.O_DIRECTORY | os.O_CLOEXEC, 0, _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS
+)
+
 _syscall = ctypes.CDLL(None, use_errno=True).syscall
 _syscall.restype = ctypes.c_long
+_syscall.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t]
 
 
 def open_directory_beneath(root: int, path: bytes) -> int:
@@ -26,12 +31,9 @@ def open_directory_beneath(root: int, path: bytes) -> int:
     """
     if not sys.platform.startswith("linux"):
         raise OSError(38, "openat2 is a call of Linux")
-    # Safe: both are our own objects, alive until the call returns, and the kernel reads them only: `path`, whose NUL
-    # Python keeps behind it, and as many bytes of `how` as it is told.
-    how = (ctypes.c_uint64 * _WORDS)(
-        os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, 0, _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS
-    )
-    fd = int(_syscall(_SYS_OPENAT2, root, path, how, ctypes.sizeof(how)))
+    # Safe: the kernel only reads what it is given: `path`, which our caller holds and behind which Python keeps a NUL,
+    # and as many bytes of _HOW as it is told.
+    fd = int(_syscall(_SYS_OPENAT2, root, path, _HOW, ctypes.sizeof(_HOW)))
     if fd < 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
