@@ -1,15 +1,18 @@
-"""What may be given to a guest as a directory, and how it becomes one that the guest has open."""
+"""What may be given to a guest as a directory, and how it becomes one that the guest has open.
+
+The kinds of directories are imported when one is given: most programs start with few of them.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from jormun.wasi.filesystem import Directory
-from jormun.wasi.host_directory import HostDirectory
-from jormun.wasi.memory_directory import Files, MemoryDirectory
-from jormun.wasi.overlay_directory import OverlayDirectory
+
+if TYPE_CHECKING:
+    from jormun.wasi.memory_directory import Files
 
 
 @runtime_checkable
@@ -34,8 +37,12 @@ def ready(given: Mapping[str, Given]) -> dict[str, Reopenable]:
 
 def _ready(given: Given) -> Reopenable:
     if isinstance(given, (str, os.PathLike)):
+        from jormun.wasi.host_directory import HostDirectory
+
         return HostDirectory(given)
     if isinstance(given, Mapping):
+        from jormun.wasi.memory_directory import MemoryDirectory
+
         return MemoryDirectory(given)
     if not isinstance(given, Reopenable):
         raise TypeError(f"a directory is a path, a dict of files or a directory of jormun, not {type(given).__name__}")
@@ -51,16 +58,16 @@ class KeptFiles(Mapping[str, bytes]):
     __slots__ = ("_directories",)
 
     def __init__(self, directories: Mapping[str, object]) -> None:
-        self._directories = {
-            name: directory
-            for name, directory in directories.items()
-            if isinstance(directory, (MemoryDirectory, OverlayDirectory))
-        }
+        self._directories = directories
 
     def _all(self) -> dict[str, bytes]:
+        from jormun.wasi.memory_directory import MemoryDirectory
+        from jormun.wasi.overlay_directory import OverlayDirectory
+
         return {
             f"{name.rstrip('/')}/{path}": content
             for name, directory in self._directories.items()
+            if isinstance(directory, (MemoryDirectory, OverlayDirectory))
             for path, content in directory.files.items()
         }
 

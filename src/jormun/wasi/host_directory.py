@@ -12,16 +12,17 @@ import stat as stat_module
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from jormun.runtime.native import openat2
 from jormun.wasi.abi import FileType
 from jormun.wasi.filesystem import TO_LIST, Directory, Entry, File, OpenMode, Stat, Times, refusal
-from jormun.wasi.host_account import HostAccount
 from jormun.wasi.host_file import OPEN_FLAGS, HostFile, file_type, stat_of, times_pair
-from jormun.wasi.quota import Quota
 from jormun.wasi.resolution import Place
+
+if TYPE_CHECKING:
+    from jormun.wasi.host_account import HostAccount
+    from jormun.wasi.quota import Quota
 
 _FILE_MODE: Final = 0o666
 _DIRECTORY_MODE: Final = 0o777
@@ -69,7 +70,7 @@ class HostDirectory:
         proc = _device_of_proc()
         self._seal = _Seal(
             is_read_only=is_read_only,
-            account=None if quota is None else HostAccount(quota),
+            account=None if quota is None else _account(quota),
             by_kernel=openat2.is_available() if by_kernel is None else by_kernel,
             refused_device=None if os.fstat(self._fd).st_dev == proc else proc,
         )
@@ -372,10 +373,16 @@ def _require_no_slash(place: Place) -> None:
         raise refusal(errno.EEXIST)
 
 
+def _account(quota: Quota) -> HostAccount:
+    from jormun.wasi.host_account import HostAccount
+
+    return HostAccount(quota)
+
+
 @cache
 def _device_of_proc() -> int | None:
     """The device that /proc is, or None on a system without it."""
     try:
-        return Path("/proc/self").stat().st_dev
+        return os.stat("/proc/self").st_dev  # noqa: PTH116 (pathlib would be imported for this alone)
     except OSError:
         return None

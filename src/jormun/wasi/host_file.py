@@ -9,11 +9,13 @@ import select
 import stat as stat_module
 import struct
 import termios
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from jormun.wasi.abi import FdFlags, FileType
 from jormun.wasi.filesystem import Buffers, Stat, Times, refusal
-from jormun.wasi.host_account import HostAccount
+
+if TYPE_CHECKING:
+    from jormun.wasi.host_account import HostAccount
 
 _TYPES: Final = {
     stat_module.S_IFREG: FileType.REGULAR_FILE,
