@@ -179,7 +179,7 @@ def on_host(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(OPERATIONS, max_size=25))
 def test_the_same_calls_give_the_same_results(operations: list[tuple[object, ...]]) -> None:
     """On the host by openat2, by walk, with a quota; in memory; on an overlay, whose lower directory stays as it is."""
