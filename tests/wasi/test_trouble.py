@@ -167,23 +167,47 @@ def test_quotas_of_bytes(kind: str, root: Path) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_quotas_of_files(kind: str, root: Path) -> None:
-    """Files, directories and links count; further names of a file do not."""
+    """Files, directories and links count; further names of a file do where they take memory."""
+    names_count = kind in ("memory", "overlay")
     # The directory itself is one of a tree in memory, too.
-    guest = make_guest({"/": directory(kind, root, Quota(files=4 if kind == "memory" else 3))})
+    guest = make_guest({"/": directory(kind, root, Quota(files=3 + names_count + (kind == "memory")))})
     guest.opened("file", oflags=OFlags.CREAT)
     guest.ok("path_create_directory", ROOT, *guest.path("folder"))
     guest.ok("path_symlink", *guest.path("x"), ROOT, *guest.path("link"))
     guest.ok("path_link", ROOT, 0, *guest.path("file"), ROOT, *guest.path("name"))
-    assert guest.open("more", oflags=OFlags.CREAT) is Errno.EDQUOT
-    assert guest.call("path_create_directory", ROOT, *guest.path("more")) is Errno.EDQUOT
-    assert guest.call("path_symlink", *guest.path("x"), ROOT, *guest.path("more")) is Errno.EDQUOT
+    again = guest.call("path_link", ROOT, 0, *guest.path("file"), ROOT, *guest.path("more"))
+    assert again is (Errno.EDQUOT if names_count else Errno.SUCCESS)
+    assert guest.open("new", oflags=OFlags.CREAT) is Errno.EDQUOT
+    assert guest.call("path_create_directory", ROOT, *guest.path("new")) is Errno.EDQUOT
+    assert guest.call("path_symlink", *guest.path("x"), ROOT, *guest.path("new")) is Errno.EDQUOT
     assert guest.call("path_create_directory", ROOT, *guest.path("folder")) in (Errno.EEXIST, Errno.EDQUOT)
-    guest.ok("path_unlink_file", ROOT, *guest.path("file"))
-    assert guest.open("more", oflags=OFlags.CREAT) is Errno.EDQUOT
-    guest.ok("path_unlink_file", ROOT, *guest.path("name"))
-    guest.opened("more", oflags=OFlags.CREAT)
+    for name in ("file", "name") if names_count else ("file", "name", "more"):
+        guest.ok("path_unlink_file", ROOT, *guest.path(name))
+    guest.opened("new", oflags=OFlags.CREAT)
     guest.ok("path_remove_directory", ROOT, *guest.path("folder"))
     guest.ok("path_create_directory", ROOT, *guest.path("again"))
+
+
+def test_names_of_files_below_an_overlay(root: Path) -> None:
+    """Those that are made count, and make room again; those of the host do neither."""
+    (root / "file").write_bytes(b"x")
+    guest = make_guest({"/": OverlayDirectory(root, quota=Quota(files=1)).reopened()})
+    for _ in range(3):
+        guest.ok("path_link", ROOT, 0, *guest.path("file"), ROOT, *guest.path("name"))
+        assert guest.call("path_link", ROOT, 0, *guest.path("file"), ROOT, *guest.path("more")) is Errno.EDQUOT
+        guest.ok("path_unlink_file", ROOT, *guest.path("name"))
+    guest.ok("path_unlink_file", ROOT, *guest.path("file"))
+    guest.opened("new", oflags=OFlags.CREAT)
+    assert guest.open("another", oflags=OFlags.CREAT) is Errno.EDQUOT
+
+
+def test_texts_of_links_count(root: Path) -> None:
+    """In memory, as bytes; they make room again."""
+    guest = make_guest({"/": MemoryDirectory(quota=Quota(10))})
+    for _ in range(3):
+        guest.ok("path_symlink", *guest.path("x" * 8), ROOT, *guest.path("link"))
+        assert guest.call("path_symlink", *guest.path("y" * 3), ROOT, *guest.path("other")) is Errno.EDQUOT
+        guest.ok("path_unlink_file", ROOT, *guest.path("link"))
 
 
 def test_what_an_overlay_changes_counts_whole(root: Path) -> None:

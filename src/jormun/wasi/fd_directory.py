@@ -64,6 +64,8 @@ def fd_readdir(wasi: Wasi, fd: U32, buf: Pointer, buf_len: U32, cookie: U64, buf
     if cookie == 0 or listing is None:
         listing = descriptor.listing = Listing(directory.entries())
     used = listing.copy(cookie, span)
+    if used < buf_len:
+        descriptor.listing = None  # the end; it may be large
     wasi.memory.write_u32(bufused, used)
     return SUCCESS
 

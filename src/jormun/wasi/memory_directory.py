@@ -176,7 +176,12 @@ class MemoryDirectory:
             _require_no_slash(spot)
             if spot.node is not None:
                 raise refusal(errno.EEXIST)
-            self._put(spot, LinkNode(self._tree.attributes(), target))
+            self._tree.account.take_bytes(len(target))
+            try:
+                self._put(spot, LinkNode(self._tree.attributes(), target, is_counted=True))
+            except OSError:
+                self._tree.account.give_bytes(len(target))
+                raise
 
     def link(self, path: bytes, to: Directory, to_path: bytes) -> None:
         """See Directory. EPERM for a directory; EXDEV for one of another tree."""
@@ -192,7 +197,9 @@ class MemoryDirectory:
                 raise refusal(errno.EEXIST)
             if isinstance(node, DirectoryNode):
                 raise refusal(errno.EPERM)
-            spot.parent.put(spot.name, node)
+            self._tree.account.take_file()
+            self._put(spot, node)
+            node.attributes.counted_names += 1
             node.attributes.linked(1)
 
     def rename(self, path: bytes, to: Directory, to_path: bytes) -> None:
@@ -246,7 +253,7 @@ class MemoryDirectory:
         return other
 
     def _put(self, spot: Spot, node: Node) -> None:
-        """Makes the entry of a new node, for which a file was taken from the account."""
+        """Makes an entry, for which a file was taken from the account."""
         try:
             spot.parent.put(spot.name, node)
         except OSError:
@@ -263,11 +270,13 @@ class MemoryDirectory:
     def _unlinked(self, node: FileNode | LinkNode | OtherNode) -> None:
         """A name was taken from a node; without the last one, and open no more, it is gone."""
         node.attributes.linked(-1)
+        self._tree.release(node.attributes)
         if node.attributes.links:
             return
-        self._tree.release(node.attributes)
         if isinstance(node, FileNode) and not node.open_count:
             node.content.discard()
+        elif isinstance(node, LinkNode) and node.is_counted:
+            self._tree.account.give_bytes(len(node.target))
 
 
 def files_below(root: DirectoryNode) -> Iterator[tuple[str, FileNode]]:

@@ -18,9 +18,9 @@ _NO_BOUND: Final = 1 << 64
 class Quota:
     """What guests may add to a directory: `size` of all files' contents, and the number of `files`.
 
-    `size` is a number of bytes, or text like "64MiB"; `files` counts files, directories and links. None bounds nothing.
-    What is removed makes room again. Beyond either the guest's call fails with EDQUOT. Raises ValueError for another
-    text and for what is negative.
+    `size` is a number of bytes, or text like "64MiB"; `files` counts files, directories and links, and in memory
+    further names of a file too, since each takes some. None bounds nothing. What is removed makes room again. Beyond
+    either, the guest's call fails with EDQUOT. Raises ValueError for another text and for what is negative.
 
     >>> Quota("64MiB", files=1000).size_bytes
     67108864

@@ -38,32 +38,34 @@ class Tree:
     def attributes(self) -> Attributes:
         """Those of a new node, which the account has room for. Raises EDQUOT."""
         self.account.take_file()
-        return Attributes(next(self._inodes), time.time_ns(), is_counted=True)
+        return Attributes(next(self._inodes), time.time_ns(), counted_names=1)
 
     def release(self, attributes: Attributes) -> None:
-        """A node with these is gone. What came from a lower directory was not counted, and makes no room."""
-        if attributes.is_counted:
+        """A name of a node with these is gone. Those of a lower directory were not counted, and make no room."""
+        if attributes.counted_names:
+            attributes.counted_names -= 1
             self.account.give_file()
 
 
 class Attributes:
     """What every node has: inode number, number of names, times in nanoseconds since 1970.
 
-    `is_counted` says whether a file was taken from the account for it.
+    `counted_names` are those for which a file was taken from the account: all that were made here. Each takes memory,
+    so that further names of a file count as files do, as in Linux's tmpfs.
     """
 
-    __slots__ = ("accessed_ns", "changed_ns", "ino", "is_counted", "links", "modified_ns")
+    __slots__ = ("accessed_ns", "changed_ns", "counted_names", "ino", "links", "modified_ns")
 
-    def __init__(self, ino: int, now_ns: int, *, is_counted: bool) -> None:
+    def __init__(self, ino: int, now_ns: int, *, counted_names: int) -> None:
         self.ino = ino
-        self.is_counted = is_counted
+        self.counted_names = counted_names
         self.links = 1
         self.accessed_ns = self.modified_ns = self.changed_ns = now_ns
 
     @classmethod
     def of(cls, stat: Stat) -> Attributes:
         """Those of a file of the lower directory."""
-        attributes = cls(stat.ino, stat.changed_ns, is_counted=False)
+        attributes = cls(stat.ino, stat.changed_ns, counted_names=0)
         attributes.links = stat.links
         attributes.accessed_ns, attributes.modified_ns = stat.accessed_ns, stat.modified_ns
         return attributes
@@ -118,14 +120,15 @@ class FileNode:
 
 
 class LinkNode:
-    """A symbolic link."""
+    """A symbolic link. `is_counted` says whether its text was taken from the account."""
 
-    __slots__ = ("attributes", "target")
+    __slots__ = ("attributes", "is_counted", "target")
     type: Final = FileType.SYMBOLIC_LINK
 
-    def __init__(self, attributes: Attributes, target: bytes) -> None:
+    def __init__(self, attributes: Attributes, target: bytes, *, is_counted: bool = False) -> None:
         self.attributes = attributes
         self.target = target
+        self.is_counted = is_counted
 
     @property
     def size_bytes(self) -> int:
