@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from itertools import accumulate
 
@@ -20,7 +21,7 @@ class Listing:
             for cookie, entry in enumerate(entries, 1)
         ]
         self._data = b"".join(records)
-        self._starts = [0, *accumulate(map(len, records))]
+        self._starts = array("Q", accumulate(map(len, records), initial=0))
 
     def copy(self, cookie: int, buffer: memoryview) -> int:
         """Writes entries from `cookie` on, the last one cut off where the room ends; returns the number of bytes."""

@@ -39,8 +39,14 @@ class OverlayDirectory:
 
     __slots__ = ("_layers", "_root")
 
-    def __init__(self, lower: str | os.PathLike[str] | HostDirectory | MemoryDirectory, *, quota: Quota = IN_MEMORY):
-        opened = lower.reopened() if isinstance(lower, (HostDirectory, MemoryDirectory)) else HostDirectory(lower)
+    def __init__(
+        self, lower: str | os.PathLike[str] | HostDirectory | MemoryDirectory, *, quota: Quota = IN_MEMORY
+    ) -> None:
+        opened: Directory
+        if isinstance(lower, (HostDirectory, MemoryDirectory)):
+            opened = lower.reopened()
+        else:
+            opened = HostDirectory(lower, is_read_only=True)
         self._layers = _Layers(opened, Tree(quota, is_read_only=False, is_overlay=True))
         self._root = self._layers.root()
 
