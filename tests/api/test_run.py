@@ -178,3 +178,38 @@ def test_no_program(tmp_path: Path) -> None:
     library.write_text('(module (func (export "_start") unreachable) (memory (export "memory") 1))')
     with pytest.raises(jormun.Trap, match="unreachable"):
         jormun.run([library])
+
+
+TOUCH = """(module
+  (import "wasi_snapshot_preview1" "path_open"
+    (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 1) (data (i32.const 16) "made")
+  (func (export "_start")
+    (call $exit (call $open (i32.const 3) (i32.const 0) (i32.const 16) (i32.const 4) (i32.const 1)
+      (i64.const 64) (i64.const 0) (i32.const 0) (i32.const 0)))))"""
+"""Makes a file in the first directory, and exits with the errno."""
+
+
+def test_directories_of_dicts(tmp_path: Path) -> None:
+    """They exist in memory, and what is in them afterwards is in the result's `files`."""
+    touch = tmp_path / "touch.wat"
+    touch.write_text(TOUCH)
+    done = jormun.run([touch], dirs={"/data": {"in.txt": "hello", "sub": {"x": b"1"}}}, check=True)
+    assert done.files == {"/data/in.txt": b"hello", "/data/sub/x": b"1", "/data/made": b""}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["touch.wat"]
+    assert jormun.run([touch], dirs={"/": jormun.MemoryDirectory(is_read_only=True)}).returncode == 69
+    assert jormun.run([touch], dirs={"/": tmp_path}).files == {}
+
+
+def test_directories_that_serve_again(tmp_path: Path) -> None:
+    """One object may be given to run after run, and changes of one are there in the next."""
+    touch = tmp_path / "touch.wat"
+    touch.write_text(TOUCH)
+    overlay = jormun.OverlayDirectory(tmp_path)
+    for _ in range(2):
+        assert jormun.run([touch], dirs={"/": overlay}, check=True).files == {"/made": b""}
+    assert not (tmp_path / "made").exists()
+    with jormun.ScratchDirectory(quota=jormun.Quota(files=1)) as scratch:
+        jormun.run([touch], dirs={"/": scratch}, check=True)
+        assert [path.name for path in scratch.path.iterdir()] == ["made"]

@@ -14,6 +14,8 @@ from jormun.wasi.abi import PREVIEW1, UNSTABLE
 from jormun.wasi.errno import Errno
 from jormun.wasi.functions import functions_of
 from jormun.wasi.host_directory import HostDirectory
+from jormun.wasi.memory_directory import MemoryDirectory
+from jormun.wasi.overlay_directory import OverlayDirectory
 
 from .fake_guest import SIZE_BYTES, make_guest
 
@@ -40,7 +42,8 @@ def test_any_call_returns_a_number(data: st.DataObject) -> None:
         (root / "dir").mkdir()
         (root / "link").symlink_to("../secret.txt")
         abi = data.draw(st.sampled_from([PREVIEW1, UNSTABLE]))
-        guest = make_guest({"/": HostDirectory.at(root)}, abi=abi, deterministic=True)
+        kinds = (HostDirectory(root), OverlayDirectory(root).reopened(), MemoryDirectory({"file": "x", "dir": {}}))
+        guest = make_guest({"/": data.draw(st.sampled_from(kinds))}, abi=abi, deterministic=True)
         guest.memory.data[:1024] = data.draw(st.binary(max_size=64)).ljust(1024, b"\0")
         names = [name for name in NAMES if name in functions_of(abi)]
         for _ in range(data.draw(st.integers(1, 12))):

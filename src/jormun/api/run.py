@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from jormun.api.config import Config
 from jormun.api.module import Module
 from jormun.api.source import read_file
-from jormun.dataclass import dataclass
+from jormun.dataclass import dataclass, field
 from jormun.errors import TimeoutError
 from jormun.hints import TYPE_CHECKING, TypeAlias
 from jormun.runtime.limits import Limits
 from jormun.runtime.store import Store
+from jormun.wasi.given import KeptFiles, ready
 from jormun.wasi.memory_stream import MemoryStream
 from jormun.wasi.run import Directories, require_start, run_command
 from jormun.wasi.streams import PIPE, STDOUT, Input, OpenedStream, Output, open_input, open_output
@@ -36,6 +37,8 @@ class CompletedProcess:
     returncode: int
     stdout: str | bytes | None = None
     stderr: str | bytes | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """What the program left in directories that were given as dicts, or changed in overlays, by its own paths."""
 
     def check_returncode(self) -> None:
         """Raise subprocess.CalledProcessError unless the exit status is 0."""
@@ -83,11 +86,14 @@ def run(
     computes without calling anything is left behind: it reaches nothing any more, but uses a processor until this
     process ends.
 
-    The program sees the directories in `dirs`, by the names that it knows them by ({"/data": "./data"}), and the
-    environment variables in `env`; no others. `sockets` listen or are connected; their descriptors come behind those of
-    the directories, the first is 3. `memory_limit`, in bytes or like "64MiB", bounds its memory. With `deterministic`
-    it runs alike each time: fixed clocks (a sleep takes no time), random numbers from a constant seed, sorted
-    directories.
+    The program sees the directories in `dirs`, by the names that it knows them by, and the environment variables in
+    `env`; no others. A directory is a path of the host's ({"/data": "./data"}), a dict of files that exist in memory
+    alone ({"/data": {"in.txt": "hello"}}, readable afterwards in the result's `files`), or a HostDirectory,
+    MemoryDirectory, OverlayDirectory or ScratchDirectory. `memory_limit`, in bytes or like "64MiB", bounds its memory.
+
+    `sockets` listen or are connected; their descriptors come behind those of the directories, the first is 3. With
+    `deterministic` the program runs alike each time: fixed clocks (a sleep takes no time), random numbers from a
+    constant seed, sorted directories.
 
     Raises MalformedError, InvalidError or LinkError for what is no program, Trap when it traps, and OSError for files
     that cannot be opened.
@@ -110,6 +116,7 @@ def run(
     given = _streams(stdin, stdout, stderr, input, capture_output, text)
     # Made before the program is read, so that what is wrong with it is said first.
     limits = None if memory_limit is None else Limits(memory=memory_limit)
+    directories = ready(dirs or {})
     compiled = Module(read_file(args[0]), config=config).compiled
     require_start(compiled)
     try:
@@ -117,7 +124,7 @@ def run(
             compiled,
             arguments,
             environment=env,
-            directories=dirs,
+            directories=directories,
             stdin=given[0].file,
             stdout=given[1].file,
             stderr=given[2].file,
@@ -135,7 +142,7 @@ def run(
     finally:
         for stream in given[1:]:
             stream.finish()
-    done = CompletedProcess(args, returncode, _output(given[1], text), _output(given[2], text))
+    done = CompletedProcess(args, returncode, _output(given[1], text), _output(given[2], text), KeptFiles(directories))
     if check:
         done.check_returncode()
     return done

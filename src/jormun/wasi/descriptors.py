@@ -18,7 +18,8 @@ from jormun.wasi.abi import (
     FileType,
 )
 from jormun.wasi.errno import Errno, WasiError
-from jormun.wasi.filesystem import Directory, Entry, File
+from jormun.wasi.filesystem import Directory, File
+from jormun.wasi.listing import Listing
 from jormun.wasi.memory_stream import MemoryStream
 
 DESCRIPTORS: Final = 65_536
@@ -38,7 +39,7 @@ class Descriptor:
     inheriting: int
     preopen: bytes | None = None
     """The guest's name of a directory that was given to it."""
-    listing: list[Entry] = field(default_factory=list)
+    listing: Listing | None = None
     """The entries of a directory, as they were when the guest began to read them."""
     directory_flags: int = 0
     """FdFlags that were set on a directory, where they mean nothing."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -16,7 +15,7 @@ from jormun.runtime.module import CompiledModule
 from jormun.runtime.store import Store
 from jormun.types import DefType, FuncExternType, FuncType
 from jormun.wasi.filesystem import Directory, File
-from jormun.wasi.host_directory import HostDirectory
+from jormun.wasi.given import Given, ready
 from jormun.wasi.host_file import HostFile
 from jormun.wasi.linking import instantiate_with_wasi, wants_threads
 from jormun.wasi.memory_stream import MemoryStream
@@ -30,8 +29,8 @@ START: Final = "_start"
 """What a command exports: its whole run."""
 INITIALIZE: Final = "_initialize"
 """What a reactor, a library with WASI, may export: to be called before anything else."""
-Directories: TypeAlias = Mapping[str, str | os.PathLike[str] | Directory]
-"""Directories by the guest's names for them: a path of the host's, or a directory that was opened."""
+Directories: TypeAlias = Mapping[str, Given]
+"""Directories by the guest's names for them."""
 
 
 def run_command(
@@ -127,8 +126,8 @@ def open_wasi(
     """
     opened: dict[str, Directory] = {}
     try:
-        for name, given in (directories or {}).items():
-            opened[name] = HostDirectory.at(given) if isinstance(given, (str, os.PathLike)) else given
+        for name, given in ready(directories or {}).items():
+            opened[name] = given.reopened()
         files = [_inherited(fd) if stream is None else stream for fd, stream in enumerate(streams)]
         wasi = make_wasi(arguments, environment or {}, files, opened, sockets, deterministic=deterministic)
         return replace(wasi, trace=trace)
