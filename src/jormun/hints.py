@@ -17,9 +17,14 @@ if TYPE_CHECKING:
     from typing import TextIO as TextIO
     from typing import TypeAlias as TypeAlias
     from typing import TypeVar as TypeVar
+    from typing import overload as overload
     from typing import runtime_checkable as runtime_checkable
 else:
     Any = BinaryIO = Final = NoReturn = TextIO = TypeAlias = object()
+
+    def overload(function):
+        """One of the types of a function, of which the last definition is the function itself."""
+        return function
 
     def TypeVar(name):
         """A type variable, which stands for nothing at run time."""
