@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy_extensions import i64
-
 from jormun.baseline.catalogue import CLASS_I64
 from jormun.baseline.facts import REGISTER_COUNT, CallFacts
 from jormun.baseline.operands import CONSTANT, REGISTER
 from jormun.errors import TrapKind
+from jormun.hints import i64
 from jormun.runtime import layout
 
 if TYPE_CHECKING:

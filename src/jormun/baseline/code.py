@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from librt.strings import BytesWriter, write_i32_le, write_i64_le
-from mypy_extensions import i32, i64, u8
 
 from jormun.baseline.catalogue import (
     HOLE_BRANCH,
@@ -22,6 +21,7 @@ from jormun.baseline.catalogue import (
     HOLE_Y8,
     HOLE_Z,
 )
+from jormun.hints import i32, i64, u8
 
 if TYPE_CHECKING:
     from jormun.baseline.library import Library

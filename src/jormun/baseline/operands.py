@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mypy_extensions import i64
-
 from jormun.baseline.catalogue import CLASS_F32, CLASS_I64, CLASS_V128
 from jormun.baseline.code import Code
 from jormun.baseline.pieces import Pieces
+from jormun.hints import i64
 from jormun.runtime.layout import BASELINE_FRAME_BYTES
 from jormun.validation.stack import vec, with_room
 

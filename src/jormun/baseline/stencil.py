@@ -5,7 +5,7 @@ To be compiled by mypyc.
 
 from __future__ import annotations
 
-from mypy_extensions import i64
+from jormun.hints import i64
 
 
 class Stencil:
