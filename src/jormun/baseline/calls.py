@@ -144,7 +144,7 @@ def pass_arguments(f: FunctionCompiler, facts: CallFacts, is_tail: bool = False)
 
 def buffer(f: FunctionCompiler, facts: CallFacts) -> i64:
     """The offset from the frame pointer of the buffer for a call's results: beyond the slots that they go to then."""
-    end = f.ends[f.height]
+    end = f.end_of(f.height - 1)
     for c in facts.results:
         end += 16 if c == 4 else 8
     return f.place_of(end + layout.VALUE_SLOT_BYTES * len(facts.results))

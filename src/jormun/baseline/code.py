@@ -58,7 +58,7 @@ class Code:
         out.write(stencil.first)
         k: i64 = 0
         while k < stencil.count:
-            kind = stencil.kinds[k]
+            kind: i64 = stencil.kinds[k]
             if kind == HOLE_X:
                 write_i32_le(out, i32(x))
             elif kind == HOLE_Y:
@@ -73,7 +73,7 @@ class Code:
             out.write(stencil.rest[k])
             k += 1
 
-    def fill_rare(self, kind: int, argument: int, x: i64, y: i64) -> None:
+    def fill_rare(self, kind: i64, argument: int, x: i64, y: i64) -> None:
         """Fill in a hole of a kind that few stencils have."""
         out = self.out
         if kind == HOLE_X8:

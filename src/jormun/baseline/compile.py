@@ -89,7 +89,7 @@ class FunctionCompiler(Reader):
         for c in self.local_classes:
             end += SLOT_BYTES[c]
             self.local_places.append(-BASELINE_FRAME_BYTES - end)
-        self.ends[0] = end
+        self.locals_bytes = end
         self.deepest = end
 
     @property

@@ -230,7 +230,7 @@ def carry(f: FunctionCompiler, frame: Frame) -> None:
         k += 1
     if first == frame.height:
         return
-    end_: i64 = f.ends[frame.height]
+    end_ = f.end_of(frame.height - 1)
     for index in range(arity):
         c = classes[index]
         end_ += 16 if c == 4 else 8
