@@ -54,7 +54,6 @@ def test_metadata(installed: Distribution) -> None:
     assert sorted(re.split(r"\W", line)[0] for line in needed) == [
         "librt",
         "llvmlite",
-        "mypy_extensions",
         "platformdirs",
     ]
 

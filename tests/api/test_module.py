@@ -81,9 +81,10 @@ def test_compiling_ahead_shows_progress() -> None:
 
 def test_config() -> None:
     """Tiers that do not exist are refused; features are passed on."""
-    assert jormun.load(ADD, config=jormun.Config(tier="optimizing")).exports.add(1, 2) == 3
-    with pytest.raises(ValueError, match="unknown tier 'baseline', there are auto, optimizing"):
-        jormun.Config(tier="baseline")  # type: ignore[arg-type]
+    for tier in ("auto", "baseline", "optimizing"):
+        assert jormun.load(ADD, config=jormun.Config(tier=tier)).exports.add(1, 2) == 3
+    with pytest.raises(ValueError, match="unknown tier 'fast', there are auto, baseline, optimizing"):
+        jormun.Config(tier="fast")  # type: ignore[arg-type]
     shared = "(module (memory 1 1 shared))"
     jormun.Module(shared)
     with pytest.raises((jormun.InvalidError, jormun.MalformedError)):

@@ -150,3 +150,12 @@ def test_paths_that_are_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "no such file" in capsys.readouterr().err
     assert main(["wast", str(tmp_path)]) == 1
     assert "no scripts" in capsys.readouterr().err
+
+
+def test_a_script_that_is_too_large_is_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its size is enough to say so."""
+    path = tmp_path / "large.wast"
+    with path.open("wb") as file:
+        file.truncate(2 << 30)
+    assert main(["wast", str(path)]) == 1
+    assert "expected a script of at most 1073741824 bytes, found 2147483648" in capsys.readouterr().out

@@ -219,3 +219,12 @@ def test_mutations() -> None:
             parse_module(" ".join(mutated))
         except MalformedError as error:
             assert error.line is not None and error.column is not None
+
+
+def test_a_long_name_is_shortened_in_errors() -> None:
+    """A message stays readable, whatever is declared twice."""
+    name = "$" + "a" * 100_000
+    for text in (f"(func {name}) (func {name})", f"(type (struct (field {name} i32) (field {name} i32)))"):
+        with pytest.raises(MalformedError, match="duplicate") as caught:
+            parse_module(text)
+        assert len(str(caught.value)) < 300

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy_extensions import i64
-
 from jormun.baseline.catalogue import CLASS_I64
 from jormun.baseline.facts import REGISTER_COUNT, CallFacts
 from jormun.baseline.operands import CONSTANT, REGISTER
 from jormun.errors import TrapKind
+from jormun.hints import i64
 from jormun.runtime import layout
 
 if TYPE_CHECKING:
@@ -145,7 +144,7 @@ def pass_arguments(f: FunctionCompiler, facts: CallFacts, is_tail: bool = False)
 
 def buffer(f: FunctionCompiler, facts: CallFacts) -> i64:
     """The offset from the frame pointer of the buffer for a call's results: beyond the slots that they go to then."""
-    end = f.ends[f.height]
+    end = f.end_of(f.height - 1)
     for c in facts.results:
         end += 16 if c == 4 else 8
     return f.place_of(end + layout.VALUE_SLOT_BYTES * len(facts.results))

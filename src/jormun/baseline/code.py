@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from librt.strings import BytesWriter, write_i32_le, write_i64_le
-from mypy_extensions import i32, i64, u8
 
 from jormun.baseline.catalogue import (
     HOLE_BRANCH,
@@ -22,6 +21,7 @@ from jormun.baseline.catalogue import (
     HOLE_Y8,
     HOLE_Z,
 )
+from jormun.hints import i32, i64, u8
 
 if TYPE_CHECKING:
     from jormun.baseline.library import Library
@@ -58,7 +58,7 @@ class Code:
         out.write(stencil.first)
         k: i64 = 0
         while k < stencil.count:
-            kind = stencil.kinds[k]
+            kind: i64 = stencil.kinds[k]
             if kind == HOLE_X:
                 write_i32_le(out, i32(x))
             elif kind == HOLE_Y:
@@ -73,7 +73,7 @@ class Code:
             out.write(stencil.rest[k])
             k += 1
 
-    def fill_rare(self, kind: int, argument: int, x: i64, y: i64) -> None:
+    def fill_rare(self, kind: i64, argument: int, x: i64, y: i64) -> None:
         """Fill in a hole of a kind that few stencils have."""
         out = self.out
         if kind == HOLE_X8:

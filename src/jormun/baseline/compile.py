@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from mypy_extensions import i64
-
 from jormun.baseline import calls, control, step
 from jormun.baseline.catalogue import CLASS_I32, CLASS_I64, SLOT_BYTES, class_of
 from jormun.baseline.facts import REGISTER_COUNT, CallFacts, ModuleFacts
@@ -39,6 +37,7 @@ from jormun.baseline.rows import (
     TWO,
     Rows,
 )
+from jormun.hints import i64
 from jormun.runtime import layout
 from jormun.runtime.layout import BASELINE_FRAME_BYTES
 from jormun.runtime.tiering.settings import Tiering
@@ -90,7 +89,7 @@ class FunctionCompiler(Reader):
         for c in self.local_classes:
             end += SLOT_BYTES[c]
             self.local_places.append(-BASELINE_FRAME_BYTES - end)
-        self.ends[0] = end
+        self.locals_bytes = end
         self.deepest = end
 
     @property

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mypy_extensions import i64
-
 from jormun.baseline.catalogue import CLASS_I64, class_of
 from jormun.baseline.frame import BLOCK, BODY, ELSE, IF, LOOP, Frame
 from jormun.baseline.operands import CONSTANT, LOCAL, OWN, REGISTER
 from jormun.errors import TrapKind
+from jormun.hints import i64
 from jormun.opcodes.signatures import Rule
 from jormun.syntax.code import END, read_immediates, read_row
 from jormun.syntax.type_code import EMPTY_BLOCK, read_blocktype, read_valtype
@@ -231,7 +230,7 @@ def carry(f: FunctionCompiler, frame: Frame) -> None:
         k += 1
     if first == frame.height:
         return
-    end_: i64 = f.ends[frame.height]
+    end_ = f.end_of(frame.height - 1)
     for index in range(arity):
         c = classes[index]
         end_ += 16 if c == 4 else 8

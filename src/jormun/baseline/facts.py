@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from mypy_extensions import i64
-
 from jormun.baseline.catalogue import CLASS_I64, class_of
+from jormun.hints import i64
 from jormun.llvm.convention import REGISTERS, VECTOR, places
 from jormun.runtime import layout
 from jormun.runtime.layout import Layout

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mypy_extensions import i64
+from jormun.hints import i64
 
 BODY: Final = 0
 BLOCK: Final = 1

@@ -98,6 +98,6 @@ class Library:
             ends = [hole.offset + hole_bytes(hole.kind) for hole in holes]
             rest = [code[end:start] for end, start in zip(ends, [*starts[1:], len(code)], strict=False)]
             first = code[: starts[0]] if holes else code
-            kinds, arguments = [hole.kind for hole in holes], [hole.argument for hole in holes]
+            kinds, arguments = bytes([hole.kind for hole in holes]), [hole.argument for hole in holes]
             found = self.stencils[number] = Stencil(first, kinds, arguments, rest)
         return found

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mypy_extensions import i64
-
 from jormun.baseline.catalogue import CLASS_F32, CLASS_I64, CLASS_V128
 from jormun.baseline.code import Code
 from jormun.baseline.pieces import Pieces
+from jormun.hints import i64
 from jormun.runtime.layout import BASELINE_FRAME_BYTES
 from jormun.validation.stack import vec, with_room
 
@@ -32,13 +31,17 @@ _ROOM: Final = 64
 
 
 class Operands(Code):
-    """Code, and the operand stack. Entry k lies at bytes ends[k] to ends[k + 1] of the frame."""
+    """Code, and the operand stack."""
 
     def __init__(self, library: Library, pieces: Pieces) -> None:
         super().__init__(library)
         self.pieces = pieces
         self.entries: vec[i64] = vec[i64]([0] * _ROOM)
-        self.ends: vec[i64] = vec[i64]([0] * (_ROOM + 1))
+        self.locals_bytes: i64 = 0
+        """How much of the frame locals take; operands come behind."""
+        self.has_vectors: bool = False
+        """Whether a v128 has been pushed: from then on, `ends` says where in the frame each operand ends."""
+        self.ends: vec[i64] = vec[i64]([0] * _ROOM)
         self.height: i64 = 0
         self.low: i64 = 0
         """All entries below this one are in their slots."""
@@ -50,13 +53,28 @@ class Operands(Code):
     def push(self, entry: i64) -> None:
         """Push an operand."""
         height = self.height
-        if height + 1 >= len(self.entries):
+        if height == len(self.entries):
             self.entries = with_room(self.entries, height)
             self.ends = with_room(self.ends, height)
         self.entries[height] = entry
-        size: i64 = 16 if (entry >> 2) & 7 == CLASS_V128 else 8
-        self.ends[height + 1] = self.ends[height] + size
         self.height = height + 1
+        if self.has_vectors or (entry >> 2) & 7 == CLASS_V128:
+            self.note_end(height)
+
+    def note_end(self, k: i64) -> None:
+        """Note where in the frame an operand ends; with the first v128, where those below it do."""
+        if not self.has_vectors:
+            for below in range(k):
+                self.ends[below] = self.end_of(below)
+            self.has_vectors = True
+        start = self.ends[k - 1] if k else self.locals_bytes
+        self.ends[k] = start + (16 if self.class_at(k) == CLASS_V128 else 8)
+
+    def end_of(self, k: i64) -> i64:
+        """Where in the frame an operand ends, in bytes; of number -1, where the first begins."""
+        if k >= 0 and self.has_vectors:
+            return self.ends[k]
+        return self.locals_bytes + 8 * (k + 1)
 
     def push_register(self, c: i64) -> None:
         """Push what the register of the next height has. It must have been claimed."""
@@ -76,7 +94,7 @@ class Operands(Code):
 
     def slot(self, k: i64) -> i64:
         """The offset from the frame pointer of an operand's slot, which is going to be used."""
-        return self.place_of(self.ends[k + 1])
+        return self.place_of(self.end_of(k))
 
     def place_of(self, end: i64) -> i64:
         """The offset from the frame pointer of what ends at byte `end`, which is going to be used."""

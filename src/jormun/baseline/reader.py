@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from mypy_extensions import i64
-
 from jormun.baseline.operands import Operands
+from jormun.hints import i64
 
 _GREATEST: Final = 0x7FFF_FFFF_FFFF_FFFF
 

@@ -74,38 +74,36 @@ class Rows:
     def __init__(self, library: Library) -> None:
         self.ops: dict[int, Op] = {row.code: Op(library, row.code) for row in catalogue.stamped_rows()}
         """All stamped rows by code."""
-        self.kinds: list[int] = [STEP] * 256
+        kinds, results = bytearray(256), bytearray(256)
         self.bases: list[int] = [-1] * 256
         self.ifs: list[int] = [-1] * 256
         self.unlesses: list[int] = [-1] * 256
-        self.results: list[int] = [0] * 256
-        """The class of the result."""
         self.access_bytes: list[int] = [0] * 256
         self.has: list[bool] = [library.has(number) for number in range(len(library.stencils))]
         """Whether there is a stencil with a number."""
         for code in range(256):
             if code in BY_CODE:
-                self._classify(code)
+                kinds[code] = self._kind(code)
+                op = self.ops.get(code)
+                if op is not None and op.results:
+                    results[code] = op.results[0]
+        self.kinds: bytes = bytes(kinds)
+        self.results: bytes = bytes(results)
+        """The classes of results."""
 
-    def _classify(self, code: int) -> None:
+    def _kind(self, code: int) -> int:
         rule = BY_CODE[code].signature
         if isinstance(rule, Rule):
-            self.kinds[code] = _RULES.get(rule, STEP)
-            return
+            return _RULES.get(rule, STEP)
         op = self.ops.get(code)
         if op is None:
-            name = BY_CODE[code].name
-            self.kinds[code] = {"i32.const": I32_CONST, "i64.const": I64_CONST}.get(name, STEP)
-            return
+            return {"i32.const": I32_CONST, "i64.const": I64_CONST}.get(BY_CODE[code].name, STEP)
         if op.form == REGISTERS:
-            return
+            return STEP
         self.bases[code], self.ifs[code], self.unlesses[code] = op.base, op.first_if, op.first_unless
         self.access_bytes[code] = op.access_bytes
-        if op.results:
-            self.results[code] = op.results[0]
         if op.has_memarg:
-            self.kinds[code] = LOAD if op.form == UNARY else STORE
-        elif op.form == BINARY:
-            self.kinds[code] = COMPARE if op.first_if >= 0 else TWO
-        else:
-            self.kinds[code] = TEST if op.first_if >= 0 else ONE
+            return LOAD if op.form == UNARY else STORE
+        if op.form == BINARY:
+            return COMPARE if op.first_if >= 0 else TWO
+        return TEST if op.first_if >= 0 else ONE

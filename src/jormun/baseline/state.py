@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy_extensions import i64
-
 from jormun.baseline.catalogue import CLASS_I32, CLASS_I64
 from jormun.baseline.operands import CONSTANT
 from jormun.errors import TrapKind
+from jormun.hints import i64
 from jormun.opcodes.table import BY_NAME
 from jormun.runtime import layout
 

@@ -5,7 +5,7 @@ To be compiled by mypyc.
 
 from __future__ import annotations
 
-from mypy_extensions import i64
+from jormun.hints import i64
 
 
 class Stencil:
@@ -13,9 +13,9 @@ class Stencil:
 
     __slots__ = ("arguments", "count", "first", "kinds", "rest")
 
-    def __init__(self, first: bytes, kinds: list[int], arguments: list[int], rest: list[bytes]) -> None:
+    def __init__(self, first: bytes, kinds: bytes, arguments: list[int], rest: list[bytes]) -> None:
         self.first: bytes = first
-        self.kinds: list[int] = kinds
+        self.kinds: bytes = kinds
         self.arguments: list[int] = arguments
         self.rest: list[bytes] = rest
         self.count: i64 = len(rest)

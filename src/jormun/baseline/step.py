@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from mypy_extensions import i64
-
 from jormun.baseline import calls, control, state
 from jormun.baseline.catalogue import CLASS_F32, CLASS_F64, CLASS_V128
 from jormun.baseline.operands import CONSTANT, REGISTER
 from jormun.baseline.rows import Op
 from jormun.errors import UnsupportedError
+from jormun.hints import i64
 from jormun.opcodes.signatures import Rule
 from jormun.opcodes.table import BY_CODE, BY_NAME
 

@@ -87,9 +87,14 @@ def run_script(script: Path, runner: ScriptRunner, gaps: KnownGaps) -> list[Outc
     """The outcomes of a script's commands, known gaps taken into account."""
     from jormun.cli.script_runner import Outcome, Verdict
     from jormun.errors import MalformedError
+    from jormun.limits import MODULE_SIZE_BYTES
     from jormun.text.lexer import decode_text
     from jormun.text.script_parser import parse_script
 
+    size_bytes = script.stat().st_size
+    if size_bytes > MODULE_SIZE_BYTES:
+        message = f"expected a script of at most {MODULE_SIZE_BYTES} bytes, found {size_bytes}"
+        return [Outcome(0, Verdict.FAILED, message)]
     try:
         commands = parse_script(decode_text(script.read_bytes()))
     except MalformedError as error:

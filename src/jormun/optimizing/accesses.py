@@ -22,11 +22,30 @@ from __future__ import annotations
 
 from jormun.errors import TrapKind
 from jormun.llvm.keep import keep
+from jormun.opcodes import memory as rows
 from jormun.opcodes.immediates import MemArg
+from jormun.opcodes.table import BY_CODE, Row
 from jormun.optimizing.shapes import ModuleShape, llvm_type
 from jormun.optimizing.state import CONSTANT, GUEST, StateOps
 from jormun.runtime import layout
 from jormun.types import I32, I64, NumType, VecType
+
+
+class Access:
+    """A load or store as the quickest way to lower it takes it: LLVM types in memory and of the value, and how a load
+    extends the one to the other, if it does.
+    """
+
+    __slots__ = ("extension", "is_load", "memory_type", "type")
+
+    def __init__(self, row: Row) -> None:
+        t, bits, *is_signed = row.static
+        assert isinstance(t, NumType | VecType) and isinstance(bits, int)
+        self.is_load: bool = bool(is_signed)
+        self.memory_type: str = memory_type(t, bits)
+        self.type: str = llvm_type(t)
+        extends = self.is_load and self.memory_type != self.type
+        self.extension: str = ("sext" if is_signed[0] else "zext") if extends else ""
 
 
 class MemoryOps(StateOps):
@@ -103,6 +122,41 @@ class MemoryOps(StateOps):
         self.pending.append((len(self.lines), type, ""))
         self.lines.append(f"store volatile {type} {x}, ptr {pointer}, align 1, {GUEST}")
 
+    def access(self, access: Access, offset: int, values: list[str], types: list[str]) -> None:
+        """A load or store, with operands from the stack, of memory 0 where its guard makes that safe.
+
+        FAST: one entry of `lines` for what `load` and `store` write in four, as they are a sixth of all instructions.
+        """
+        number = self.count = self.count + 1
+        x = ""
+        if not access.is_load:
+            x = values.pop()
+            types.pop()
+        address = values.pop()
+        types.pop()
+        name = pointer = f"%{number}01"
+        text = (
+            f"%{number}00 = zext i32 {address} to i64\n{name} = getelementptr i8, ptr {self.base(0)}, i64 %{number}00\n"
+        )
+        if offset:
+            pointer = f"%{number}02"
+            text = f"{text}{pointer} = getelementptr i8, ptr {name}, i64 {offset}\n"
+        type = access.memory_type
+        if access.is_load:
+            value = f"%{number}03"
+            self.pending.append((len(self.lines), type, value))
+            self.lines.append(f"{text}{value} = load volatile {type}, ptr {pointer}, align 1, {GUEST}")
+            if access.extension:
+                value = self.line(f"{access.extension} {type} {value} to {access.type}")
+            values.append(value)
+            types.append(access.type)
+            return
+        if type != access.type:
+            text = f"{text}%{number}03 = trunc {access.type} {x} to {type}\n"
+            x = f"%{number}03"
+        self.pending.append((len(self.lines), type, ""))
+        self.lines.append(f"{text}store volatile {type} {x}, ptr {pointer}, align 1, {GUEST}")
+
     def relax(self, start: int) -> None:
         """Make the accesses from number `start` on plain: they are in a loop without calls."""
         for index, type, loaded in self.pending[start:]:
@@ -166,3 +220,11 @@ def memory_type(t: NumType | VecType, bits: int) -> str:
 def i64_literal(value: int) -> int:
     """A number below 2**64 as LLVM writes an i64."""
     return value - (value >> 63 << 64)
+
+
+ACCESSES: dict[int, Access] = {
+    code: Access(row)
+    for code, row in BY_CODE.items()
+    if row.prefix is None and row.semantics in (rows.load, rows.store)
+}
+"""The loads and stores of numbers, by code."""

@@ -19,6 +19,7 @@ from jormun.opcodes.markers import LATER
 from jormun.opcodes.signatures import Rule
 from jormun.opcodes.table import BY_CODE, BY_NAME, Row
 from jormun.optimizing import calls
+from jormun.optimizing.accesses import ACCESSES
 from jormun.optimizing.entry import Entry
 from jormun.optimizing.frame import BODY, Frame, slot
 from jormun.optimizing.rows import HANDLERS, OPENERS, operands_of
@@ -27,7 +28,7 @@ from jormun.optimizing.state import STATE
 from jormun.optimizing.tables import MachineOps
 from jormun.runtime import layout
 from jormun.syntax.code import read_immediates, read_row
-from jormun.syntax.leb128 import read_s32, read_s64, read_u32
+from jormun.syntax.leb128 import read_s32, read_s64, read_u32, read_u64
 
 LARGE_BODY_BYTES = 100_000
 """Only bodies longer than this can be hard for LLVM."""
@@ -35,6 +36,8 @@ HARD_BODY_BYTES, HARD_LABELS, HARD_BLOCK_LINES = 2_000_000, 20_000, 100_000
 """Beyond one of these, LLVM may take a minute for a function. Of the programs tried, PHP has the function with the most
 labels, 15,000, and Clang the one with the longest block, 10,000 lines."""
 CUT_BLOCK_LINES = 2_000
+HAS_MEMORY = 0x40
+"""From here on the first byte of a memarg says that it names a memory."""
 MOST_LINES, MOST_LINES_PER_BYTE = 500_000, 20
 """A function may become so many lines, or so many for each of its bytes, if that is more: a call or a block of two
 bytes may move 2,000 values. What compilers write becomes one line a byte."""
@@ -230,6 +233,7 @@ class FunctionLowering:
         values, types, lines, known = self.values, self.types, self.lines, self.known
         local_types = self.local_types
         shape, templates = self.shape, self.shape.templates
+        accesses = ACCESSES if shape.is_plain else {}
         while self.is_reachable and self.frames:
             start = self.at
             opcode = code[start]
@@ -266,6 +270,12 @@ class FunctionLowering:
                 values.append(str(number))
                 types.append("i64")
                 continue
+            if opcode in accesses and code[start + 1] < HAS_MEMORY:
+                offset, after = read_u64(code, start + 2)
+                if offset <= layout.MEMORY_GUARDED_OFFSET_BYTES:
+                    self.at = after
+                    op.access(accesses[opcode], offset, values, types)
+                    continue
             row, self.at = read_row(code, start)
             handler = HANDLERS.get(row.code)
             if handler is not None:

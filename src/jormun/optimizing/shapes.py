@@ -8,7 +8,7 @@ from __future__ import annotations
 from jormun.llvm.convention import VECTOR, places
 from jormun.llvm.templates import Template
 from jormun.llvm.values import LLVM_TYPE
-from jormun.runtime.layout import Layout
+from jormun.runtime.layout import Layout, is_guarded
 from jormun.types import V128, FuncType, MemoryType, NumType, ValType
 from jormun.validation.module import ValidModule
 
@@ -54,6 +54,8 @@ class ModuleShape:
         self.layout = layout
         self.imported_function_count: int = valid.imported_function_count
         self.architecture = architecture
+        self.is_plain: bool = bool(valid.memory_types) and is_guarded(valid.memory_types[0])
+        """Whether memory 0 is guarded, so that its accesses are not checked."""
         self.shapes: dict[int, CallShape] = {}
         self.templates: dict[int, Template | None] = _TEMPLATES.setdefault(architecture, {})
         """The templates of rows, by code, as far as they have been asked for; None for a row that has none."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final, overload
 
+from jormun.dataclass import dataclass, field
+from jormun.hints import Final, overload
 from jormun.syntax.leb128 import read_u32
 from jormun.syntax.section import SectionId
 
@@ -72,9 +72,9 @@ class IndexStarts(Sequence[int]):
     def __getitem__(self, index: int) -> int: ...
 
     @overload
-    def __getitem__(self, index: slice) -> Sequence[int]: ...
+    def __getitem__(self, index: slice) -> Sequence[int]: ...  # noqa: F811, overload is our own name for typing's
 
-    def __getitem__(self, index: int | slice) -> int | Sequence[int]:
+    def __getitem__(self, index: int | slice) -> int | Sequence[int]:  # noqa: F811
         if isinstance(index, slice):
             return array(SIZE, [self[i] for i in range(*index.indices(self._count))])
         if not 0 <= index < self._count:

@@ -6,7 +6,7 @@ from array import array
 
 from jormun.syntax.names import Subsection
 from jormun.syntax.places import SIZE
-from jormun.text.cursor import Cursor
+from jormun.text.cursor import Cursor, shorten
 from jormun.types import CompositeType, FuncType, RecType, SubType
 
 
@@ -29,7 +29,7 @@ class Space:
         self.count += 1
         if identifier is not None:
             if identifier in self.indices:
-                raise cursor.error(f"duplicate {self.what} {cursor.texts[at]}", at)
+                raise cursor.error(f"duplicate {self.what} {shorten(cursor.texts[at])}", at)
             self.indices[identifier] = index
             self.names[index] = identifier
         return index

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from jormun.text.context import ModuleContext, Space
-from jormun.text.cursor import Cursor
+from jormun.text.cursor import Cursor, shorten
 from jormun.text.keywords import HEAP_TYPES, PACKED_TYPES, VALUE_TYPES
 from jormun.types import (
     I32,
@@ -89,7 +89,7 @@ class Locals:
             return types
         if identifier is not None:
             if identifier in self.indices:
-                raise cursor.error(f"duplicate {keyword} {cursor.texts[at]}", at)
+                raise cursor.error(f"duplicate {keyword} {shorten(cursor.texts[at])}", at)
             self.indices[identifier] = self.count
         self.names[self.count] = name if name is not None else identifier or ""
         self.count += 1

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from mypy_extensions import i64
-
 from jormun.errors import InvalidError, MalformedError
+from jormun.hints import i64
 from jormun.limits import NESTING
 from jormun.opcodes.immediates import Immediate
 from jormun.opcodes.signatures import Rule

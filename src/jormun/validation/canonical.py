@@ -10,10 +10,8 @@ from __future__ import annotations
 from threading import Lock
 from weakref import WeakValueDictionary
 
-from mypy_extensions import mypyc_attr
-
 from jormun.errors import InvalidError
-from jormun.hints import Final
+from jormun.hints import Final, mypyc_attr
 from jormun.syntax.places import Places
 from jormun.syntax.section import SectionId
 from jormun.syntax.type_code import ARRAY, FUNC, REF, REF_NULL, STRUCT, SUB, SUB_FINAL

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from mypy_extensions import i64
-
 from jormun.errors import InvalidError, MalformedError
+from jormun.hints import i64
 from jormun.syntax import leb128
 from jormun.syntax.leb128 import UNEXPECTED_END
 from jormun.syntax.type_code import EMPTY_BLOCK, REF, REF_NULL

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from mypy_extensions import i64
-
 from jormun.errors import InvalidError, MalformedError
+from jormun.hints import i64
 from jormun.opcodes.table import BY_NAME
 from jormun.syntax.code import END
 from jormun.syntax.instruction import Expr

@@ -5,10 +5,9 @@ To be compiled by mypyc.
 
 from __future__ import annotations
 
-from mypy_extensions import i64
-
 from jormun.errors import InvalidError
 from jormun.features import Features
+from jormun.hints import i64
 from jormun.types import (
     F32,
     F64,

@@ -9,9 +9,8 @@ from bisect import bisect_right
 from itertools import accumulate
 from typing import Final
 
-from mypy_extensions import i64, mypyc_attr
-
 from jormun.errors import InvalidError
+from jormun.hints import i64, mypyc_attr
 from jormun.limits import LOCALS, NESTING, OPERANDS
 from jormun.validation.context import Context
 from jormun.validation.operand import (

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mypy_extensions import i64
-
+from jormun.hints import i64
 from jormun.types import AbsHeapType, NumType, PackedType, VecType
 from jormun.validation.matching import ABSTRACT_SUPERTYPES
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from jormun.errors import InvalidError
+from jormun.hints import Final
 from jormun.syntax.places import Places
 from jormun.syntax.section import SectionId
 

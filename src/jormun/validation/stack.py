@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mypy_extensions import i64
+from jormun.hints import i64
 
 IS_COMPILED: Final = not __file__.endswith(".py")
 """setup.py tells mypyc that it is true, so that the other branches below are not compiled."""

@@ -50,7 +50,7 @@ class FakeModule:
             raise self.error
         return BetterCode(
             {each: address(each) for each in functions if each not in self.refused},
-            {loop: address(*loop) for loop in loops if loop.func_index not in self.refused},
+            {loop: address(loop.func_index, loop.offset) for loop in loops if loop.func_index not in self.refused},
         )
 
     def counter(self, func_index: int) -> int:

@@ -7,7 +7,8 @@ import os
 import threading
 import weakref
 from functools import cache
-from typing import Protocol
+
+from jormun.hints import Protocol
 
 
 class Work(Protocol):

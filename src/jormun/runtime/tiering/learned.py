@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from jormun.dataclass import dataclass
 from jormun.runtime.engine import LoopHead
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from jormun.dataclass import dataclass
 
 MAX_COUNTER = (1 << 31) - 1
 """Counters are i32."""

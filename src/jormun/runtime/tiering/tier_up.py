@@ -7,9 +7,9 @@ import warnings
 import weakref
 from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
 
+from jormun.dataclass import dataclass, field
+from jormun.hints import TYPE_CHECKING, Protocol
 from jormun.runtime.engine import LoopHead
 from jormun.runtime.tiering.background import Background, background
 from jormun.runtime.tiering.learned import Learned

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from mypy_extensions import i64
-
 from jormun.errors import InvalidError, MalformedError
+from jormun.hints import i64
 from jormun.opcodes.immediates import CatchKind
 from jormun.opcodes.table import Row
 from jormun.validation.code_reader import read_block_type, read_byte, read_count, read_heap_type, read_u32

@@ -5,9 +5,8 @@ To be compiled by mypyc.
 
 from __future__ import annotations
 
-from mypy_extensions import i64
-
 from jormun.errors import InvalidError, MalformedError
+from jormun.hints import i64
 from jormun.opcodes.table import Row
 from jormun.validation.code_reader import read_memory, read_u32
 from jormun.validation.control_stack import Body

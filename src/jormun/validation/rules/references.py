@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from mypy_extensions import i64
-
 from jormun.errors import InvalidError
+from jormun.hints import i64
 from jormun.opcodes.immediates import Immediate
 from jormun.opcodes.table import Row
 from jormun.validation.code_reader import read_heap_type, read_u32

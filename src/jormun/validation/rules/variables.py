@@ -5,9 +5,8 @@ To be compiled by mypyc.
 
 from __future__ import annotations
 
-from mypy_extensions import i64
-
 from jormun.errors import InvalidError
+from jormun.hints import i64
 from jormun.opcodes.table import Row
 from jormun.validation.code_reader import read_count, read_u32, read_value_type
 from jormun.validation.control_stack import Body
