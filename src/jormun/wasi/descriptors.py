@@ -7,7 +7,7 @@ import threading
 from threading import Lock
 
 from jormun.dataclass import dataclass, field
-from jormun.hints import Final
+from jormun.hints import TYPE_CHECKING, Final
 from jormun.wasi.abi import (
     ALL_RIGHTS,
     DIRECTORY_RIGHTS,
@@ -19,8 +19,10 @@ from jormun.wasi.abi import (
 )
 from jormun.wasi.errno import Errno, WasiError
 from jormun.wasi.filesystem import Directory, File
-from jormun.wasi.listing import Listing
 from jormun.wasi.memory_stream import MemoryStream
+
+if TYPE_CHECKING:
+    from jormun.wasi.listing import Listing
 
 DESCRIPTORS: Final = 65_536
 """How many a guest may have open at once. Ours: what the host itself bounds (RLIMIT_NOFILE) mostly comes first."""
