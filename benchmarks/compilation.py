@@ -110,9 +110,9 @@ def checked_cpu(target: Target) -> str:
     return str(cpus[-1])
 
 
-def build(program: str, target: Target) -> Path:
+def build(program: str, target: Target, sources: Path = SOURCES) -> Path:
     """The program built for the target; does nothing if source, flags, compiler and CPU are those of the last build."""
-    source = SOURCES / f"{program}.c"
+    source = sources / f"{program}.c"
     output = target.output(program)
     cpu = checked_cpu(target)
     # zig tunes for no CPU in particular even with -mcpu=native; clang's -march=native does not.

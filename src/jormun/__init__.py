@@ -39,6 +39,11 @@ if TYPE_CHECKING:
     from jormun.runtime.store import Store
     from jormun.runtime.table import Table
     from jormun.runtime.tag import Tag
+    from jormun.wasi.host_directory import HostDirectory
+    from jormun.wasi.memory_directory import MemoryDirectory
+    from jormun.wasi.overlay_directory import OverlayDirectory
+    from jormun.wasi.quota import Quota
+    from jormun.wasi.scratch_directory import ScratchDirectory
 
 _PLACES = {
     "jormun.api.config": ("Config",),
@@ -58,6 +63,11 @@ _PLACES = {
     "jormun.runtime.store": ("Store",),
     "jormun.runtime.table": ("Table",),
     "jormun.runtime.tag": ("Tag",),
+    "jormun.wasi.host_directory": ("HostDirectory",),
+    "jormun.wasi.memory_directory": ("MemoryDirectory",),
+    "jormun.wasi.overlay_directory": ("OverlayDirectory",),
+    "jormun.wasi.quota": ("Quota",),
+    "jormun.wasi.scratch_directory": ("ScratchDirectory",),
 }  # fmt: skip
 _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
 _NAMES_THERE = {"Func": "Function"}
@@ -73,6 +83,7 @@ __all__ = [
     "Frame",
     "Func",
     "Global",
+    "HostDirectory",
     "HostError",
     "ImportType",
     "Instance",
@@ -81,7 +92,11 @@ __all__ = [
     "LinkError",
     "MalformedError",
     "Memory",
+    "MemoryDirectory",
     "Module",
+    "OverlayDirectory",
+    "Quota",
+    "ScratchDirectory",
     "Store",
     "Table",
     "Tag",

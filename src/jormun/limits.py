@@ -45,3 +45,7 @@ them is a word of a text."""
 OPERANDS = 1_000_000
 """Operands on the stack of a body while it is validated. Ours: a call of two bytes may push 1,000 of them, so
 that a body of 7 MB could ask for gigabytes; compilers keep a few dozen."""
+TREE_BYTES = 1 << 30
+"""Bytes of all files of a tree in memory, or of the changes to one, if the host gives no quota of its own. Ours."""
+TREE_FILES = 1_000_000
+"""Files, directories and links of such a tree. Ours: each is some 500 bytes of Python objects."""

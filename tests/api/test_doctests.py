@@ -16,6 +16,11 @@ MODULES = [
     "jormun.runtime.limits",
     "jormun.runtime.memory",
     "jormun.runtime.table",
+    "jormun.wasi.host_directory",
+    "jormun.wasi.memory_directory",
+    "jormun.wasi.overlay_directory",
+    "jormun.wasi.quota",
+    "jormun.wasi.scratch_directory",
 ]
 
 

@@ -10,7 +10,7 @@ import pytest
 from jormun.errors import ExhaustionError, Trap, TrapKind
 from jormun.runtime.function import Function
 from jormun.runtime.store import Store
-from jormun.types import F32, F64, I32, I64, V128, FuncType
+from jormun.types import F32, F64, I32, I64, V128, FuncType, NumType
 
 ALL = FuncType((I32, I64, F32, F64, V128), (V128, F64, F32, I64, I32))
 
@@ -159,3 +159,53 @@ def test_traps_name_functions(make) -> None:
         f.call()
     assert [frame.function_index for frame in trapped.value.backtrace] == [0, 1]
     assert trapped.value.backtrace[1].function_name in ("outer", "f")
+
+
+NINE = FuncType((I32, I64) * 4 + (I32,), (I32,))
+
+
+@pytest.mark.parametrize("result", [I32, I64])
+def test_bits_of_host_functions(make, store: Store, result: NumType) -> None:
+    """Arguments arrive unsigned, however many there are, and the result goes back as it is."""
+    seen = []
+
+    def note(*args: int) -> int:
+        seen.append(args)
+        return (1 << result.bits) - 2
+
+    func_type = FuncType(NINE.params, (result,))
+    host = Function.host_bits(store, func_type, note, pytest.fail, "note")
+    values = (-1, -(2**63), 2**31 - 1, 5, 0, -7, 3, 2**63 - 1, -(2**31))
+    instance = make(
+        f"""(module (import "env" "f" (func $f (param {" ".join(map(str, NINE.params))}) (result {result})))
+        (func (export "g") (param {" ".join(map(str, NINE.params))}) (result {result})
+          {" ".join(f"(local.get {k})" for k in range(9))} (call $f)))""",
+        {"env": {"f": host}},
+    )
+    for call in (instance.exports["g"].call, host.call):
+        assert call(*values) == -2
+    expected = tuple(value % (1 << t.bits) for value, t in zip(values, NINE.params, strict=True))
+    assert seen == [expected, expected]
+
+
+def test_errors_in_bits_of_host_functions(make, store: Store) -> None:
+    """`failed` makes the result of a call that raised, or lets the exception through; signals' exceptions pass."""
+
+    def fail(number: int) -> int:
+        raise (KeyError, ValueError, KeyboardInterrupt)[number]
+
+    def failed(error: Exception) -> int:
+        if isinstance(error, KeyError):
+            return 42
+        raise error
+
+    host = Function.host_bits(store, FuncType((I32,), (I32,)), fail, failed, "fail")
+    call = make(
+        """(module (import "env" "f" (func $f (param i32) (result i32)))
+        (func (export "g") (param i32) (result i32) (call $f (local.get 0))))""",
+        {"env": {"f": host}},
+    ).exports["g"]
+    assert call(0) == 42
+    for number, kind in ((1, ValueError), (2, KeyboardInterrupt)):
+        with pytest.raises(kind):
+            call(number)

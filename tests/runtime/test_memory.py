@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 
 import pytest
 
 from jormun.errors import ExhaustionError, Trap, TrapKind
+from jormun.runtime.interruption import Interruption, running_under
 from jormun.runtime.limits import Limits
 from jormun.runtime.memory import WAIT_NOT_EQUAL, WAIT_OK, WAIT_TIMED_OUT, Memory
 from jormun.runtime.store import Store
@@ -196,4 +199,89 @@ def test_atomic_waits_check_their_address_first() -> None:
         with pytest.raises(Trap) as trapped:
             memory.wait(address, 0, size, 0)
         assert trapped.value.kind is kind
+    assert memory.notify(0, 1) == 0
+
+
+def test_waiters_are_woken_in_the_order_of_their_coming() -> None:
+    """Nobody who waits is overtaken."""
+    memory = memory_of(1, 1, is_shared=True)
+    woken: list[int] = []
+    threads: list[threading.Thread] = []
+
+    def wait(number: int) -> None:
+        memory.wait(0, 0, 4, -1)
+        woken.append(number)
+
+    for number in range(4):
+        threads.append(threading.Thread(target=wait, args=(number,)))
+        threads[-1].start()
+        while len(memory._parked.get(0, ())) <= number:
+            time.sleep(0.001)
+    for thread in threads:
+        assert memory.notify(0, 1) == 1
+        thread.join()
+    assert woken == [0, 1, 2, 3]
+
+
+def test_no_wake_up_is_lost() -> None:
+    """Two threads that wait for each other's word, thousands of times, with a notification each."""
+    memory = memory_of(1, 1, is_shared=True)
+    rounds = 3000
+
+    def play(own: int, others: int) -> None:
+        for k in range(rounds):
+            memory.write(others, (k + 1).to_bytes(4, "little"))
+            memory.notify(others, 1)
+            while int.from_bytes(memory[own : own + 4], "little") == k:
+                assert memory.wait(own, k, 4, 60_000_000_000) != WAIT_TIMED_OUT
+
+    threads = [threading.Thread(target=play, args=pair) for pair in ((0, 8), (8, 0))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert memory._parked == {}
+
+
+def test_an_interrupted_wait_is_left() -> None:
+    """By a trap, whether the wait has begun or is to come; and nothing is left behind."""
+    memory = memory_of(1, 1, is_shared=True)
+    interruption = Interruption()
+    kinds: list[TrapKind] = []
+
+    def wait() -> None:
+        with running_under(interruption):
+            for _ in range(2):
+                with pytest.raises(Trap) as trapped:
+                    memory.wait(0, 0, 4, -1)
+                kinds.append(trapped.value.kind)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    while not memory._parked:
+        time.sleep(0.001)
+    interruption.interrupt()
+    interruption.interrupt()
+    thread.join()
+    interruption.close()
+    assert kinds == [TrapKind.INTERRUPTED] * 2
+    assert memory._parked == {}
+
+
+def test_a_signal_ends_a_wait() -> None:
+    """In the main thread, by what its handler raises."""
+    memory = memory_of(1, 1, is_shared=True)
+
+    def handler(number: int, frame: object) -> None:
+        raise InterruptedError("a signal")
+
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        timer = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGUSR1))
+        timer.start()
+        with pytest.raises(InterruptedError, match="a signal"):
+            memory.wait(0, 0, 4, -1)
+        timer.join()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
     assert memory.notify(0, 1) == 0

@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from jormun.errors import WasmError
+from jormun.errors import ExhaustionError, WasmError
 from jormun.runtime.function import Function
 from jormun.runtime.instance import instantiate
+from jormun.runtime.limits import Limits
 from jormun.runtime.linking import resolve
+from jormun.runtime.memory import Memory
 from jormun.runtime.module import CompiledModule
 from jormun.runtime.store import Store
-from jormun.types import I32, FuncType
+from jormun.types import I32, FuncType, MemoryType
+from jormun.types import Limits as Bounds
 
 from .conftest import compiled
 
@@ -166,3 +169,16 @@ def test_functions_are_the_same_objects_while_in_use(store: Store) -> None:
     instance = make_one(compiled(EVERYTHING), store)
     function = instance.exports["f"]
     assert instance.exports["table"][0] is function is store.function(function.address)
+
+
+def test_a_sibling_takes_from_the_same_limits() -> None:
+    """It is a store of its own, and both together stay within them."""
+    store = Store(limits=Limits(memory=3 * 65536))
+    sibling = store.sibling()
+    make = MemoryType(Bounds(2, 2))
+    kept = Memory(store, make)
+    with pytest.raises(ExhaustionError):
+        Memory(sibling, make)
+    assert sibling.owned is not store.owned
+    del kept
+    assert Memory(sibling, make).size_pages == 2

@@ -20,9 +20,9 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "root"
 
 
-@pytest.fixture
-def guest(root: Path) -> Iterator[Guest]:
-    """A guest that was given one directory, as descriptor 3."""
-    guest = make_guest({"/": HostDirectory.at(root)})
+@pytest.fixture(params=["openat2", "walk"])
+def guest(root: Path, request: pytest.FixtureRequest) -> Iterator[Guest]:
+    """A guest that was given one directory, as descriptor 3; paths in it are resolved in both ways that there are."""
+    guest = make_guest({"/": HostDirectory(root, by_kernel=request.param == "openat2")})
     yield guest
     guest.close()

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from struct import Struct, pack
 
 from jormun.wasi.abi import PREVIEW1, Abi, Rights
-from jormun.wasi.errno import Errno
+from jormun.wasi.calls import call_of
+from jormun.wasi.errno import Errno, errno_of
 from jormun.wasi.filesystem import Directory
 from jormun.wasi.functions import functions_of
 from jormun.wasi.memory_stream import MemoryStream
@@ -37,11 +38,16 @@ class Guest:
         self.stdout = stdout
         self.memory = FakeMemory()
         wasi.memory.attach(self.memory)
-        self._functions = {name: each.bind(self.wasi) for name, each in functions_of(abi).items()}
+        self._functions = functions_of(abi)
         self._next = 1024
 
     def call(self, name: str, *arguments: int) -> Errno:
-        return Errno(self._functions[name](*arguments))
+        function = self._functions[name]
+        unsigned = [n % (1 << t.bits) for n, t in zip(arguments, function.type.params, strict=True)]  # type: ignore[union-attr]
+        try:
+            return Errno(call_of(function, self.wasi)(*unsigned))
+        except Exception as error:
+            return Errno(errno_of(error))
 
     def ok(self, name: str, *arguments: int) -> None:
         assert self.call(name, *arguments) is Errno.SUCCESS
@@ -121,8 +127,12 @@ def make_guest(
     environment: Mapping[str, str] | None = None,
     stdin: bytes = b"",
     abi: Abi = PREVIEW1,
+    *,
+    deterministic: bool = False,
 ) -> Guest:
     """A guest with its standard streams in memory."""
     source, output = MemoryStream(stdin), MemoryStream()
-    wasi = make_wasi(arguments, environment or {}, [source, output, MemoryStream()], directories)
+    wasi = make_wasi(
+        arguments, environment or {}, [source, output, MemoryStream()], directories, deterministic=deterministic
+    )
     return Guest(wasi, source, output, abi)

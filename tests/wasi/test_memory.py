@@ -76,3 +76,27 @@ def test_more_bytes_than_a_count_holds(fake: FakeMemory, memory: GuestMemory) ->
     fake.data = bytearray(size)
     fake.data[: 8 * 100] = pack("<II", 0, size) * 100
     assert sum(map(len, memory.buffers(0, 100))) == TRANSFER_BYTES
+
+
+@pytest.mark.parametrize("size", [0, 3, 4, 7, 8, 12, 1001, 1004, 1007])
+def test_every_size_and_alignment(size: int) -> None:
+    """Numbers and iovecs are inside or outside, at any address of a memory of any number of bytes."""
+    fake = FakeMemory(size)
+    memory = GuestMemory()
+    memory.attach(fake)
+    for address in range(max(0, size - 24), size + 9):
+        for width, write in ((4, memory.write_u32), (8, memory.write_u64)):
+            before = bytes(fake.data)
+            try:
+                write(address, 1)
+            except WasiError as error:
+                assert (error.errno, bytes(fake.data)) == (Errno.EFAULT, before)
+                assert address + width > size
+            else:
+                assert fake.data[address : address + width] == (1).to_bytes(width, "little")
+        fake.data[:] = bytes(size)
+        if address + 8 <= size:
+            assert len(memory.buffers(address, 1)) == 0
+        else:
+            with pytest.raises(WasiError):
+                memory.buffers(address, 1)

@@ -1,4 +1,4 @@
-"""proc_exit, proc_raise, sched_yield, random_get, and the sockets that there are not."""
+"""proc_exit, proc_raise, sched_yield, random_get."""
 
 from __future__ import annotations
 
@@ -23,9 +23,30 @@ def test_yield(guest: Guest) -> None:
     guest.ok("sched_yield")
 
 
-def test_no_signals(guest: Guest) -> None:
-    """Documented as not there."""
-    assert guest.call("proc_raise", 6) is Errno.ENOSYS
+@pytest.mark.parametrize(("sent", "status"), [(6, 128 + 6), (9, 128 + 9), (15, 128 + 15), (24, 128 + 25)])
+def test_signals_end_the_guest(guest: Guest, sent: int, status: int) -> None:
+    """With the status that a shell reports, by the host's numbers."""
+    with pytest.raises(Exit) as caught:
+        guest.call("proc_raise", sent)
+    assert caught.value.status == status
+
+
+@pytest.mark.parametrize(
+    ("sent", "errno"),
+    [
+        (0, 0),
+        (16, 0),
+        (17, 0),
+        (27, 0),
+        (18, Errno.ENOTSUP),
+        (21, Errno.ENOTSUP),
+        (31, Errno.EINVAL),
+        (-1, Errno.EINVAL),
+    ],
+)
+def test_signals_that_do_not(guest: Guest, sent: int, errno: int) -> None:
+    """Those that are ignored, that would stop it, that there are not."""
+    assert guest.call("proc_raise", sent) == errno
 
 
 def test_random_fills_the_buffer(guest: Guest) -> None:
@@ -43,12 +64,3 @@ def test_random_outside(guest: Guest) -> None:
     """EFAULT, and nothing is written."""
     assert guest.call("random_get", SIZE_BYTES - 4, 5) is Errno.EFAULT
     assert guest.bytes(SIZE_BYTES - 4, 4) == bytes(4)
-
-
-@pytest.mark.parametrize(
-    ("name", "rest"), [("sock_recv", 5), ("sock_send", 4), ("sock_shutdown", 1), ("sock_accept", 2)]
-)
-def test_sockets(guest: Guest, name: str, rest: int) -> None:
-    """A descriptor that is open is no socket."""
-    assert guest.call(name, 0, *[0] * rest) is Errno.ENOTSOCK
-    assert guest.call(name, 99, *[0] * rest) is Errno.EBADF

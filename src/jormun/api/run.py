@@ -8,12 +8,20 @@ from collections.abc import Mapping, Sequence
 from jormun.api.config import Config
 from jormun.api.module import Module
 from jormun.api.source import read_file
-from jormun.dataclass import dataclass
-from jormun.hints import TypeAlias
+from jormun.dataclass import dataclass, field
+from jormun.errors import TimeoutError
+from jormun.hints import TYPE_CHECKING, TypeAlias
 from jormun.runtime.limits import Limits
 from jormun.runtime.store import Store
+from jormun.wasi.given import KeptFiles, ready
 from jormun.wasi.memory_stream import MemoryStream
-from jormun.wasi.run import Directories, run_command
+from jormun.wasi.run import Directories, require_start, run_command
+from jormun.wasi.streams import PIPE, STDOUT, Input, OpenedStream, Output, open_input, open_output
+
+if TYPE_CHECKING:
+    import socket
+
+    from jormun.wasi.filesystem import File
 
 Argument: TypeAlias = str | os.PathLike[str]
 
@@ -29,6 +37,8 @@ class CompletedProcess:
     returncode: int
     stdout: str | bytes | None = None
     stderr: str | bytes | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """What the program left in directories that were given as dicts, or changed in overlays, by its own paths."""
 
     def check_returncode(self) -> None:
         """Raise subprocess.CalledProcessError unless the exit status is 0."""
@@ -43,12 +53,18 @@ class CompletedProcess:
 def run(
     args: Sequence[Argument],
     *,
+    stdin: Input = None,
     input: str | bytes | None = None,
+    stdout: Output = None,
+    stderr: Output = None,
     capture_output: bool = False,
     text: bool = False,
     check: bool = False,
+    timeout: float | None = None,
     dirs: Directories | None = None,
     env: Mapping[str, str] | None = None,
+    sockets: Sequence[socket.socket] = (),
+    deterministic: bool = False,
     memory_limit: int | str | None = None,
     config: Config | None = None,
 ) -> CompletedProcess:
@@ -59,8 +75,25 @@ def run(
     those of this process. They and `input` are bytes, or str in UTF-8 with `text`. `check` raises
     subprocess.CalledProcessError when the exit status is not 0.
 
-    The program sees the directories in `dirs`, by the names that it knows them by ({"/data": "./data"}), and the
-    environment variables in `env`; no others. `memory_limit`, in bytes or like "64MiB", bounds its memory.
+    `stdin`, `stdout` and `stderr` are what subprocess.run takes: None, subprocess.PIPE (which captures) and DEVNULL, a
+    descriptor, a file; `stderr` may be subprocess.STDOUT. Further, any object with `read` or `write`, like io.StringIO;
+    and a function: as `stdin` it is called for more until it returns nothing, as `stdout` or `stderr` with each line as
+    it comes, without its end (`stdout=print`). It gets str with `text`, else bytes. What it raises ends the program and
+    comes out of `run`.
+
+    `timeout`, in seconds, bounds the whole run from its first instruction. Then subprocess.TimeoutExpired is raised,
+    with the output so far. A program that sleeps, reads or waits has ended by then, and so have its threads. One that
+    computes without calling anything is left behind: it reaches nothing any more, but uses a processor until this
+    process ends.
+
+    The program sees the directories in `dirs`, by the names that it knows them by, and the environment variables in
+    `env`; no others. A directory is a path of the host's ({"/data": "./data"}), a dict of files that exist in memory
+    alone ({"/data": {"in.txt": "hello"}}, readable afterwards in the result's `files`), or a HostDirectory,
+    MemoryDirectory, OverlayDirectory or ScratchDirectory. `memory_limit`, in bytes or like "64MiB", bounds its memory.
+
+    `sockets` listen or are connected; their descriptors come behind those of the directories, the first is 3. With
+    `deterministic` the program runs alike each time: fixed clocks (a sleep takes no time), random numbers from a
+    constant seed, sorted directories.
 
     Raises MalformedError, InvalidError or LinkError for what is no program, Trap when it traps, and OSError for files
     that cannot be opened.
@@ -80,25 +113,68 @@ def run(
     if not args:
         raise ValueError("args must have the program's file at least")
     arguments = [_argument(argument) for argument in args]
-    stdin = None if input is None else MemoryStream(_bytes(input, text))
-    stdout, stderr = (MemoryStream(), MemoryStream()) if capture_output else (None, None)
+    given = _streams(stdin, stdout, stderr, input, capture_output, text)
     # Made before the program is read, so that what is wrong with it is said first.
     limits = None if memory_limit is None else Limits(memory=memory_limit)
+    directories = ready(dirs or {})
     compiled = Module(read_file(args[0]), config=config).compiled
-    returncode = run_command(
-        compiled,
-        arguments,
-        environment=env,
-        directories=dirs,
-        stdin=stdin,
-        stdout=stdout,
-        stderr=stderr,
-        store=Store(compiled.engine, limits),
-    )
-    done = CompletedProcess(args, returncode, _output(stdout, text), _output(stderr, text))
+    require_start(compiled)
+    try:
+        returncode = run_command(
+            compiled,
+            arguments,
+            environment=env,
+            directories=directories,
+            stdin=given[0].file,
+            stdout=given[1].file,
+            stderr=given[2].file,
+            sockets=_handed_over(sockets),
+            deterministic=deterministic,
+            timeout_s=timeout,
+            store=Store(compiled.engine, limits),
+        )
+    except TimeoutError as error:
+        if timeout is None:
+            raise
+        from subprocess import TimeoutExpired  # costs 10 ms, and programs mostly end in time
+
+        raise TimeoutExpired(arguments, timeout, _bytes_of(given[1]), _bytes_of(given[2])) from error
+    finally:
+        for stream in given[1:]:
+            stream.finish()
+    done = CompletedProcess(args, returncode, _output(given[1], text), _output(given[2], text), KeptFiles(directories))
     if check:
         done.check_returncode()
     return done
+
+
+def _streams(
+    stdin: Input, stdout: Output, stderr: Output, input: str | bytes | None, capture_output: bool, text: bool
+) -> tuple[OpenedStream, OpenedStream, OpenedStream]:
+    """The standard streams; what is wrong with them is said as subprocess.run says it."""
+    if input is not None and stdin is not None:
+        raise ValueError("stdin and input cannot both be given")
+    if capture_output:
+        if stdout is not None or stderr is not None:
+            raise ValueError("stdout and stderr cannot be given with capture_output")
+        stdout = stderr = PIPE
+    opened_in = open_input(stdin) if input is None else OpenedStream(MemoryStream(_bytes(input, text)))
+    opened_out = open_output(stdout, is_text=text, name="stdout")
+    if stderr == STDOUT:
+        error = (
+            open_output(1, is_text=text, name="stderr") if opened_out.file is None else OpenedStream(opened_out.file)
+        )
+    else:
+        error = open_output(stderr, is_text=text, name="stderr")
+    return opened_in, opened_out, error
+
+
+def _handed_over(sockets: Sequence[socket.socket]) -> list[File]:
+    if not sockets:
+        return []
+    from jormun.wasi.socket_file import handed_over  # costs 5 ms, and few programs get any
+
+    return [handed_over(each) for each in sockets]
 
 
 def _argument(argument: Argument) -> str:
@@ -118,9 +194,13 @@ def _bytes(input: str | bytes, text: bool) -> bytes:
     return bytes(input)
 
 
-def _output(stream: MemoryStream | None, text: bool) -> str | bytes | None:
-    if stream is None:
-        return None
-    data = bytes(stream.output)
+def _bytes_of(stream: OpenedStream) -> bytes | None:
+    return None if stream.captured is None else bytes(stream.captured.output)
+
+
+def _output(stream: OpenedStream, text: bool) -> str | bytes | None:
+    data = _bytes_of(stream)
+    if data is None or not text:
+        return data
     # Line ends as subprocess.run gives them.
-    return data.decode().replace("\r\n", "\n").replace("\r", "\n") if text else data
+    return data.decode().replace("\r\n", "\n").replace("\r", "\n")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 from jormun.cli.subparsers import Subparsers, add_verb
 from jormun.cli.tier import add_tier
+from jormun.cli.world import add_world, make_world
 from jormun.hints import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from jormun.api.module import Module
     from jormun.runtime.linking import ImportModule
     from jormun.runtime.store import Store
-    from jormun.wasi.host_directory import HostDirectory
     from jormun.wasi.wasi import Wasi
 
 TRAPPED: Final = 134
@@ -30,6 +28,7 @@ examples:
   jormun run --env LANG=C --env HOME app.wasm    HOME as it is here
   jormun run --invoke add calc.wasm 1 2          call one function, and print what it returns
   jormun run --preload env=lib.wat app.wasm      what the program imports from "env"
+  jormun run --listen 127.0.0.1:8080 server.wasm it accepts connections on descriptor 3
 
 FILE is a binary module or text (.wat). The exit status is the program's; 134 after a trap, whose backtrace is on
 standard error; 1 for a file that is not WebAssembly, malformed, invalid, or wants what it is not given; 2 for a wrong
@@ -47,22 +46,7 @@ def add_parser(verbs: Subparsers) -> None:
         usage="jormun run [options] FILE [ARG ...]",
         examples=_EXAMPLES,
     )
-    parser.add_argument(
-        "--dir",
-        dest="directories",
-        metavar="HOST[::GUEST[:ro]]",
-        action="append",
-        default=[],
-        help="let the program use a directory, under its own or another name; ro: for reading only",
-    )
-    parser.add_argument(
-        "--env",
-        dest="environment",
-        metavar="K[=V]",
-        action="append",
-        default=[],
-        help="set an environment variable; without a value, to what it is here. There are no others",
-    )
+    add_world(parser)
     parser.add_argument("--invoke", metavar="NAME", help="call this exported function with the ARGs, by its type")
     parser.add_argument(
         "--preload",
@@ -71,6 +55,9 @@ def add_parser(verbs: Subparsers) -> None:
         action="append",
         default=[],
         help="a module whose exports can be imported from NAME; it may import from those before it",
+    )
+    parser.add_argument(
+        "--timeout", metavar="SECONDS", help="end the program after this time; it is a trap, and ends with 134"
     )
     add_tier(parser)
     parser.add_argument(
@@ -86,16 +73,19 @@ def _run(arguments: argparse.Namespace) -> int:
     from jormun.cli.report import module_error, report_trap
     from jormun.errors import Trap, WasmError
     from jormun.runtime.store import Store
+    from jormun.wasi.linking import wants_threads
     from jormun.wasi.process import Exit
-    from jormun.wasi.run import open_wasi
+    from jormun.wasi.run import stoppable
 
-    environment = dict(_variable(text) for text in arguments.environment if _is_set(text))
+    timeout_s = _timeout(arguments.timeout)
     preloads = [_preload(text) for text in arguments.preloads]
+    wasi = make_world(arguments)
     name = arguments.file
     config = Config(tier=arguments.tier, cache=arguments.has_cache)
-    wasi = open_wasi([name, *arguments.arguments], environment, _directories(arguments.directories))
     try:
         module = _module(name, config)
+        if timeout_s is not None or wants_threads(module.compiled):
+            wasi = stoppable(wasi)
         store = Store(module.config.engine)
         others: dict[str, ImportModule] = {}
         for preload, file in preloads:
@@ -103,8 +93,8 @@ def _run(arguments: argparse.Namespace) -> int:
             others[preload] = _preloaded(_module(file, config), wasi, others, store)
         name = arguments.file
         if arguments.invoke is None:
-            return _call_start(name, module, wasi, others, store)
-        return _invoke(module, wasi, others, store, arguments.invoke, arguments.arguments)
+            return _call_start(name, module, wasi, others, store, timeout_s)
+        return _invoke(module, wasi, others, store, timeout_s, arguments)
     except Exit as end:
         return end.status
     except Trap as trap:
@@ -116,7 +106,29 @@ def _run(arguments: argparse.Namespace) -> int:
         wasi.close()
 
 
-def _call_start(path: str, module: Module, wasi: Wasi, others: Mapping[str, ImportModule], store: Store) -> int:
+def _timeout(text: str | None) -> float | None:
+    """The seconds of --timeout."""
+    from jormun.cli.report import UsageError
+
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise UsageError(f"--timeout {text}: a time is a number of seconds, like 2.5")
+    return seconds
+
+
+def _call_start(
+    path: str,
+    module: Module,
+    wasi: Wasi,
+    others: Mapping[str, ImportModule],
+    store: Store,
+    timeout_s: float | None,
+) -> int:
     from jormun.types import ExternKind
     from jormun.wasi.run import START, call_start
 
@@ -127,26 +139,42 @@ def _call_start(path: str, module: Module, wasi: Wasi, others: Mapping[str, Impo
 
         hint = f"; call one of its functions with --invoke NAME: {list_names(names)}" if names else ""
         raise CommandError(f"{path}: is a library, not a program: it exports no function {START}{hint}")
-    return call_start(module.compiled, wasi, imports=others, store=store)
+    return call_start(module.compiled, wasi, imports=others, store=store, timeout_s=timeout_s)
 
 
 def _invoke(
-    module: Module, wasi: Wasi, others: Mapping[str, ImportModule], store: Store, name: str, arguments: list[str]
+    module: Module,
+    wasi: Wasi,
+    others: Mapping[str, ImportModule],
+    store: Store,
+    timeout_s: float | None,
+    arguments: argparse.Namespace,
 ) -> int:
     from jormun.cli.invoke import invoke
     from jormun.cli.output import STANDARD_OUTPUT, write_output
-    from jormun.wasi.run import initialize, instantiate_with_wasi
+    from jormun.wasi.linking import instantiate_with_wasi
+    from jormun.wasi.run import initialize
 
-    instance = instantiate_with_wasi(module.compiled, wasi, imports=others, store=store)
-    initialize(instance)
-    for line in invoke(instance, name, arguments):
+    lines: list[str] = []
+
+    def call() -> None:
+        instance = instantiate_with_wasi(module.compiled, wasi, imports=others, store=store)
+        initialize(instance)
+        lines.extend(invoke(instance, arguments.invoke, arguments.arguments))
+
+    if wasi.threads is None:
+        call()
+    else:
+        wasi.threads.run(call, timeout_s)
+    for line in lines:
         write_output(STANDARD_OUTPUT, f"{line}\n".encode(errors="surrogateescape"))
     return 0
 
 
 def _preloaded(module: Module, wasi: Wasi, others: Mapping[str, ImportModule], store: Store) -> ImportModule:
     """The exports of a module that others import from."""
-    from jormun.wasi.run import initialize, instantiate_with_wasi
+    from jormun.wasi.linking import instantiate_with_wasi
+    from jormun.wasi.run import initialize
 
     instance = instantiate_with_wasi(module.compiled, wasi, imports=dict(others), store=store)
     initialize(instance)
@@ -170,61 +198,6 @@ def _module(path: str, config: Config) -> Module:
             found = module_error(source.name, error)
             hint = "; test scripts are run by `jormun wast`" if path.endswith(".wast") else ""
             raise CommandError(f"{found}{hint}") from error
-
-
-def _is_set(text: str) -> bool:
-    """Whether --env names a value: a variable that is not set here is not set there either."""
-    return not text or "=" in text or text in os.environ
-
-
-def _variable(text: str) -> tuple[str, str]:
-    """The name and value of an --env."""
-    from jormun.cli.report import UsageError
-
-    key, equals, value = text.partition("=")
-    if not key:
-        raise UsageError(f"--env {text}: a variable needs a name")
-    return key, value if equals else os.environ[key]
-
-
-def _directories(texts: list[str]) -> dict[str, HostDirectory]:
-    """The directories of all --dir, by the guest's names."""
-    from jormun.cli.report import UsageError
-
-    directories: dict[str, HostDirectory] = {}
-    try:
-        for text in texts:
-            name, host, is_read_only = _directory(text)
-            if name in directories:
-                raise UsageError(f"--dir {text}: there is another directory called {name}")
-            directories[name] = _open(text, host, is_read_only)
-    except BaseException:
-        for directory in directories.values():
-            directory.close()
-        raise
-    return directories
-
-
-def _directory(text: str) -> tuple[str, str, bool]:
-    """The guest's name of a --dir, the host's, and whether it is for reading only."""
-    from jormun.cli.report import UsageError
-
-    host, separator, guest = text.partition("::")
-    name = guest.removesuffix(":ro") if separator else host
-    if not host or not name:
-        raise UsageError(f"--dir {text}: a directory is written HOST, HOST::GUEST or HOST::GUEST:ro")
-    return name, host, guest.endswith(":ro")
-
-
-def _open(text: str, host: str, is_read_only: bool) -> HostDirectory:
-    from jormun.cli.report import UsageError, os_message
-    from jormun.wasi.host_directory import HostDirectory
-
-    try:
-        return HostDirectory.at(host, is_read_only=is_read_only)
-    except OSError as error:
-        hint = "; for reading only is written HOST::GUEST:ro" if host.endswith(":ro") else ""
-        raise UsageError(f"--dir {text}: {os_message(error)}{hint}") from error
 
 
 def _preload(text: str) -> tuple[str, str]:

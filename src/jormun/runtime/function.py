@@ -60,6 +60,21 @@ class Function:
         """
         return store.host_function(func_type, function, name)
 
+    @staticmethod
+    def host_bits(
+        store: Store,
+        func_type: FuncType,
+        function: Callable[..., object],
+        failed: Callable[[Exception], int],
+        name: str,
+    ) -> Function:
+        """A WebAssembly function of numbers that calls a Python one with their bits, as unsigned ints.
+
+        The result, of which there is one at most, is bits too, and not checked. `failed` is called with an exception
+        that `function` raised: it returns the result then, or raises.
+        """
+        return store.host_function(func_type, function, name, failed)
+
     @property
     def type(self) -> FuncExternType:
         """The type, for linking."""

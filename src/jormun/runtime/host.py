@@ -6,16 +6,20 @@ from collections.abc import Callable
 from weakref import ref
 
 from jormun.errors import HostError, WasmError
-from jormun.hints import TYPE_CHECKING
+from jormun.hints import TYPE_CHECKING, TypeAlias
 from jormun.runtime import layout
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
 from jormun.runtime.owners import register
 from jormun.runtime.slots import slots_of
-from jormun.types import DefType, FuncType
+from jormun.types import I32, I64, DefType, FuncType
 
 if TYPE_CHECKING:
     from jormun.runtime.store import Store
+
+
+Failed: TypeAlias = Callable[[Exception], int]
+"""Makes the result of a call that raised, or raises."""
 
 
 class HostFunctionInstance:
@@ -26,13 +30,19 @@ class HostFunctionInstance:
 
     __slots__ = ("__weakref__", "_deftype", "_native", "_record", "name")
 
-    def __init__(self, store: Store, deftype: DefType, function: Callable[..., object], name: str) -> None:
+    def __init__(
+        self, store: Store, deftype: DefType, function: Callable[..., object], name: str, failed: Failed | None = None
+    ) -> None:
+        """With `failed`, `function` takes and returns bits; see `Function.host_bits`."""
         func_type = deftype.composite
         if not isinstance(func_type, FuncType):
             raise TypeError(f"a host function needs a function type, not {func_type}")
         self.name = name
         self._deftype = deftype
-        callback = _callback(ref(store), func_type, function, name)
+        if failed is None:
+            callback = _callback(ref(store), func_type, function, name)
+        else:
+            callback = _bits_callback(func_type, function, failed)
         self._native = Native.get().host_function(slots_of(func_type).overflow_slots, callback)
         pages.write_u64(self._native.vm + layout.HOST_KEY, register(self))
         self._record = pages.Block(layout.FUNCTION_RECORD_BYTES, 32)
@@ -87,6 +97,38 @@ def _callback(
         slots.pack_results(address, bits)
 
     return call
+
+
+def _bits_callback(func_type: FuncType, function: Callable[..., object], failed: Failed) -> Callable[[int], None]:
+    """As _callback, without conversions.
+
+    FAST: nothing but the function and what finds its record, on one view of all guest stacks: 0.3 us, where _callback
+    takes 2. Safe because native code passes the address of a record on the calling guest's stack, which stays until
+    this returns.
+    """
+    stacks, base = Native.get().stacks_view, Native.get().stacks_base
+    unpack = slots_of(func_type).integers().unpack_from
+    if not func_type.results:
+
+        def call(address: int) -> None:
+            try:
+                function(*unpack(stacks, address - base))
+            except Exception as error:
+                failed(error)
+
+        return call
+    (t,) = func_type.results
+    assert t is I32 or t is I64
+    words, width_log2 = (stacks.cast("I"), 2) if t is I32 else (stacks.cast("Q"), 3)
+
+    def answer(address: int) -> None:
+        at = address - base
+        try:
+            words[at + layout.REGISTERS_INTEGERS >> width_log2] = function(*unpack(stacks, at))  # type: ignore[call-overload]
+        except Exception as error:
+            words[at + layout.REGISTERS_INTEGERS >> width_log2] = failed(error)
+
+    return answer
 
 
 def _results(name: str, count: int, returned: object) -> tuple[object, ...]:

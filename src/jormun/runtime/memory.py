@@ -6,10 +6,9 @@ keeps its base address, and views stay valid.
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from operator import index as to_index
-from threading import Condition, Lock
+from threading import TIMEOUT_MAX, Lock
 
 from jormun import limits
 from jormun.errors import ExhaustionError, Trap, TrapKind
@@ -165,27 +164,40 @@ class Memory:
         """memory.atomic.wait32 and wait64: sleep while the 4 or 8 bytes at `address` are `expected`, until notified.
 
         `timeout_ns` is in nanoseconds, negative for none. Returns 0 when notified, 1 when the bytes differed, 2 when
-        the time was up. Raises Trap for an address that is out of bounds or unaligned, and for a memory that is not
-        shared.
+        the time was up. Those who wait at one address are woken in the order of their coming. Raises Trap for an
+        address that is out of bounds or unaligned, for a memory that is not shared, and for an interruption.
         """
         self._check_atomic(address, size_bytes)
         if not self.is_shared:
             raise Trap(TrapKind.EXPECTED_SHARED_MEMORY)
-        parked = _Parked(self._lock)
-        deadline = None if timeout_ns < 0 else time.monotonic() + timeout_ns / 1e9
-        with self._lock:
-            if int.from_bytes(self.view()[address : address + size_bytes], "little") != expected:
-                return WAIT_NOT_EQUAL
-            queue = self._parked.setdefault(address, deque())
-            queue.append(parked)
-            try:
-                parked.sleep(deadline)
-            finally:
-                if not parked.is_notified:
-                    queue.remove(parked)
-                if not queue and self._parked.get(address) is queue:
-                    del self._parked[address]
-        return WAIT_OK if parked.is_notified else WAIT_TIMED_OUT
+        from jormun.runtime.interruption import current  # few guests wait
+
+        parked = _Parked()
+        interruption = current()
+        try:
+            with self._lock:
+                # One load, as wide as the guest's own stores. Safe because the address was found inside and aligned,
+                # and a memory never shrinks. Who stores another value and notifies takes the lock behind this: no
+                # wake-up is lost between the comparison and the sleep.
+                read = pages.read_u32 if size_bytes == 4 else pages.read_u64
+                if read(self.base + address) != expected:
+                    return WAIT_NOT_EQUAL
+                self._parked.setdefault(address, deque()).append(parked)
+            if interruption is None:
+                parked.sleep(timeout_ns)
+            else:
+                with interruption.waking(parked.wake):
+                    parked.sleep(timeout_ns)
+        finally:
+            with self._lock:
+                is_notified = parked.is_notified
+                if not is_notified:
+                    self._leave(address, parked)
+        if is_notified:
+            return WAIT_OK
+        if interruption is not None:
+            interruption.check()
+        return WAIT_TIMED_OUT
 
     def notify(self, address: int, count: int) -> int:
         """memory.atomic.notify: wake at most `count` of those that wait at `address`; returns how many."""
@@ -193,10 +205,24 @@ class Memory:
         woken = 0
         with self._lock:
             queue = self._parked.get(address)
+            if queue is None:
+                return 0
             while queue and woken < count:
-                queue.popleft().wake()
+                parked = queue.popleft()
+                parked.is_notified = True
+                parked.wake()
                 woken += 1
+            if not queue:
+                del self._parked[address]
         return woken
+
+    def _leave(self, address: int, parked: _Parked) -> None:
+        """Take `parked` out of the queue, if it got there; the lock is held."""
+        queue = self._parked.get(address)
+        if queue is not None and parked in queue:
+            queue.remove(parked)
+            if not queue:
+                del self._parked[address]
 
     def try_grow(self, delta_pages: int) -> int:
         """The instruction memory.grow: the old size in pages, or -1."""
@@ -222,24 +248,24 @@ class Memory:
 class _Parked:
     """A thread that sleeps in `Memory.wait`."""
 
-    __slots__ = ("_condition", "is_notified")
+    __slots__ = ("_is_asleep", "is_notified")
 
-    def __init__(self, lock: Lock) -> None:
-        self._condition = Condition(lock)
+    def __init__(self) -> None:
+        self._is_asleep = Lock()
+        self._is_asleep.acquire()
         self.is_notified = False
+        """Set and read with the memory's lock held; what `notify` counted stays woken, whatever else ends the sleep."""
 
-    def sleep(self, deadline: float | None) -> None:
-        """Wait, with the lock released, for `wake` or until the deadline."""
-        while not self.is_notified:
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
-                return
-            self._condition.wait(left if left is None else min(left, 1e6))
+    def sleep(self, timeout_ns: int) -> None:
+        """Wait, without the GIL, for `wake` or until the time is up. A signal's handler runs, and may raise."""
+        self._is_asleep.acquire(timeout=-1 if timeout_ns < 0 else min(timeout_ns / 1e9, TIMEOUT_MAX))
 
     def wake(self) -> None:
-        """End the sleep; the lock is held."""
-        self.is_notified = True
-        self._condition.notify()
+        """End the sleep, which may not have begun. Called twice at most at once, by `notify` and an interruption."""
+        try:
+            self._is_asleep.release()
+        except RuntimeError:
+            pass  # it was released before
 
 
 def _out_of_range(address: int, size_bytes: int, memory_bytes: int) -> IndexError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from struct import Struct
 
 from jormun.llvm.convention import REGISTERS, VECTOR, places
 from jormun.runtime import layout
@@ -62,6 +63,15 @@ class CallSlots:
     def unpack_params(self, address: int) -> list[int]:
         """The arguments of a call that a guest makes, in the record at `address`."""
         return _get(self._record(address), self._params)
+
+    def integers(self) -> Struct:
+        """The arguments of a call that a guest makes, all of them i32 or i64, as they lie in the record."""
+        text, end = "<", 0
+        for word, mask in self._params:
+            assert mask in (_MASKS["i"], _WORD_MASK) and 8 * word >= end
+            text += f"{8 * word - end}x" + ("I" if mask == _MASKS["i"] else "Q")
+            end = 8 * word + (4 if mask == _MASKS["i"] else 8)
+        return Struct(text)
 
     def pack_results(self, address: int, bits: Sequence[int]) -> None:
         """Put the results of such a call where the guest will find them."""

@@ -18,7 +18,7 @@ from jormun.hints import TYPE_CHECKING, TypeVar
 from jormun.runtime import layout, values
 from jormun.runtime.address_space import Budget
 from jormun.runtime.function import Function
-from jormun.runtime.host import HostFunctionInstance
+from jormun.runtime.host import Failed, HostFunctionInstance
 from jormun.runtime.limits import Limits
 from jormun.runtime.native import pages
 from jormun.runtime.owners import owner_of
@@ -65,6 +65,12 @@ class Store:
         """
         self._owned = None
 
+    def sibling(self) -> Store:
+        """An empty store that takes from the same limits."""
+        store = Store(self.engine, self.limits)
+        store.budget = self.budget
+        return store
+
     @property
     def owned(self) -> list[object]:
         """What the store keeps alive. Who calls guest code holds this list meanwhile. Raises WasmError once closed."""
@@ -105,10 +111,12 @@ class Store:
         close_group(RecType((SubType(True, (), t),)), deftypes)
         return deftypes[0]
 
-    def host_function(self, t: FuncType | DefType, function: Callable[..., object], name: str) -> Function:
-        """See `Function.host`."""
+    def host_function(
+        self, t: FuncType | DefType, function: Callable[..., object], name: str, failed: Failed | None = None
+    ) -> Function:
+        """See `Function.host`, and with `failed` `Function.host_bits`."""
         name = name or getattr(function, "__name__", "host function")
-        host = self.keep(HostFunctionInstance(self, self.deftype(t), function, name))
+        host = self.keep(HostFunctionInstance(self, self.deftype(t), function, name, failed))
         return self.function(host.address)
 
     def to_bits(self, t: ValType, value: object) -> int:

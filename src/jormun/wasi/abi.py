@@ -99,6 +99,9 @@ STREAM_RIGHTS: Final = (
 )
 """The rights that mean something on a pipe or a terminal."""
 
+SOCKET_RIGHTS: Final = STREAM_RIGHTS | Rights.SOCK_SHUTDOWN | Rights.SOCK_ACCEPT
+"""The rights that mean something on a socket."""
+
 DIRECTORY_RIGHTS: Final = (
     Rights.FD_FDSTAT_SET_FLAGS
     | Rights.FD_SYNC
@@ -159,6 +162,26 @@ class FstFlags:
     MTIM_NOW: Final = 8
 
 
+class RiFlags:
+    """How sock_recv receives."""
+
+    PEEK: Final = 1
+    WAITALL: Final = 2
+
+
+class RoFlags:
+    """What sock_recv says of a message."""
+
+    DATA_TRUNCATED: Final = 1
+
+
+class SdFlags:
+    """What sock_shutdown closes."""
+
+    RD: Final = 1
+    WR: Final = 2
+
+
 @unique
 class ClockId(IntEnum):
     """A clock."""
@@ -177,6 +200,14 @@ class EventType(IntEnum):
     FD_READ = 1
     FD_WRITE = 2
 
+
+Signal = IntEnum(
+    "Signal",
+    "NONE HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM CHLD CONT STOP TSTP TTIN TTOU URG XCPU "
+    "XFSZ VTALRM PROF WINCH POLL PWR SYS",
+    start=0,
+)
+"""What proc_raise sends."""
 
 SUBSCRIPTION_CLOCK_ABSTIME: Final = 1
 """The timeout of a clock subscription is a time of that clock, not a duration."""

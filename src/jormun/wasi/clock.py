@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-import time as host_time
-from collections.abc import Callable
-
-from jormun.hints import Final
 from jormun.wasi.abi import SUCCESS, ClockId
-from jormun.wasi.errno import Errno, WasiError
+from jormun.wasi.errno import Errno
 from jormun.wasi.function import U32, U64, Pointer, wasi_function
 from jormun.wasi.wasi import Wasi
-
-CLOCKS: Final[tuple[Callable[[], int], ...]] = (
-    host_time.time_ns,
-    host_time.monotonic_ns,
-    host_time.process_time_ns,
-    host_time.thread_time_ns,
-)
-"""By ClockId: what reads the clock, in nanoseconds."""
-
-_HOST_NAMES: Final = ("time", "monotonic", "process_time", "thread_time")
-"""By ClockId: the clock's name for time.get_clock_info."""
 
 
 @wasi_function
@@ -34,9 +19,8 @@ def clock_res_get(wasi: Wasi, clock_id: U32, resolution: Pointer) -> int:
     EFAULT: `resolution` is outside of the memory
     """
     if clock_id >= len(ClockId):
-        raise WasiError(Errno.EINVAL)
-    seconds = host_time.get_clock_info(_HOST_NAMES[clock_id]).resolution
-    wasi.memory.write_u64(resolution, max(1, round(seconds * 1e9)))
+        return Errno.EINVAL
+    wasi.memory.write_u64(resolution, wasi.clocks.resolution_ns(ClockId(clock_id)))
     return SUCCESS
 
 
@@ -52,7 +36,14 @@ def clock_time_get(wasi: Wasi, clock_id: U32, precision_ns: U64, time: Pointer) 
     EINVAL: there is no such clock
     EFAULT: `time` is outside of the memory
     """
-    if clock_id >= len(CLOCKS):
-        raise WasiError(Errno.EINVAL)
-    wasi.memory.write_u64(time, CLOCKS[clock_id]() & 0xFFFF_FFFF_FFFF_FFFF)
+    # FAST: programs read clocks by the million; a look-up that fails costs nothing when it does not
+    try:
+        read = wasi.clocks.readers[clock_id]
+    except IndexError:
+        return Errno.EINVAL
+    memory = wasi.memory
+    if not time & 7 and time + 8 <= memory.size_bytes:  # FAST: as write_u64
+        memory.words64[time >> 3] = read()
+    else:
+        memory.write_u64(time, read())
     return SUCCESS

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import heapq
+import threading
+from threading import Lock
 
 from jormun.dataclass import dataclass, field
 from jormun.hints import Final
-from jormun.wasi.abi import ALL_RIGHTS, DIRECTORY_RIGHTS, FILE_RIGHTS, SEEK_RIGHTS, STREAM_RIGHTS, FileType
+from jormun.wasi.abi import (
+    ALL_RIGHTS,
+    DIRECTORY_RIGHTS,
+    FILE_RIGHTS,
+    SEEK_RIGHTS,
+    SOCKET_RIGHTS,
+    STREAM_RIGHTS,
+    FileType,
+)
 from jormun.wasi.errno import Errno, WasiError
-from jormun.wasi.filesystem import Directory, Entry, File
+from jormun.wasi.filesystem import Directory, File
+from jormun.wasi.listing import Listing
+from jormun.wasi.memory_stream import MemoryStream
 
 DESCRIPTORS: Final = 65_536
 """How many a guest may have open at once. Ours: what the host itself bounds (RLIMIT_NOFILE) mostly comes first."""
@@ -27,16 +39,23 @@ class Descriptor:
     inheriting: int
     preopen: bytes | None = None
     """The guest's name of a directory that was given to it."""
-    listing: list[Entry] = field(default_factory=list)
+    listing: Listing | None = None
     """The entries of a directory, as they were when the guest began to read them."""
     directory_flags: int = 0
     """FdFlags that were set on a directory, where they mean nothing."""
+    lock: Lock = field(default_factory=Lock)
+    """Guards what follows."""
+    pins: int = 0
+    """How many calls of the guest's threads are using it."""
+    is_closed: bool = False
 
     @classmethod
-    def of_file(cls, file: File, rights: int = FILE_RIGHTS) -> Descriptor:
+    def of_file(cls, file: File, rights: int = ALL_RIGHTS) -> Descriptor:
         """A descriptor of a file, with those of `rights` that mean something on it."""
         if file.type is FileType.REGULAR_FILE:
             meaningful = FILE_RIGHTS
+        elif file.type in (FileType.SOCKET_STREAM, FileType.SOCKET_DGRAM):
+            meaningful = SOCKET_RIGHTS
         elif file.is_seekable:
             meaningful = STREAM_RIGHTS | SEEK_RIGHTS
         else:
@@ -54,41 +73,104 @@ class Descriptor:
         """A descriptor of a directory, with those of `rights` that mean something on it."""
         return cls(None, directory, rights & DIRECTORY_RIGHTS, inheriting, preopen)
 
+    def pin(self) -> None:
+        """Keeps it open for a call. Raises EBADF when it was closed."""
+        with self.lock:
+            if self.is_closed:
+                raise WasiError(Errno.EBADF)
+            self.pins += 1
+
+    def unpin(self) -> None:
+        """Undoes a `pin`; the last one closes what was to be closed meanwhile."""
+        with self.lock:
+            self.pins -= 1
+            is_last = self.is_closed and not self.pins
+        if is_last:
+            self._close()
+
     def close(self) -> None:
-        """Closes the file or directory."""
+        """Closes the file or directory, or leaves that to the last call that uses it.
+
+        So the host's descriptor is not one of another file, or of somebody else, before all have left it.
+        """
+        with self.lock:
+            if self.is_closed:
+                return
+            self.is_closed = True
+            if self.pins:
+                return
+        self._close()
+
+    def _close(self) -> None:
         if self.file is not None:
             self.file.close()
         if self.directory is not None:
             self.directory.close()
 
 
-class DescriptorTable:
-    """Numbers from 0; a new descriptor gets the lowest free one."""
+class _Pinned(threading.local):
+    """What the calling thread's present call has pinned."""
 
-    __slots__ = ("_entries", "_free")
+    def __init__(self) -> None:
+        self.descriptors: list[Descriptor] = []
+
+
+class DescriptorTable:
+    """Numbers from 0; a new descriptor gets the lowest free one.
+
+    Once it is shared, each descriptor that a call gets is pinned until the call's end, `unpin`.
+    """
+
+    __slots__ = ("_entries", "_free", "_lock", "_pinned")
 
     def __init__(self) -> None:
         self._entries: list[Descriptor | None] = []
         self._free: list[int] = []
+        self._lock = Lock()
+        self._pinned: _Pinned | None = None
+
+    def share(self) -> None:
+        """From now on, several threads use it."""
+        self._pinned = _Pinned()
+
+    def unpin(self) -> None:
+        """Ends a call of the calling thread, in a table that is shared."""
+        assert self._pinned is not None
+        descriptors = self._pinned.descriptors
+        while descriptors:
+            descriptors.pop().unpin()
+
+    def may_wait(self, fd: int) -> bool:
+        """Whether reading or writing `fd` may take as long as others like."""
+        entries = self._entries
+        descriptor = entries[fd] if fd < len(entries) else None
+        file = None if descriptor is None else descriptor.file
+        return file is not None and (file.fileno() is not None or (isinstance(file, MemoryStream) and file.may_wait))
 
     def insert(self, descriptor: Descriptor) -> int:
         """The number given to `descriptor`. Raises EMFILE when there are DESCRIPTORS open."""
-        if self._free:
-            fd = heapq.heappop(self._free)
-            self._entries[fd] = descriptor
-            return fd
-        if len(self._entries) >= DESCRIPTORS:
-            raise WasiError(Errno.EMFILE)
-        self._entries.append(descriptor)
-        return len(self._entries) - 1
+        with self._lock:
+            if self._free:
+                fd = heapq.heappop(self._free)
+                self._entries[fd] = descriptor
+                return fd
+            if len(self._entries) >= DESCRIPTORS:
+                raise WasiError(Errno.EMFILE)
+            self._entries.append(descriptor)
+            return len(self._entries) - 1
 
     def get(self, fd: int) -> Descriptor:
         """What `fd` (unsigned) stands for. Raises EBADF."""
-        if fd < len(self._entries):
+        try:
             descriptor = self._entries[fd]
-            if descriptor is not None:
-                return descriptor
-        raise WasiError(Errno.EBADF)
+        except IndexError:
+            raise WasiError(Errno.EBADF) from None
+        if descriptor is None:
+            raise WasiError(Errno.EBADF)
+        if self._pinned is not None:
+            descriptor.pin()
+            self._pinned.descriptors.append(descriptor)
+        return descriptor
 
     def file(self, fd: int, right: int) -> File:
         """The file that `fd` stands for. Raises EBADF; EISDIR for a directory; ENOTCAPABLE without `right`."""
@@ -121,24 +203,34 @@ class DescriptorTable:
 
     def remove(self, fd: int) -> Descriptor:
         """Takes `fd` out of the table without closing what it stands for. Raises EBADF."""
-        descriptor = self.get(fd)
+        with self._lock:
+            return self._take(fd)
+
+    def renumber(self, source: int, target: int) -> None:
+        """Makes `target`, which is closed, stand for what `source` stood for, which is free then. Raises EBADF."""
+        with self._lock:
+            replaced = self._open(target)
+            if source == target:
+                return
+            self._entries[target] = self._take(source)
+        replaced.close()
+
+    def _open(self, fd: int) -> Descriptor:
+        descriptor = self._entries[fd] if fd < len(self._entries) else None
+        if descriptor is None:
+            raise WasiError(Errno.EBADF)
+        return descriptor
+
+    def _take(self, fd: int) -> Descriptor:
+        descriptor = self._open(fd)
         self._entries[fd] = None
         heapq.heappush(self._free, fd)
         return descriptor
 
-    def renumber(self, source: int, target: int) -> None:
-        """Makes `target`, which is closed, stand for what `source` stood for, which is free then. Raises EBADF."""
-        moved = self.get(source)
-        replaced = self.get(target)
-        if source == target:
-            return
-        self.remove(source)
-        self._entries[target] = moved
-        replaced.close()
-
     def close_all(self) -> None:
         """Closes everything that is open."""
-        entries, self._entries, self._free = self._entries, [], []
+        with self._lock:
+            entries, self._entries, self._free = self._entries, [], []
         for descriptor in entries:
             if descriptor is not None:
                 descriptor.close()

@@ -104,3 +104,16 @@ class WasiError(Exception):
     def __init__(self, errno: Errno) -> None:
         super().__init__(errno)
         self.errno = errno
+
+
+def errno_of(error: Exception) -> int:
+    """What a guest is told of an exception. Raises those that are none of its business: process.Exit, a trap, errors of
+    Python code that streams lead to.
+    """
+    if isinstance(error, WasiError):
+        return int(error.errno)
+    if isinstance(error, OSError):
+        return int(from_host(error))
+    if isinstance(error, MemoryError):
+        return int(Errno.ENOMEM)
+    raise error

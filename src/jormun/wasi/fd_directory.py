@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from jormun.wasi.abi import DIRENT, PREOPENTYPE_DIR, PRESTAT, SUCCESS, Rights
+from jormun.wasi.abi import PREOPENTYPE_DIR, PRESTAT, SUCCESS, Rights
 from jormun.wasi.errno import Errno, WasiError
 from jormun.wasi.function import U32, U64, Pointer, wasi_function
+from jormun.wasi.listing import Listing
 from jormun.wasi.wasi import Wasi
 
 
@@ -59,18 +60,15 @@ def fd_readdir(wasi: Wasi, fd: U32, buf: Pointer, buf_len: U32, cookie: U64, buf
     descriptor = wasi.table.get(fd)
     wasi.memory.require(bufused, 4)
     span = wasi.memory.span(buf, buf_len)
-    if cookie == 0 or not descriptor.listing:
-        descriptor.listing = list(directory.entries())
     listing = descriptor.listing
-    used = 0
-    for position in range(cookie, len(listing)):
-        entry = listing[position]
-        record = DIRENT.pack(position + 1, entry.ino, len(entry.name), entry.type) + entry.name
-        piece = record[: buf_len - used]
-        span[used : used + len(piece)] = piece
-        used += len(piece)
-        if used == buf_len:
-            break
+    if cookie == 0 or listing is None:
+        entries = directory.entries()
+        if wasi.deterministic:
+            entries = sorted(entries, key=lambda entry: entry.name)
+        listing = descriptor.listing = Listing(entries)
+    used = listing.copy(cookie, span)
+    if used < buf_len:
+        descriptor.listing = None  # the end; it may be large
     wasi.memory.write_u32(bufused, used)
     return SUCCESS
 

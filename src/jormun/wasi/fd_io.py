@@ -44,8 +44,13 @@ def fd_read(wasi: Wasi, fd: U32, iovs: Pointer, iovs_len: U32, nread: Pointer) -
     if not descriptor.rights & _READ:
         raise WasiError(Errno.EBADF)
     memory = wasi.memory
-    memory.require(nread, 4)
+    if nread + 4 > memory.size_bytes:
+        memory.require(nread, 4)
     buffers = memory.buffers(iovs, iovs_len)
+    if wasi.threads is not None and buffers:
+        from jormun.wasi.waiting import await_reading  # most guests cannot be stopped
+
+        await_reading(wasi.threads, file)
     memory.write_u32(nread, file.read(buffers) if buffers else 0)
     return SUCCESS
 
@@ -72,8 +77,13 @@ def fd_write(wasi: Wasi, fd: U32, iovs: Pointer, iovs_len: U32, nwritten: Pointe
     if not descriptor.rights & _WRITE:
         raise WasiError(Errno.EBADF)
     memory = wasi.memory
-    memory.require(nwritten, 4)
+    if nwritten + 4 > memory.size_bytes:
+        memory.require(nwritten, 4)
     buffers = memory.buffers(iovs, iovs_len)
+    if wasi.threads is not None:
+        from jormun.wasi.waiting import await_writing
+
+        buffers = await_writing(wasi.threads, file, buffers)
     memory.write_u32(nwritten, file.write(buffers) if buffers else 0)
     return SUCCESS
 

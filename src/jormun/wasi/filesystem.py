@@ -6,11 +6,19 @@ bytes, relative to the directory, and never lead out of it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from jormun.dataclass import dataclass
-from jormun.hints import Protocol, TypeAlias, runtime_checkable
+from jormun.hints import Final, Protocol, TypeAlias, runtime_checkable
 from jormun.wasi.abi import FileType
+
+PATH_BYTES: Final = 4096
+"""The longest path (PATH_MAX of Linux)."""
+NAME_BYTES: Final = 255
+"""The longest name of an entry (NAME_MAX of Linux), where the host does not say."""
+LINKS: Final = 40
+"""Symbolic links that one path may lead through (as Linux allows)."""
 
 Buffers: TypeAlias = Sequence[memoryview]
 """Places in the guest's memory, in order; at most memory.IOVECS of them, none empty."""
@@ -60,6 +68,10 @@ class OpenMode:
     """Fail with ENOTDIR when it is none."""
     flags: int
     """FdFlags."""
+
+
+TO_LIST: Final = OpenMode(True, False, False, False, False, True, 0)
+"""How a directory is opened, to be listed and to find paths from."""
 
 
 @runtime_checkable
@@ -151,3 +163,8 @@ class Directory(Protocol):
         """Moves `path` to `to_path` in `to`. EXDEV when `to` is of another kind."""
 
     def close(self) -> None: ...
+
+
+def refusal(number: int) -> OSError:
+    """The OSError with this number, as the host would raise it."""
+    return OSError(number, os.strerror(number))

@@ -10,9 +10,12 @@ import stat as stat_module
 import struct
 import termios
 
-from jormun.hints import Final
+from jormun.hints import TYPE_CHECKING, Final
 from jormun.wasi.abi import FdFlags, FileType
-from jormun.wasi.filesystem import Buffers, Stat, Times
+from jormun.wasi.filesystem import Buffers, Stat, Times, refusal
+
+if TYPE_CHECKING:
+    from jormun.wasi.host_account import HostAccount
 
 _TYPES: Final = {
     stat_module.S_IFREG: FileType.REGULAR_FILE,
@@ -73,16 +76,28 @@ class HostFile:
     """A descriptor of the host.
 
     A borrowed one (a standard stream that the guest inherits) is not closed, and its flags, which belong to all
-    processes that share it, are not touched: appending is refused and NONBLOCK is done here, by asking first.
+    processes that share it, are not touched: appending is refused and NONBLOCK is done here, by asking first. A regular
+    file may have an `account` that bounds how it grows.
     """
 
-    __slots__ = ("_fd", "_flags", "_is_borrowed", "_is_read_only", "is_seekable", "type")
+    __slots__ = ("_account", "_fd", "_flags", "_is_borrowed", "_is_read_only", "is_seekable", "type")
 
-    def __init__(self, fd: int, *, flags: int = 0, is_borrowed: bool = False, is_read_only: bool = False) -> None:
+    def __init__(
+        self,
+        fd: int,
+        *,
+        flags: int = 0,
+        is_borrowed: bool = False,
+        is_read_only: bool = False,
+        account: HostAccount | None = None,
+    ) -> None:
         self._fd = fd
         self._flags = flags
         self._is_borrowed = is_borrowed
         self._is_read_only = is_read_only
+        self._account = account
+        if account is not None:
+            account.opened(fd)
         self.type = file_type(os.fstat(fd).st_mode)
         self.is_seekable = True
         if self.type is not FileType.REGULAR_FILE:
@@ -101,6 +116,8 @@ class HostFile:
         """See File."""
         if self._flags & FdFlags.NONBLOCK:
             self._require_ready(select.POLLOUT)
+        if self._account is not None:
+            return self._account.write(self._fd, buffers, None, appends=bool(self._flags & FdFlags.APPEND))
         return os.writev(self._fd, buffers)
 
     def _require_ready(self, event: int) -> None:
@@ -109,7 +126,7 @@ class HostFile:
         poll = select.poll()
         poll.register(self._fd, event)
         if not poll.poll(0):
-            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+            raise refusal(errno.EAGAIN)
 
     def read_at(self, buffers: Buffers, offset: int) -> int:
         """See File."""
@@ -121,9 +138,14 @@ class HostFile:
             host_flags = fcntl.fcntl(self._fd, fcntl.F_GETFL)
             fcntl.fcntl(self._fd, fcntl.F_SETFL, host_flags & ~os.O_APPEND)
             try:
-                return os.pwritev(self._fd, buffers, offset)
+                return self._write_at(buffers, offset)
             finally:
                 fcntl.fcntl(self._fd, fcntl.F_SETFL, host_flags)
+        return self._write_at(buffers, offset)
+
+    def _write_at(self, buffers: Buffers, offset: int) -> int:
+        if self._account is not None:
+            return self._account.write(self._fd, buffers, offset, appends=False)
         return os.pwritev(self._fd, buffers, offset)
 
     def seek(self, offset: int, whence: int) -> int:
@@ -137,16 +159,22 @@ class HostFile:
     def set_times(self, times: Times) -> None:
         """See File. EROFS below a read-only directory: the host would not ask for a descriptor that can write."""
         if self._is_read_only:
-            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+            raise refusal(errno.EROFS)
         os.utime(self._fd, ns=times_pair(times, os.fstat(self._fd)))
 
     def set_size(self, size_bytes: int) -> None:
         """See File."""
-        os.ftruncate(self._fd, size_bytes)
+        if self._account is not None:
+            self._account.resize(self._fd, size_bytes)
+        else:
+            os.ftruncate(self._fd, size_bytes)
 
     def allocate(self, offset: int, size_bytes: int) -> None:
         """See File."""
-        os.posix_fallocate(self._fd, offset, size_bytes)
+        if self._account is not None:
+            self._account.allocate(self._fd, offset, size_bytes)
+        else:
+            os.posix_fallocate(self._fd, offset, size_bytes)
 
     def advise(self, offset: int, size_bytes: int, advice: int) -> None:
         """See File."""
@@ -168,7 +196,7 @@ class HostFile:
         """See File. The synchronous flags of an open file cannot be changed (fcntl(2), F_SETFL)."""
         if (flags ^ self._flags) & FdFlags.APPEND:
             if self._is_borrowed:
-                raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+                raise refusal(errno.ENOTSUP)
             host_flags = fcntl.fcntl(self._fd, fcntl.F_GETFL) & ~os.O_APPEND
             if flags & FdFlags.APPEND:
                 host_flags |= os.O_APPEND
@@ -192,5 +220,8 @@ class HostFile:
 
     def close(self) -> None:
         """See File."""
-        if not self._is_borrowed:
-            os.close(self._fd)
+        if self._is_borrowed:
+            return
+        if self._account is not None:
+            self._account.closing(self._fd)
+        os.close(self._fd)

@@ -26,32 +26,41 @@ class LinearMemory(Protocol):
 class GuestMemory:
     """Reads and writes a guest's memory. Addresses and sizes are in bytes and unsigned.
 
-    The view is kept: a memory never moves and never shrinks, so that an old view is merely short, and is renewed when
-    an access does not fit it.
+    The views are kept: a memory never moves and never shrinks, so that old views are merely short, and are renewed when
+    an access does not fit them.
     """
 
-    __slots__ = ("_memory", "_view")
+    __slots__ = ("_memory", "_view", "size_bytes", "words32", "words64")
 
     def __init__(self) -> None:
         self._memory: LinearMemory | None = None
-        self._view = memoryview(b"")
+        self._set_view(memoryview(b""))
 
     def attach(self, memory: LinearMemory) -> None:
         """From now on, `memory` is the guest's. Before that, every address is outside."""
         self._memory = memory
-        self._view = memory.view()
+        self._set_view(memory.view())
+
+    def _set_view(self, view: memoryview) -> None:
+        self._view = view
+        # FAST: an element of a view is written in half the time that a Struct takes. All hosts are little-endian.
+        self.words32 = view[: len(view) & -4].cast("I")
+        self.words64 = view[: len(view) & -8].cast("Q")
+        # Last: who finds an address below it, in another thread, has the views that go with it.
+        self.size_bytes = len(view)
+        """As far as is known: the memory may have grown since."""
 
     def require(self, address: int, size: int) -> None:
         """Raises EFAULT unless `size` bytes at `address` are inside.
 
         Functions that have an effect on the host require the place of their results first.
         """
-        if address + size > len(self._view):
+        if address + size > self.size_bytes:
             self._renew(address, size)
 
     def span(self, address: int, size: int) -> memoryview:
         """The bytes themselves, to read or to write. Raises EFAULT."""
-        if address + size > len(self._view):
+        if address + size > self.size_bytes:
             self._renew(address, size)
         return self._view[address : address + size]
 
@@ -78,13 +87,17 @@ class GuestMemory:
 
     def write_u32(self, address: int, value: int) -> None:
         """Raises EFAULT, and then writes nothing."""
-        self.require(address, 4)
-        U32_RECORD.pack_into(self._view, address, value)
+        if not address & 3 and address >> 2 < len(self.words32):
+            self.words32[address >> 2] = value
+        else:
+            self.pack(U32_RECORD, address, value)
 
     def write_u64(self, address: int, value: int) -> None:
         """Raises EFAULT, and then writes nothing."""
-        self.require(address, 8)
-        U64_RECORD.pack_into(self._view, address, value)
+        if not address & 7 and address >> 3 < len(self.words64):
+            self.words64[address >> 3] = value
+        else:
+            self.pack(U64_RECORD, address, value)
 
     def buffers(self, address: int, count: int) -> Sequence[memoryview]:
         """The buffers that `count` iovecs at `address` name, empty ones left out. Raises EFAULT.
@@ -92,11 +105,17 @@ class GuestMemory:
         Of what goes beyond IOVECS buffers or TRANSFER_BYTES bytes nothing is returned; the call then moves less than it
         was asked to, as POSIX allows.
         """
-        if count == 1:  # FAST: what C libraries send nearly always; 0.4 us less
-            start, size = self.unpack(IOVEC, address)
+        if count == 1 and not address & 3 and address + 8 <= self.size_bytes:
+            # FAST: what C libraries send nearly always; 0.5 us less
+            start, size = self.words32[address >> 2], self.words32[(address >> 2) + 1]
             if not size:
                 return ()
-            return (self.span(start, min(size, TRANSFER_BYTES)),)
+            if size > TRANSFER_BYTES:
+                size = TRANSFER_BYTES
+            end = start + size
+            if end > self.size_bytes:
+                self._renew(start, size)
+            return (self._view[start:end],)
         spans: list[memoryview] = []
         room = TRANSFER_BYTES
         for start, size in IOVEC.iter_unpack(self.span(address, count * IOVEC.size)):
@@ -111,6 +130,6 @@ class GuestMemory:
 
     def _renew(self, address: int, size: int) -> None:
         if self._memory is not None:
-            self._view = self._memory.view()
-        if address + size > len(self._view):
+            self._set_view(self._memory.view())
+        if address + size > self.size_bytes:
             raise WasiError(Errno.EFAULT)

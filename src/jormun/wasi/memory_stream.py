@@ -1,31 +1,55 @@
-"""A stream whose other end is Python: standard input from bytes, standard output and error kept as bytes."""
+"""A stream whose other end is Python: bytes, a file of Python's that has no descriptor, or functions."""
 
 from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 
-from jormun.hints import NoReturn
+from jormun.hints import NoReturn, TypeAlias
 from jormun.wasi.abi import FileType
 from jormun.wasi.filesystem import Buffers, Stat, Times
 
+Source: TypeAlias = Callable[[int], bytes]
+"""Takes how many bytes are wanted, and returns as many or fewer when there are any; none at the end."""
+Sink: TypeAlias = Callable[[bytes], object]
+"""Takes all bytes that it is given."""
+
 
 class MemoryStream:
-    """Behaves as a pipe: reading takes from `input` to its end, writing adds to `output`."""
+    """Behaves as a pipe.
 
-    __slots__ = ("_position", "flags", "input", "is_seekable", "output", "type")
+    Reading takes from `input` to its end, and then from `source`, if there is one. Writing goes to `sink`, or is added
+    to `output` where there is none.
+    """
 
-    def __init__(self, input: bytes = b"") -> None:
+    __slots__ = ("_position", "_sink", "_source", "flags", "input", "is_seekable", "output", "type")
+
+    def __init__(self, input: bytes = b"", *, source: Source | None = None, sink: Sink | None = None) -> None:
         self.input = input
         self.output = bytearray()
         self.type = FileType.UNKNOWN
         self.is_seekable = False
         self.flags = 0
         self._position = 0
+        self._source = source
+        self._sink = sink
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether functions of others are called, which may take their time."""
+        return self._source is not None or self._sink is not None
 
     def read(self, buffers: Buffers) -> int:
         """See File."""
+        if self._source is not None and self._position == len(self.input):
+            self.input, self._position = self._source(sum(map(len, buffers))), 0
         start = self._position
+        if len(buffers) == 1:  # FAST: what C libraries ask for nearly always
+            piece = self.input[start : start + len(buffers[0])]
+            buffers[0][: len(piece)] = piece
+            self._position = start + len(piece)
+            return len(piece)
         for buffer in buffers:
             piece = self.input[self._position : self._position + len(buffer)]
             buffer[: len(piece)] = piece
@@ -34,6 +58,13 @@ class MemoryStream:
 
     def write(self, buffers: Buffers) -> int:
         """See File."""
+        if self._sink is not None:
+            data = b"".join(buffers)
+            self._sink(data)
+            return len(data)
+        if len(buffers) == 1:  # FAST: what C libraries send nearly always
+            self.output += buffers[0]
+            return len(buffers[0])
         before = len(self.output)
         for buffer in buffers:
             self.output += buffer

@@ -25,9 +25,8 @@ from jormun.wasi.abi import ALL_RIGHTS, SUCCESS, LookupFlags, OFlags, Rights
 from jormun.wasi.descriptors import Descriptor
 from jormun.wasi.errno import Errno, WasiError
 from jormun.wasi.fd_status import ALL_FDFLAGS, requested_times, write_filestat
-from jormun.wasi.filesystem import File, OpenMode
+from jormun.wasi.filesystem import PATH_BYTES, File, OpenMode
 from jormun.wasi.function import U32, U64, Pointer, wasi_function
-from jormun.wasi.resolution import PATH_BYTES
 from jormun.wasi.wasi import Wasi
 
 _ALL_OFLAGS: Final = OFlags.CREAT | OFlags.DIRECTORY | OFlags.EXCL | OFlags.TRUNC

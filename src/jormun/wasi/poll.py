@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import select
-import time
 
 from jormun.dataclass import dataclass
 from jormun.hints import Final
+from jormun.runtime.interruption import MOST_MS, poll
 from jormun.wasi.abi import (
     EVENT,
     EVENT_RW_HANGUP,
@@ -18,7 +18,8 @@ from jormun.wasi.abi import (
     EventType,
     Rights,
 )
-from jormun.wasi.clock import CLOCKS
+from jormun.wasi.clocks import LAST_NS
+from jormun.wasi.descriptors import DESCRIPTORS
 from jormun.wasi.errno import Errno, WasiError
 from jormun.wasi.filesystem import File
 from jormun.wasi.function import U32, Pointer, wasi_function
@@ -27,15 +28,15 @@ from jormun.wasi.wasi import Wasi
 _TAG_OFFSET: Final = 8
 _CONTENT_OFFSET: Final = 16
 """Where in a subscription the tag, and what belongs to it, is; user data come first."""
-_PIECE_MS: Final = 86_400_000
-"""A day: the longest wait that is asked of the host at once."""
+SUBSCRIPTIONS: Final = DESCRIPTORS
+"""How many one call may wait for; as poll(2), which refuses more than there can be descriptors."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Timer:
     userdata: int
     deadline_ns: int
-    """On the host's monotonic clock."""
+    """On the guest's monotonic clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def poll_oneoff(wasi: Wasi, in_: Pointer, out: Pointer, nsubscriptions: U32, nev
     once: EBADF when the descriptor is not open, ENOTCAPABLE when it has not the right POLL_FD_READWRITE, EISDIR for a
     directory, ENOTSUP for a clock that counts the processor's time, EINVAL for one that there is not.
 
-    EINVAL: there are no subscriptions, or one has a tag that there is not
+    EINVAL: there are no subscriptions, or more than 65,536, or one has a tag that there is not
     EFAULT: the subscriptions, the events or `nevents` do not fit the memory
     """
     if not nsubscriptions:
@@ -80,15 +81,17 @@ def poll_oneoff(wasi: Wasi, in_: Pointer, out: Pointer, nsubscriptions: U32, nev
     wasi.memory.require(in_, nsubscriptions * size)
     wasi.memory.require(out, nsubscriptions * EVENT.size)
     wasi.memory.require(nevents, 4)
+    if nsubscriptions > SUBSCRIPTIONS:
+        raise WasiError(Errno.EINVAL)
     timers: list[_Timer] = []
     streams: list[_Stream] = []
     events: list[_Event] = []
     for k in range(nsubscriptions):
         _subscribe(wasi, in_ + k * size, timers, streams, events)
     if not events:
-        events = _wait(timers, streams)
-    else:
-        events += _ready(streams, 0)
+        events = _wait(wasi, timers, streams)
+    elif streams:
+        events += _ready(wasi, streams, 0)
     for k, event in enumerate(events):
         wasi.memory.pack(
             EVENT, out + k * EVENT.size, event.userdata, event.errno, event.type, event.available, event.flags
@@ -111,8 +114,8 @@ def _subscribe(wasi: Wasi, address: int, timers: list[_Timer], streams: list[_St
             events.append(_Event(userdata, error, EventType.CLOCK))
             return
         if flags & SUBSCRIPTION_CLOCK_ABSTIME:
-            timeout -= CLOCKS[clock]()
-        timers.append(_Timer(userdata, time.monotonic_ns() + timeout))
+            timeout -= wasi.clocks.readers[clock]()
+        timers.append(_Timer(userdata, min(_now(wasi) + timeout, LAST_NS)))
         return
     kind = EventType(tag)
     fd = memory.unpack(U32_RECORD, address + _CONTENT_OFFSET)[0]
@@ -129,38 +132,39 @@ def _subscribe(wasi: Wasi, address: int, timers: list[_Timer], streams: list[_St
         streams.append(_Stream(userdata, kind, file, host_fd))
 
 
-def _wait(timers: list[_Timer], streams: list[_Stream]) -> list[_Event]:
+def _now(wasi: Wasi) -> int:
+    return wasi.clocks.readers[ClockId.MONOTONIC]()
+
+
+def _wait(wasi: Wasi, timers: list[_Timer], streams: list[_Stream]) -> list[_Event]:
     """Waits until there is an event."""
+    first_ns = min((timer.deadline_ns for timer in timers), default=None)
     while True:
-        left_ns = min((timer.deadline_ns for timer in timers), default=None)
-        if left_ns is not None:
-            left_ns = max(0, left_ns - time.monotonic_ns())
-        if streams:
-            events = _ready(streams, left_ns)
-        else:
-            # poll(2) counts milliseconds; a sleep alone is exact.
-            assert left_ns is not None
-            time.sleep(min(left_ns / 1e9, _PIECE_MS / 1e3))
-            events = []
-        now = time.monotonic_ns()
-        events += [_Event(t.userdata, SUCCESS, EventType.CLOCK) for t in timers if t.deadline_ns <= now]
+        left_ns = None if first_ns is None else max(0, first_ns - _now(wasi))
+        events: list[_Event] = []
+        if left_ns is not None and wasi.clocks.is_fixed:
+            events = _ready(wasi, streams, 0)
+            if not events:
+                wasi.clocks.sleep(left_ns)
+        elif streams or wasi.threads is not None:
+            events = _ready(wasi, streams, left_ns)
+        elif left_ns is not None:  # poll(2) counts milliseconds; a sleep alone is exact
+            wasi.clocks.sleep(min(left_ns, MOST_MS * 1_000_000))
+        if timers:
+            now = _now(wasi)
+            events += [_Event(t.userdata, SUCCESS, EventType.CLOCK) for t in timers if t.deadline_ns <= now]
         if events:
             return events
 
 
-def _ready(streams: list[_Stream], timeout_ns: int | None) -> list[_Event]:
+def _ready(wasi: Wasi, streams: list[_Stream], timeout_ns: int | None) -> list[_Event]:
     """Waits for streams until the time is up (None: without end); the events of those that are ready."""
-    if not streams:
-        return []
-    poll = select.poll()
     wanted: dict[int, int] = {}
     for stream in streams:
         event = select.POLLIN if stream.type is EventType.FD_READ else select.POLLOUT
         wanted[stream.fd] = wanted.get(stream.fd, 0) | event
-    for fd, mask in wanted.items():
-        poll.register(fd, mask)
-    timeout_ms = None if timeout_ns is None else min(-(-timeout_ns // 1_000_000), _PIECE_MS)
-    answers = dict(poll.poll(timeout_ms))
+    timeout_ms = None if timeout_ns is None else min(-(-timeout_ns // 1_000_000), MOST_MS)
+    answers = poll(wanted, timeout_ms) if wasi.threads is None else wasi.threads.interruption.poll(wanted, timeout_ms)
     events = []
     for stream in streams:
         answer = answers.get(stream.fd, 0)

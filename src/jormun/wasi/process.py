@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from jormun.hints import NoReturn
+from jormun.hints import Final, NoReturn
+from jormun.wasi.abi import SUCCESS, Signal
 from jormun.wasi.errno import Errno
 from jormun.wasi.function import U32, wasi_function
 from jormun.wasi.wasi import Wasi
 
+_IGNORED: Final = (Signal.NONE, Signal.CHLD, Signal.CONT, Signal.URG, Signal.WINCH)
+_STOPPING: Final = (Signal.STOP, Signal.TSTP, Signal.TTIN, Signal.TTOU)
+
 
 class Exit(Exception):
-    """The guest has called proc_exit; passes through it to whoever called it. `status` is unsigned, of 32 bits."""
+    """The guest has ended itself; passes through it to whoever called it. `status` is unsigned, of 32 bits."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -27,10 +31,22 @@ def proc_exit(wasi: Wasi, rval: U32) -> NoReturn:
 
 @wasi_function
 def proc_raise(wasi: Wasi, sig: U32) -> int:
-    """Would send a signal to the guest itself; no guest has signals.
+    """Sends a signal to the guest itself. There are no handlers: what happens is each signal's default.
 
-    sig: a signal's number
+    Most end the guest, with the exit status that a shell reports of a native program that the signal ended: 128 and the
+    host's number of the signal. CHLD, CONT, URG, WINCH and the signal 0 do nothing.
 
-    ENOSYS: always
+    sig: Signal
+
+    EINVAL: there is no such signal
+    ENOTSUP: the signal would stop the guest until it is continued: STOP, TSTP, TTIN, TTOU
     """
-    return Errno.ENOSYS
+    if sig >= len(Signal):
+        return Errno.EINVAL
+    if sig in _IGNORED:
+        return SUCCESS
+    if sig in _STOPPING:
+        return Errno.ENOTSUP
+    import signal  # few guests come here
+
+    raise Exit(128 + getattr(signal, f"SIG{Signal(sig).name}", sig))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from jormun.hints import Final
 from jormun.wasi.abi import SUCCESS
 from jormun.wasi.function import U32, Pointer, wasi_function
@@ -17,6 +15,8 @@ _PIECE_BYTES: Final = 1 << 20
 def random_get(wasi: Wasi, buf: Pointer, buf_len: U32) -> int:
     """Fills a buffer with random bytes from the host's cryptographic source (os.urandom).
 
+    In a deterministic world they are the same in each run, and nothing that secrets may be made from.
+
     buf, buf_len: the buffer, its length in bytes
 
     EFAULT: the buffer does not fit the memory; nothing is written then
@@ -24,5 +24,5 @@ def random_get(wasi: Wasi, buf: Pointer, buf_len: U32) -> int:
     span = wasi.memory.span(buf, buf_len)
     for start in range(0, buf_len, _PIECE_BYTES):
         piece = span[start : start + _PIECE_BYTES]
-        piece[:] = os.urandom(len(piece))
+        piece[:] = wasi.random_bytes(len(piece))
     return SUCCESS

@@ -1,58 +1,94 @@
-"""The sealed walk along a guest's path: from a directory descriptor of the host to a place that is below it, for sure.
+"""Where a guest's path leads: from a directory descriptor of the host to a place that is below it, for sure.
 
-Every component is opened on its own, relative to the descriptor of the one before it and never through a symbolic link;
-links are read and walked here. `..` goes back to a descriptor that the walk came through, it is never asked of the
-host, so that a directory moved elsewhere in the midst of a walk leads nowhere. What is returned is a directory's
-descriptor and one name in it; whoever uses the name must not follow a link either.
+Two ways lead there, with the same results. Where Linux has openat2, the kernel resolves all but the last component and
+keeps itself below the directory. Elsewhere, and for what the kernel refuses, every component is opened on its own,
+relative to the descriptor of the one before it and never through a symbolic link; links are read and walked here. `..`
+goes back to a descriptor that the walk came through, it is never asked of the host, so that a directory moved elsewhere
+in the midst of a walk leads nowhere.
+
+What is found is a directory's descriptor and one name in it; whoever uses the name must not follow a link either. Names
+are never compared with anything, so that it does not matter whether the host's file system tells case apart.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import stat as stat_module
 from types import TracebackType
 
 from jormun.hints import Final
-
-PATH_BYTES: Final = 4096
-"""The longest path (PATH_MAX of Linux)."""
-LINKS: Final = 40
-"""Symbolic links that one path may lead through (as Linux allows)."""
+from jormun.runtime.native.openat2 import open_directory_beneath
+from jormun.wasi.filesystem import LINKS, PATH_BYTES, refusal
 
 _WALK: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FINAL: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EACCES})
+"""What the kernel says as the walk would. After anything else the walk finds out what the matter is."""
 
 
 class Place:
     """Where a path leads: `name`, a single component that is not `..`, in the directory open as `parent`.
 
-    `name` is `.` for a directory itself. `is_directory` says that the path ends in a slash. A context manager: at its
-    end the descriptors of the walk are closed.
+    `name` is `.` for a directory itself. `is_directory` says that the path ends in a slash. `status` are the attributes
+    of what is there, where they had to be asked for to see that it is no link. A context manager: at its end the
+    descriptors of the way are closed.
     """
 
-    __slots__ = ("_opened", "is_directory", "name", "parent")
+    __slots__ = ("_links", "_opened", "_root", "is_directory", "name", "parent", "status")
 
-    def __init__(self, root: int, path: bytes, *, follow: bool) -> None:
-        """Walks `path` from the directory `root`.
+    def __init__(self, root: int, path: bytes, *, follow: bool, by_kernel: bool) -> None:
+        """Resolves `path` from the directory `root`, with openat2 if `by_kernel`.
 
-        Raises OSError: ENOENT for an empty path or one that leads through nothing; EPERM for an absolute path or link
-        and for one that leads above `root`; ENOTDIR; ELOOP beyond LINKS links; ENAMETOOLONG; EINVAL for a NUL;
-        EACCES where the host forbids the way.
+        `follow` says whether a link in the last place is followed; one with a slash behind it always is. Raises
+        OSError: ENOENT for an empty path or one that leads through nothing; EPERM for an absolute path or link and for
+        one that leads above `root`; ENOTDIR; ELOOP beyond LINKS links; ENAMETOOLONG; EINVAL for a NUL; EACCES where the
+        host forbids the way.
         """
         if len(path) > PATH_BYTES:
-            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+            raise refusal(errno.ENAMETOOLONG)
         if b"\0" in path:
-            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-        self.parent = root
+            raise refusal(errno.EINVAL)
+        self.parent = self._root = root
         self.is_directory = False
+        self.status: os.stat_result | None = None
         self._opened: list[int] = []
+        self._links = 0
         try:
-            self.name = self._walk(root, path, follow)
+            self.name = self._ask(path, follow) if by_kernel else self._walk(path, follow)
         except BaseException:
             self.close()
             raise
 
-    def _walk(self, root: int, path: bytes, follow: bool) -> bytes:
-        links = 0
+    def _ask(self, path: bytes, follow: bool) -> bytes:
+        """The way with openat2. Links in the last place are read here, and what they say is put in their place."""
+        while True:
+            trimmed = path.rstrip(b"/")
+            if not trimmed or path.startswith(b"/"):
+                raise refusal(errno.EPERM if path else errno.ENOENT)
+            self.is_directory = self.is_directory or len(trimmed) != len(path)
+            slash = trimmed.rfind(b"/") + 1
+            way, name = trimmed[:slash], trimmed[slash:]
+            if name in (b".", b".."):
+                way, name = trimmed, b"."
+            if way and way != b".":
+                try:
+                    self.parent = open_directory_beneath(self._root, way)
+                except OSError as error:
+                    if error.errno in _FINAL:
+                        raise
+                    return self._walk(path, follow)
+                self._opened.append(self.parent)
+            target = self._followed(name, follow)
+            if target is None:
+                return name
+            if target.startswith(b"/"):
+                raise refusal(errno.EPERM)
+            self.close()
+            self.parent = self._root
+            path = way + target
+
+    def _walk(self, path: bytes, follow: bool) -> bytes:
+        """The way one component at a time."""
         pending: list[bytes] = []
         self._expand(path, pending)
         while True:
@@ -64,16 +100,14 @@ class Place:
                 continue
             if component == b"..":
                 if not self._opened:
-                    raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+                    raise refusal(errno.EPERM)
                 os.close(self._opened.pop())
-                self.parent = self._opened[-1] if self._opened else root
+                self.parent = self._opened[-1] if self._opened else self._root
                 if is_last:
                     return b"."
                 continue
             if is_last:
-                if not follow and not self.is_directory:
-                    return component
-                target = self._link_target(component)
+                target = self._followed(component, follow)
                 if target is None:
                     return component
             else:
@@ -82,38 +116,56 @@ class Place:
                 except OSError as error:
                     if error.errno not in (errno.ENOTDIR, errno.ELOOP):
                         raise
-                    target = self._link_target(component)
+                    target = self._followed(component, True)
                     if target is None:
                         raise
                 else:
                     self._opened.append(self.parent)
                     continue
-            links += 1
-            if links > LINKS:
-                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
             self._expand(target, pending)
 
     def _expand(self, path: bytes, pending: list[bytes]) -> None:
         """Puts the components of `path` on top of `pending`, the first of them last."""
         if not path:
-            raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+            raise refusal(errno.ENOENT)
         if path.startswith(b"/"):
-            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+            raise refusal(errno.EPERM)
         if not pending and path.endswith(b"/"):
             self.is_directory = True
         pending.extend(component for component in reversed(path.split(b"/")) if component)
 
-    def _link_target(self, name: bytes) -> bytes | None:
-        """The text of the symbolic link `name`, or None when it is no link or is not there."""
+    def _followed(self, name: bytes, follow: bool) -> bytes | None:
+        """The text of the link `name` when it is one and is to be followed; otherwise None, with `status` set."""
+        if name == b"." or not (follow or self.is_directory):
+            return None
         try:
-            return os.readlink(name, dir_fd=self.parent)
-        except OSError as error:
-            if error.errno in (errno.EINVAL, errno.ENOENT):
+            self.status = os.stat(name, dir_fd=self.parent, follow_symlinks=False)
+            if not stat_module.S_ISLNK(self.status.st_mode):
                 return None
-            raise
+            self.status = None
+            text = os.readlink(name, dir_fd=self.parent)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            return None  # no link any more; who uses the name does not follow one, should it become one again
+        self._links += 1
+        if self._links > LINKS:
+            raise refusal(errno.ELOOP)
+        return text
+
+    def examine(self) -> os.stat_result:
+        """The attributes of what is there. ENOENT; ENOTDIR for a file behind whose name stands a slash."""
+        status = self.status
+        if status is None:
+            status = os.stat(self.name, dir_fd=self.parent, follow_symlinks=False)
+        if self.is_directory and not stat_module.S_ISDIR(status.st_mode):
+            raise refusal(errno.ENOTDIR)
+        return status
 
     def close(self) -> None:
-        """Closes the descriptors of the walk."""
+        """Closes the descriptors of the way."""
         while self._opened:
             os.close(self._opened.pop())
 

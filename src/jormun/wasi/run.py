@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from jormun.dataclass import replace
 from jormun.errors import LinkError
-from jormun.hints import Final, TypeAlias
+from jormun.hints import TYPE_CHECKING, Final, TypeAlias
 from jormun.runtime.function import Function
-from jormun.runtime.instance import Instance, instantiate
-from jormun.runtime.linking import ImportModule, Imports, describe, resolve
-from jormun.runtime.memory import Memory
+from jormun.runtime.instance import Instance
+from jormun.runtime.linking import Imports, describe
 from jormun.runtime.module import CompiledModule
 from jormun.runtime.store import Store
 from jormun.types import DefType, FuncExternType, FuncType
-from jormun.wasi.abi import PREVIEW1, UNSTABLE, Abi
 from jormun.wasi.filesystem import Directory, File
-from jormun.wasi.functions import functions_of
-from jormun.wasi.host_directory import HostDirectory
+from jormun.wasi.given import Given, ready
 from jormun.wasi.host_file import HostFile
-from jormun.wasi.memory import GuestMemory
+from jormun.wasi.linking import instantiate_with_wasi, wants_threads
 from jormun.wasi.memory_stream import MemoryStream
 from jormun.wasi.process import Exit
 from jormun.wasi.wasi import Wasi, make_wasi
+
+if TYPE_CHECKING:
+    from jormun.wasi.trace import Trace
 
 START: Final = "_start"
 """What a command exports: its whole run."""
 INITIALIZE: Final = "_initialize"
 """What a reactor, a library with WASI, may export: to be called before anything else."""
-MEMORY: Final = "memory"
-"""What both export their memory as."""
-
-Directories: TypeAlias = Mapping[str, str | os.PathLike[str] | Directory]
-"""Directories by the guest's names for them: a path of the host's, or a directory that was opened."""
+Directories: TypeAlias = Mapping[str, Given]
+"""Directories by the guest's names for them."""
 
 
 def run_command(
@@ -46,6 +42,9 @@ def run_command(
     stdin: File | None = None,
     stdout: File | None = None,
     stderr: File | None = None,
+    sockets: Sequence[File] = (),
+    deterministic: bool = False,
+    timeout_s: float | None = None,
     imports: Imports | None = None,
     store: Store | None = None,
 ) -> int:
@@ -53,25 +52,48 @@ def run_command(
 
     The first of `arguments` is the program's name. Standard streams that are None are the host's own. `imports` is what
     the module may import beside WASI, of `store`. Raises LinkError for a module that is no program or wants what it is
-    not given, Trap when it traps, OSError for a directory that cannot be opened.
+    not given, Trap when it traps, TimeoutError when it takes longer than `timeout_s`, OSError for a directory that
+    cannot be opened.
     """
     require_start(compiled)
-    wasi = open_wasi(arguments, environment, directories, (stdin, stdout, stderr))
+    wasi = open_wasi(
+        arguments,
+        environment,
+        directories,
+        (stdin, stdout, stderr),
+        sockets,
+        deterministic=deterministic,
+    )
+    if timeout_s is not None or wants_threads(compiled):
+        wasi = stoppable(wasi)
     try:
-        return call_start(compiled, wasi, imports=imports, store=store)
+        return call_start(compiled, wasi, imports=imports, store=store, timeout_s=timeout_s)
     finally:
         wasi.close()
 
 
 def call_start(
-    compiled: CompiledModule, wasi: Wasi, *, imports: Imports | None = None, store: Store | None = None
+    compiled: CompiledModule,
+    wasi: Wasi,
+    *,
+    imports: Imports | None = None,
+    store: Store | None = None,
+    timeout_s: float | None = None,
 ) -> int:
-    """As run_command, in a world that was opened before and stays open."""
+    """As run_command, in a world that was opened before and stays open. One with a time limit must be stoppable."""
     require_start(compiled)
-    try:
+
+    def main() -> None:
         start = instantiate_with_wasi(compiled, wasi, imports=imports, store=store).exports[START]
         assert isinstance(start, Function)
         start.call()
+
+    try:
+        if wasi.threads is None:
+            assert timeout_s is None
+            main()
+        else:
+            wasi.threads.run(main, timeout_s)
     except Exit as end:
         return end.status
     return 0
@@ -93,42 +115,36 @@ def open_wasi(
     environment: Mapping[str, str] | None = None,
     directories: Directories | None = None,
     streams: Sequence[File | None] = (None, None, None),
+    sockets: Sequence[File] = (),
+    *,
+    deterministic: bool = False,
+    trace: Trace | None = None,
 ) -> Wasi:
-    """The world of a guest, as run_command takes its parts. Its `close` is to be called at the end."""
+    """The world of a guest, as run_command takes its parts. Its `close` is to be called at the end.
+
+    `trace` writes down its calls.
+    """
     opened: dict[str, Directory] = {}
     try:
-        for name, given in (directories or {}).items():
-            opened[name] = HostDirectory.at(given) if isinstance(given, (str, os.PathLike)) else given
+        for name, given in ready(directories or {}).items():
+            opened[name] = given.reopened()
         files = [_inherited(fd) if stream is None else stream for fd, stream in enumerate(streams)]
-        return make_wasi(arguments, environment or {}, files, opened)
+        wasi = make_wasi(arguments, environment or {}, files, opened, sockets, deterministic=deterministic)
+        return replace(wasi, trace=trace)
     except BaseException:
         for directory in opened.values():
             directory.close()
+        for socket in sockets:
+            socket.close()
         raise
 
 
-def instantiate_with_wasi(
-    compiled: CompiledModule,
-    wasi: Wasi,
-    *,
-    imports: Imports | None = None,
-    store: Store | None = None,
-) -> Instance:
-    """An instance linked with WASI and `imports`, which come first.
+def stoppable(wasi: Wasi) -> Wasi:
+    """The same world for a guest that has threads or a time limit. To be made before the guest's instances."""
+    from jormun.wasi.threads import ThreadGroup  # most guests run without
 
-    Each instance has a memory of its own, and shares the rest of the world. A start function may call WASI already.
-    """
-    if store is None:
-        store = Store(compiled.engine)
-    own = replace(wasi, memory=GuestMemory())
-
-    def attach(instance: Instance) -> None:
-        memory = instance.exports.get(MEMORY)
-        if isinstance(memory, Memory):
-            own.memory.attach(memory)
-
-    externs = resolve(compiled.blueprint, WasiImports(own, store, imports), store)
-    return instantiate(store, compiled, externs, before_start=attach)
+    wasi.table.share()
+    return replace(wasi, threads=ThreadGroup())
 
 
 def initialize(instance: Instance) -> None:
@@ -136,39 +152,6 @@ def initialize(instance: Instance) -> None:
     function = instance.exports.get(INITIALIZE)
     if isinstance(function, Function) and function.func_type == FuncType((), ()):
         function.call()
-
-
-class WasiImports:
-    """What a guest may import: WASI under both of its names, behind what else it was given."""
-
-    def __init__(self, wasi: Wasi, store: Store, others: Imports | None = None) -> None:
-        self._others: Imports = {} if others is None else others
-        self._wasi = {abi.module: _WasiModule(wasi.speaking(abi), store, abi) for abi in (PREVIEW1, UNSTABLE)}
-
-    def __getitem__(self, name: str) -> ImportModule:
-        if name in self._others:
-            return self._others[name]
-        return self._wasi[name]
-
-    def __iter__(self) -> Iterator[str]:
-        yield from self._others
-        yield from self._wasi
-
-
-class _WasiModule:
-    """The functions of one module, made when they are looked up: a guest imports few of them."""
-
-    def __init__(self, wasi: Wasi, store: Store, abi: Abi) -> None:
-        self._wasi = wasi
-        self._store = store
-        self._functions = functions_of(abi)
-
-    def __getitem__(self, name: str) -> Callable[..., object]:
-        function = self._functions[name]
-        return Function.host(self._store, function.type, function.bind(self._wasi), name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._functions)
 
 
 def _func_type(t: FuncExternType) -> FuncType | None:

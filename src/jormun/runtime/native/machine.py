@@ -111,6 +111,10 @@ class Native:
         check_machine()
         self.code = CodeRegion(glue.DATA_BYTES)
         self._stacks = StackPool()
+        self.stacks_base = self._stacks.base
+        """The address of the first byte of `stacks_view`."""
+        self.stacks_view = pages.view(self._stacks.base, self._stacks.size_bytes)
+        """All guest stacks, for those who were given an address on one that is in use; the rest may be inaccessible."""
         self.symbols = self._load_glue()
         """The addresses of the glue's functions."""
         self._enter = ctypes.PYFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 3)(self.symbols["jormun_enter"])

@@ -1,0 +1,109 @@
+"""Ending what threads wait for: atomic waits, and files that are not ready.
+
+A thread that runs guests under an `Interruption` leaves its waits when another thread calls `interrupt`. Threads that
+run under none wait as the host's do; Ctrl-C reaches the main thread's waits in any case.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from jormun.errors import Trap, TrapKind
+from jormun.hints import Final
+
+MOST_MS: Final = 86_400_000
+"""A day: the longest wait that poll(2) is asked for at once."""
+
+
+def poll(wanted: dict[int, int], timeout_ms: int | None) -> dict[int, int]:
+    """What has happened on which of the host's descriptors, when something has; nothing when the time is up.
+
+    `wanted` has the events of poll(2) to wait for; the time is without end for None.
+    """
+    waiting = select.poll()
+    for fd, events in wanted.items():
+        waiting.register(fd, events)
+    return dict(waiting.poll(timeout_ms))
+
+
+class Interruption:
+    """Whether threads that run guests are to stop, and how those that sleep learn of it. It happens once at most."""
+
+    __slots__ = ("_lock", "_reading_end", "_wakers", "_writing_end", "is_set")
+
+    def __init__(self) -> None:
+        self.is_set = False
+        self._lock = threading.Lock()
+        self._wakers: dict[object, Callable[[], None]] = {}
+        self._reading_end, self._writing_end = os.pipe()
+
+    def interrupt(self) -> None:
+        """End all waits, those to come too."""
+        with self._lock:
+            if self.is_set:
+                return
+            self.is_set = True
+            wakers = list(self._wakers.values())
+            if self._writing_end >= 0:
+                os.write(self._writing_end, b"\0")  # is never read: the pipe stays ready
+        for wake in wakers:
+            wake()
+
+    def check(self) -> None:
+        """Raises Trap (INTERRUPTED) when it has happened."""
+        if self.is_set:
+            raise Trap(TrapKind.INTERRUPTED)
+
+    @contextmanager
+    def waking(self, wake: Callable[[], None]) -> Iterator[None]:
+        """While the context lasts, `interrupt` calls `wake`, from its thread. Raises Trap when it has happened."""
+        key = object()
+        with self._lock:
+            self.check()
+            self._wakers[key] = wake
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._wakers[key]
+
+    def poll(self, wanted: dict[int, int], timeout_ms: int | None) -> dict[int, int]:
+        """As the function `poll`. Raises Trap when it is interrupted, before or meanwhile."""
+        self.check()
+        answers = poll({**wanted, self._reading_end: select.POLLIN}, timeout_ms)
+        self.check()
+        return answers
+
+    def close(self) -> None:
+        """Give back what it has of the host. To be called when no thread runs under it any more."""
+        with self._lock:
+            ends, self._reading_end, self._writing_end = (self._reading_end, self._writing_end), -1, -1
+        for end in ends:
+            if end >= 0:
+                os.close(end)
+
+
+class _Local(threading.local):
+    interruption: Interruption | None = None
+
+
+_local = _Local()
+
+
+def current() -> Interruption | None:
+    """What the calling thread runs under."""
+    return _local.interruption
+
+
+@contextmanager
+def running_under(interruption: Interruption) -> Iterator[None]:
+    """The calling thread runs under `interruption` while the context lasts."""
+    before, _local.interruption = _local.interruption, interruption
+    try:
+        yield
+    finally:
+        _local.interruption = before

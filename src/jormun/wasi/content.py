@@ -1,0 +1,128 @@
+"""The bytes of a file that is kept in memory, in blocks; what was never written takes no room."""
+
+from __future__ import annotations
+
+import errno
+
+from jormun.hints import Final
+from jormun.wasi.filesystem import Buffers, refusal
+from jormun.wasi.host_account import cut
+from jormun.wasi.quota import Account
+
+BLOCK_BYTES: Final = 1 << 18
+FILE_BYTES: Final = (1 << 63) - 1
+"""The largest file there is: its size is a signed number of 64 bits."""
+
+
+class Content:
+    """Bytes that are read, written and resized, within an account. Who uses it holds the lock of its tree."""
+
+    __slots__ = ("_account", "_blocks", "size_bytes")
+
+    def __init__(self, account: Account, data: bytes = b"") -> None:
+        """Raises EDQUOT when the account has no room for `data`."""
+        self._account = account
+        self._blocks: dict[int, bytearray] = {}
+        self.size_bytes = 0
+        if data and self.write_at((memoryview(data),), 0) < len(data):
+            self.discard()
+            raise refusal(errno.EDQUOT)
+
+    def read_at(self, buffers: Buffers, offset: int) -> int:
+        """Reads from `offset` on into the buffers, as far as there is something; returns the number of bytes."""
+        left = max(0, self.size_bytes - offset)
+        start = offset
+        for buffer in buffers:
+            count = min(len(buffer), left)
+            at = 0
+            while at < count:
+                index, begin = divmod(offset, BLOCK_BYTES)
+                size = min(count - at, BLOCK_BYTES - begin)
+                block = self._blocks.get(index)
+                there = 0
+                if block is not None:
+                    piece = memoryview(block)[begin : begin + size]
+                    there = len(piece)
+                    buffer[at : at + there] = piece
+                if there < size:
+                    buffer[at + there : at + size] = bytes(size - there)
+                at += size
+                offset += size
+            left -= count
+            if not left:
+                break
+        return offset - start
+
+    def write_at(self, buffers: Buffers, offset: int) -> int:
+        """Writes at `offset`, and grows to where that ends; returns the number of bytes, which may be less.
+
+        Raises EFBIG beyond FILE_BYTES, EDQUOT when the account has no room for a byte, ENOSPC when there is no memory.
+        """
+        total = sum(map(len, buffers))
+        allowed = min(FILE_BYTES, self.size_bytes + self._account.room_bytes) - offset
+        if total > allowed:
+            if allowed <= 0:
+                raise refusal(errno.EFBIG if offset >= FILE_BYTES else errno.EDQUOT)
+            buffers, total = cut(buffers, allowed), allowed
+        grown = max(0, offset + total - self.size_bytes)
+        self._account.take_bytes(grown)
+        written = 0
+        try:
+            for buffer in buffers:
+                self._write(buffer, offset + written)
+                written += len(buffer)
+        except MemoryError:
+            self._trim(max(self.size_bytes, offset + written))
+            if not written:
+                raise refusal(errno.ENOSPC) from None
+        finally:
+            size_bytes = max(self.size_bytes, offset + written) if written else self.size_bytes
+            self._account.give_bytes(grown - (size_bytes - self.size_bytes))
+            self.size_bytes = size_bytes
+        return written
+
+    def _write(self, buffer: memoryview, offset: int) -> None:
+        at = 0
+        while at < len(buffer):
+            index, begin = divmod(offset + at, BLOCK_BYTES)
+            piece = buffer[at : at + BLOCK_BYTES - begin]
+            block = self._blocks.get(index)
+            if block is None:
+                block = self._blocks[index] = bytearray()
+            if len(block) < begin:
+                block += bytes(begin - len(block))
+            if len(block) == begin:
+                block += piece
+            else:
+                end = begin + len(piece)
+                if len(block) < end:
+                    block += bytes(end - len(block))
+                memoryview(block)[begin:end] = piece
+            at += len(piece)
+
+    def set_size(self, size_bytes: int) -> None:
+        """Cuts off, or adds zeros. Raises EDQUOT."""
+        if size_bytes >= self.size_bytes:
+            self._account.take_bytes(size_bytes - self.size_bytes)
+        else:
+            self._account.give_bytes(self.size_bytes - size_bytes)
+            self._trim(size_bytes)
+        self.size_bytes = size_bytes
+
+    def _trim(self, size_bytes: int) -> None:
+        """Forgets what lies beyond."""
+        last, length = divmod(size_bytes, BLOCK_BYTES)
+        for index in [index for index in self._blocks if index > last]:
+            del self._blocks[index]
+        if last in self._blocks:
+            del self._blocks[last][length:]
+
+    def discard(self) -> None:
+        """Gives all room back: the file is gone."""
+        self.set_size(0)
+
+    def __bytes__(self) -> bytes:
+        """All of it. Raises MemoryError."""
+        data = bytearray(self.size_bytes)
+        self.read_at((memoryview(data),), 0)
+        return bytes(data)

@@ -1,0 +1,357 @@
+"""Directories in memory, made from a dict of paths to contents, and readable back."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator, Mapping, Sequence
+
+from jormun.hints import TypeAlias
+from jormun.wasi.abi import FileType
+from jormun.wasi.content import Content
+from jormun.wasi.filesystem import Directory, Entry, File, OpenMode, Stat, Times, refusal
+from jormun.wasi.memory_file import MemoryFile
+from jormun.wasi.quota import IN_MEMORY, Quota
+from jormun.wasi.tree import DirectoryNode, FileNode, LinkNode, Node, OtherNode, Spot, Tree, Unread, slashed, stat_of
+
+Files: TypeAlias = "Mapping[str, str | bytes | Files]"
+"""Contents by path: bytes, text (in UTF-8), or the contents of a directory."""
+
+
+class MemoryDirectory:
+    """A directory that exists in memory alone. It may be given to several runs, which then see each other's changes.
+
+    `files` says what is in it: paths, with slashes for directories, and contents. `is_read_only` refuses every change
+    with EROFS. `quota` bounds what is in it; without one it is a gigabyte and a million files. Raises ValueError for a
+    path that is none, TypeError for other contents, OSError (EDQUOT) when `files` is more than the quota has room for.
+
+    >>> import jormun
+    >>> data = jormun.MemoryDirectory({"greeting.txt": "hello", "empty": {}, "sub/bytes": b"123"})
+    >>> dict(data.files)
+    {'greeting.txt': b'hello', 'sub/bytes': b'123'}
+    """
+
+    __slots__ = ("_node", "_tree")
+
+    def __init__(self, files: Files | None = None, *, is_read_only: bool = False, quota: Quota = IN_MEMORY) -> None:
+        self._tree = Tree(quota, is_read_only=is_read_only)
+        self._node = DirectoryNode(self._tree.attributes(), None)
+        _fill(self._tree, self._node, files or {})
+
+    @classmethod
+    def of(cls, tree: Tree, node: DirectoryNode) -> MemoryDirectory:
+        """A directory of a tree, open."""
+        directory = cls.__new__(cls)
+        directory._tree = tree
+        directory._node = node
+        return directory
+
+    @property
+    def files(self) -> Mapping[str, bytes]:
+        """All files below it by path, as they are now. Directories and links are not among them."""
+        with self._tree.lock:
+            return {path: contents_of(self._tree, node) for path, node in files_below(self._node)}
+
+    def open(self, path: bytes, mode: OpenMode, *, follow: bool) -> File | Directory:
+        """See Directory. EISDIR for a directory that is to be written or created; EROFS; EDQUOT."""
+        tree = self._tree
+        if mode.can_write or mode.create or mode.truncate:
+            self._require_writable()
+        with tree.lock:
+            spot = Spot(self._node, path, follow=follow and not (mode.create and mode.exclusive))
+            spot.require_name()
+            if mode.create:
+                if mode.directory or spot.is_directory:
+                    raise refusal(errno.EISDIR if spot.is_directory else errno.EINVAL)
+                if spot.node is None:
+                    spot.node = FileNode(tree.attributes(), Content(tree.account))
+                    self._put(spot, spot.node)
+                elif mode.exclusive:
+                    raise refusal(errno.EEXIST)
+            node = spot.node
+            if node is None:
+                raise refusal(errno.ENOENT)
+            if isinstance(node, DirectoryNode):
+                if mode.can_write or mode.create or mode.truncate:
+                    raise refusal(errno.EISDIR)
+                return MemoryDirectory.of(tree, node)
+            if mode.directory or spot.is_directory:
+                raise refusal(errno.ENOTDIR)
+            if isinstance(node, LinkNode):
+                raise refusal(errno.ELOOP)
+            if isinstance(node, OtherNode):
+                raise refusal(errno.EACCES)
+            if mode.truncate:
+                _cut_to_nothing(node)
+            return MemoryFile(tree, node, can_write=mode.can_write, flags=mode.flags)
+
+    def stat(self) -> Stat:
+        """See Directory."""
+        with self._tree.lock:
+            return stat_of(self._tree, self._node)
+
+    def set_times(self, times: Times) -> None:
+        """See Directory."""
+        self._require_writable()
+        with self._tree.lock:
+            self._node.attributes.set_times(times)
+
+    def sync(self, *, data_only: bool) -> None:
+        """Nothing: there is no device."""
+
+    def entries(self) -> Sequence[Entry]:
+        """See Directory. `..` has the inode of the directory itself, as for one of the host's."""
+        with self._tree.lock:
+            ino = self._node.attributes.ino
+            entries = [Entry(b".", ino, FileType.DIRECTORY), Entry(b"..", ino, FileType.DIRECTORY)]
+            for name, node in self._node.entries.items():
+                ino = node.ino if isinstance(node, Unread) else node.attributes.ino
+                entries.append(Entry(name, ino, node.type))
+            return entries
+
+    def path_stat(self, path: bytes, *, follow: bool) -> Stat:
+        """See Directory."""
+        with self._tree.lock:
+            return stat_of(self._tree, Spot(self._node, path, follow=follow).existing())
+
+    def path_set_times(self, path: bytes, times: Times, *, follow: bool) -> None:
+        """See Directory."""
+        self._require_writable()
+        with self._tree.lock:
+            Spot(self._node, path, follow=follow).existing().attributes.set_times(times)
+
+    def create_directory(self, path: bytes) -> None:
+        """See Directory."""
+        self._require_writable()
+        with self._tree.lock:
+            spot = slashed(self._node, path)
+            if spot.node is not None:
+                raise refusal(errno.EEXIST)
+            self._put(spot, DirectoryNode(self._tree.attributes(), spot.parent))
+
+    def remove_directory(self, path: bytes) -> None:
+        """See Directory."""
+        self._require_writable()
+        with self._tree.lock:
+            spot = slashed(self._node, path)
+            node = spot.existing()
+            if not isinstance(node, DirectoryNode):
+                raise refusal(errno.ENOTDIR)
+            if spot.name == b".":
+                raise refusal(errno.EINVAL)
+            self._remove_empty(node)
+            spot.parent.take(spot.name)
+
+    def unlink_file(self, path: bytes) -> None:
+        """See Directory. EISDIR for a directory; ENOTDIR for a file behind whose name stands a slash."""
+        self._require_writable()
+        with self._tree.lock:
+            spot = slashed(self._node, path)
+            node = spot.existing()
+            if isinstance(node, DirectoryNode):
+                raise refusal(errno.EISDIR)
+            spot.parent.take(spot.name)
+            self._unlinked(node)
+
+    def read_link(self, path: bytes) -> bytes:
+        """See Directory. EINVAL for what is no link; EPERM for one with an absolute path."""
+        with self._tree.lock:
+            node = Spot(self._node, path, follow=False).existing()
+            if not isinstance(node, LinkNode):
+                raise refusal(errno.EINVAL)
+            if node.target.startswith(b"/"):
+                raise refusal(errno.EPERM)
+            return node.target
+
+    def symlink(self, target: bytes, path: bytes) -> None:
+        """See Directory. An absolute target is refused (EPERM), as in a directory of the host's."""
+        self._require_writable()
+        if b"\0" in target:
+            raise refusal(errno.EINVAL)
+        if target.startswith(b"/"):
+            raise refusal(errno.EPERM)
+        if not target:
+            raise refusal(errno.ENOENT)
+        with self._tree.lock:
+            spot = slashed(self._node, path)
+            _require_no_slash(spot)
+            if spot.node is not None:
+                raise refusal(errno.EEXIST)
+            self._tree.account.take_bytes(len(target))
+            try:
+                self._put(spot, LinkNode(self._tree.attributes(), target, is_counted=True))
+            except OSError:
+                self._tree.account.give_bytes(len(target))
+                raise
+
+    def link(self, path: bytes, to: Directory, to_path: bytes) -> None:
+        """See Directory. EPERM for a directory; EXDEV for one of another tree."""
+        target = self._peer(to)
+        with self._tree.lock:
+            source, spot = slashed(self._node, path), slashed(target._node, to_path)
+            if source.is_directory:
+                source.existing()
+            _require_no_slash(spot)
+            node = source.existing()
+            spot.require_name()
+            if spot.node is not None:
+                raise refusal(errno.EEXIST)
+            if isinstance(node, DirectoryNode):
+                raise refusal(errno.EPERM)
+            self._tree.account.take_file()
+            self._put(spot, node)
+            node.attributes.counted_names += 1
+            node.attributes.linked(1)
+
+    def rename(self, path: bytes, to: Directory, to_path: bytes) -> None:
+        """See Directory. ENOTDIR for a file when a slash stands behind either name; EXDEV for another tree."""
+        target = self._peer(to)
+        with self._tree.lock:
+            source, spot = slashed(self._node, path), slashed(target._node, to_path)
+            if source.is_directory or spot.is_directory:
+                source.is_directory = True
+                source.existing()
+            if b"." in (source.name, spot.name):
+                raise refusal(errno.EBUSY)
+            node, replaced = source.existing(), spot.node
+            spot.require_name()
+            if isinstance(node, DirectoryNode) and spot.parent.is_below(node):
+                raise refusal(errno.EINVAL)
+            if isinstance(replaced, DirectoryNode) and source.parent.is_below(replaced):
+                raise refusal(errno.ENOTEMPTY)
+            if isinstance(node, DirectoryNode):
+                if replaced is not None and not isinstance(replaced, DirectoryNode):
+                    raise refusal(errno.ENOTDIR)
+            elif isinstance(replaced, DirectoryNode):
+                raise refusal(errno.EISDIR)
+            if replaced is node:
+                return
+            if isinstance(replaced, DirectoryNode):
+                self._remove_empty(replaced)
+            spot.parent.put(spot.name, node)
+            source.parent.take(source.name)
+            if isinstance(node, DirectoryNode):
+                node.parent = spot.parent
+            if replaced is not None and not isinstance(replaced, DirectoryNode):
+                self._unlinked(replaced)
+
+    def close(self) -> None:
+        """Nothing: the tree stays."""
+
+    def reopened(self) -> MemoryDirectory:
+        """The same directory, for another guest."""
+        return MemoryDirectory.of(self._tree, self._node)
+
+    def _require_writable(self) -> None:
+        if self._tree.is_read_only:
+            raise refusal(errno.EROFS)
+
+    def _peer(self, other: Directory) -> MemoryDirectory:
+        """`other` as the second directory of a link or rename, when both may be changed."""
+        if not isinstance(other, MemoryDirectory) or other._tree is not self._tree:
+            raise refusal(errno.EXDEV)
+        self._require_writable()
+        return other
+
+    def _put(self, spot: Spot, node: Node) -> None:
+        """Makes an entry, for which a file was taken from the account."""
+        try:
+            spot.parent.put(spot.name, node)
+        except OSError:
+            self._tree.account.give_file()
+            raise
+
+    def _remove_empty(self, node: DirectoryNode) -> None:
+        if node.entries:
+            raise refusal(errno.ENOTEMPTY)
+        node.is_removed = True
+        node.attributes.links = 0
+        self._tree.release(node.attributes)
+
+    def _unlinked(self, node: FileNode | LinkNode | OtherNode) -> None:
+        """A name was taken from a node; without the last one, and open no more, it is gone."""
+        node.attributes.linked(-1)
+        self._tree.release(node.attributes)
+        if node.attributes.links:
+            return
+        if isinstance(node, FileNode) and not node.open_count:
+            node.content.discard()
+        elif isinstance(node, LinkNode) and node.is_counted:
+            self._tree.account.give_bytes(len(node.target))
+
+
+def files_below(root: DirectoryNode) -> Iterator[tuple[str, FileNode]]:
+    """All regular files below a directory, with their paths. The lock of the tree is held."""
+    pending: list[tuple[str, DirectoryNode]] = [("", root)]
+    while pending:
+        prefix, directory = pending.pop()
+        for name, node in directory.nodes():
+            path = prefix + name.decode("utf-8", "surrogateescape")
+            if isinstance(node, DirectoryNode):
+                pending.append((f"{path}/", node))
+            elif isinstance(node, FileNode):
+                yield path, node
+
+
+def contents_of(tree: Tree, node: FileNode) -> bytes:
+    """The bytes of a file. The lock of the tree is held."""
+    if node.lower is None:
+        return bytes(node.content)
+    file = MemoryFile(tree, node, can_write=False, flags=0)
+    try:
+        data = bytearray(file.stat().size_bytes)
+        count = file.read_at((memoryview(data),), 0)
+        return bytes(data[:count])
+    finally:
+        file.close()
+
+
+def _cut_to_nothing(node: FileNode) -> None:
+    """Truncates a file that is about to be opened."""
+    if node.reader is not None:
+        node.reader.close()
+    node.lower = node.reader = None
+    node.content.set_size(0)
+    node.attributes.modified()
+
+
+def _require_no_slash(spot: Spot) -> None:
+    """Refuses a new name that a slash stands behind: only a directory could be there."""
+    if spot.is_directory:
+        spot.existing()
+        raise refusal(errno.EEXIST)
+
+
+def _fill(tree: Tree, directory: DirectoryNode, files: Files) -> None:
+    """Puts what `files` says into a directory."""
+    if not isinstance(files, Mapping):
+        raise TypeError(f"a directory in memory is made of a dict of paths to contents, not of {type(files).__name__}")
+    for path, content in files.items():
+        parts = path.strip("/").split("/")
+        for part in parts:
+            if part in ("", ".", "..") or "\0" in part:
+                raise ValueError(f"{path!r} is no path of a file in memory")
+        names = [part.encode("utf-8", "surrogateescape") for part in parts]
+        parent = directory
+        for name in names[:-1]:
+            parent = _made(tree, parent, name, path)
+        if isinstance(content, Mapping):
+            _fill(tree, _made(tree, parent, names[-1], path), content)
+            continue
+        if isinstance(content, str):
+            content = content.encode()
+        elif not isinstance(content, (bytes, bytearray, memoryview)):
+            raise TypeError(f"the content of {path!r} is bytes, str or a dict, not {type(content).__name__}")
+        if names[-1] in parent.entries:
+            raise ValueError(f"{path!r} is given twice")
+        parent.put(names[-1], FileNode(tree.attributes(), Content(tree.account, bytes(content))))
+
+
+def _made(tree: Tree, parent: DirectoryNode, name: bytes, path: str) -> DirectoryNode:
+    """The directory of that name, which is made unless it is there."""
+    node = parent.get(name)
+    if node is None:
+        node = DirectoryNode(tree.attributes(), parent)
+        parent.put(name, node)
+    if not isinstance(node, DirectoryNode):
+        raise ValueError(f"{path!r} is below a file")
+    return node

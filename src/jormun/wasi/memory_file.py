@@ -1,0 +1,175 @@
+"""Open files of trees in memory."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from jormun.hints import Final
+from jormun.wasi.abi import FdFlags, FileType
+from jormun.wasi.content import FILE_BYTES, Content
+from jormun.wasi.filesystem import Buffers, Stat, Times, refusal
+from jormun.wasi.tree import FileNode, Tree, stat_of
+
+_COPY_BYTES: Final = 1 << 20
+
+
+class MemoryFile:
+    """A regular file of a tree, open: a position, and flags. Several may share a node, and threads may share one."""
+
+    __slots__ = ("_can_write", "_is_open", "_node", "_position", "_tree", "flags", "is_seekable", "type")
+
+    def __init__(self, tree: Tree, node: FileNode, *, can_write: bool, flags: int) -> None:
+        """Raises OSError when a lower directory does not have the file any more. The tree's lock is held."""
+        if node.lower is not None and node.reader is None:
+            node.reader = node.lower.open()
+        node.open_count += 1
+        self._tree = tree
+        self._node = node
+        self._can_write = can_write
+        self._position = 0
+        self._is_open = True
+        self.flags = flags
+        self.type = FileType.REGULAR_FILE
+        self.is_seekable = True
+
+    def read(self, buffers: Buffers) -> int:
+        """See File."""
+        with self._tree.lock:
+            count = self._read_at(buffers, self._position)
+            self._position += count
+            return count
+
+    def read_at(self, buffers: Buffers, offset: int) -> int:
+        """See File."""
+        with self._tree.lock:
+            return self._read_at(buffers, offset)
+
+    def _read_at(self, buffers: Buffers, offset: int) -> int:
+        reader = self._node.reader
+        return self._node.content.read_at(buffers, offset) if reader is None else reader.read_at(buffers, offset)
+
+    def write(self, buffers: Buffers) -> int:
+        """See File."""
+        with self._tree.lock:
+            content = self._own()
+            start = content.size_bytes if self.flags & FdFlags.APPEND else self._position
+            count = content.write_at(buffers, start)
+            self._node.attributes.modified()
+            self._position = start + count
+            return count
+
+    def write_at(self, buffers: Buffers, offset: int) -> int:
+        """See File. The offset counts even for a file that appends."""
+        with self._tree.lock:
+            count = self._own().write_at(buffers, offset)
+            self._node.attributes.modified()
+            return count
+
+    def seek(self, offset: int, whence: int) -> int:
+        """See File."""
+        with self._tree.lock:
+            if whence == os.SEEK_CUR:
+                offset += self._position
+            elif whence == os.SEEK_END:
+                offset += self._node.size_bytes
+            if offset < 0:
+                raise refusal(errno.EINVAL)
+            if offset > FILE_BYTES:
+                raise refusal(errno.EOVERFLOW)
+            self._position = offset
+            return offset
+
+    def stat(self) -> Stat:
+        """See File."""
+        with self._tree.lock:
+            return stat_of(self._tree, self._node)
+
+    def set_times(self, times: Times) -> None:
+        """See File."""
+        if self._tree.is_read_only:
+            raise refusal(errno.EROFS)
+        with self._tree.lock:
+            self._node.attributes.set_times(times)
+
+    def set_size(self, size_bytes: int) -> None:
+        """See File. EINVAL when it is not open for writing; EDQUOT."""
+        if not self._can_write:
+            raise refusal(errno.EINVAL)
+        with self._tree.lock:
+            self._own().set_size(size_bytes)
+            self._node.attributes.modified()
+
+    def allocate(self, offset: int, size_bytes: int) -> None:
+        """See File. EDQUOT."""
+        with self._tree.lock:
+            content = self._own()
+            if offset + size_bytes > content.size_bytes:
+                content.set_size(offset + size_bytes)
+            self._node.attributes.modified()
+
+    def advise(self, offset: int, size_bytes: int, advice: int) -> None:
+        """Nothing: it is in memory already."""
+
+    def sync(self, *, data_only: bool) -> None:
+        """Nothing: there is no device."""
+
+    def set_flags(self, flags: int) -> None:
+        """See File. The synchronous flags stay as they were, as for a file of the host's."""
+        changeable = FdFlags.APPEND | FdFlags.NONBLOCK
+        self.flags = (self.flags & ~changeable) | (flags & changeable)
+
+    def fileno(self) -> int | None:
+        """None: nothing here ever waits."""
+        return None
+
+    def available(self) -> int:
+        """See File."""
+        with self._tree.lock:
+            return max(0, self._node.size_bytes - self._position)
+
+    def close(self) -> None:
+        """See File. What has no name any more is gone with the last descriptor."""
+        with self._tree.lock:
+            if not self._is_open:
+                return
+            self._is_open = False
+            node = self._node
+            node.open_count -= 1
+            if node.open_count:
+                return
+            if node.reader is not None:
+                node.reader.close()
+                node.reader = None
+            if not node.attributes.links:
+                node.content.discard()
+
+    def _own(self) -> Content:
+        """The content, to be changed. EBADF when the file is not open for writing."""
+        if not self._can_write:
+            raise refusal(errno.EBADF)
+        if self._node.lower is not None:
+            copy_up(self._node)
+        return self._node.content
+
+
+def copy_up(node: FileNode) -> None:
+    """Takes the bytes of the lower directory's file into memory. Raises EDQUOT, and OSError from the lower directory.
+
+    The tree's lock is held, and the file is open.
+    """
+    reader = node.reader
+    assert reader is not None
+    content = node.content
+    buffer = memoryview(bytearray(_COPY_BYTES))
+    try:
+        offset = 0
+        while count := reader.read_at((buffer,), offset):
+            content_end = offset + count
+            while offset < content_end:
+                offset += content.write_at((buffer[count - (content_end - offset) : count],), offset)
+    except OSError:
+        content.discard()
+        raise
+    reader.close()
+    node.reader = node.lower = None

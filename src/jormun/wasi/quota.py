@@ -1,0 +1,86 @@
+"""Quotas: how much a guest may put into a directory, and the accounts that are kept of it."""
+
+from __future__ import annotations
+
+import errno
+from threading import Lock
+
+from jormun import limits
+from jormun.dataclass import dataclass
+from jormun.hints import Final
+from jormun.runtime.limits import parse_size
+from jormun.wasi.filesystem import refusal
+
+_NO_BOUND: Final = 1 << 64
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What guests may add to a directory: `size` of all files' contents, and the number of `files`.
+
+    `size` is a number of bytes, or text like "64MiB"; `files` counts files, directories and links, and in memory
+    further names of a file too, since each takes some. None bounds nothing. What is removed makes room again. Beyond
+    either, the guest's call fails with EDQUOT. Raises ValueError for another text and for what is negative.
+
+    >>> Quota("64MiB", files=1000).size_bytes
+    67108864
+    """
+
+    size: int | str | None = None
+    files: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.size is not None:
+            parse_size(self.size)
+        if self.files is not None and self.files < 0:
+            raise ValueError(f"a number of files cannot be negative: {self.files}")
+
+    @property
+    def size_bytes(self) -> int | None:
+        """The bound on all contents in bytes."""
+        return None if self.size is None else parse_size(self.size)
+
+
+IN_MEMORY: Final = Quota(limits.TREE_BYTES, limits.TREE_FILES)
+"""What holds for trees in memory if nobody says otherwise."""
+
+
+class Account:
+    """What has been used of a quota. Several threads may use it."""
+
+    __slots__ = ("_bytes_left", "_files_left", "_lock")
+
+    def __init__(self, quota: Quota) -> None:
+        size_bytes = quota.size_bytes
+        self._bytes_left = _NO_BOUND if size_bytes is None else size_bytes
+        self._files_left = _NO_BOUND if quota.files is None else quota.files
+        self._lock = Lock()
+
+    @property
+    def room_bytes(self) -> int:
+        """How many bytes are left; not negative."""
+        return max(0, self._bytes_left)
+
+    def take_bytes(self, count: int) -> None:
+        """Raises EDQUOT, and takes nothing, when there are fewer left."""
+        with self._lock:
+            if count > max(0, self._bytes_left):
+                raise refusal(errno.EDQUOT)
+            self._bytes_left -= count
+
+    def give_bytes(self, count: int) -> None:
+        """Gives bytes back; a negative count is taken even when there are not as many left."""
+        with self._lock:
+            self._bytes_left += count
+
+    def take_file(self) -> None:
+        """Raises EDQUOT when there is none left."""
+        with self._lock:
+            if self._files_left <= 0:
+                raise refusal(errno.EDQUOT)
+            self._files_left -= 1
+
+    def give_file(self) -> None:
+        """Gives one back."""
+        with self._lock:
+            self._files_left += 1

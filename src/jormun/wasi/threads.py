@@ -1,0 +1,153 @@
+"""Threads of a guest, by the wasi-threads proposal: thread-spawn, and the end of all when one exits or traps.
+
+Each thread is an instance of its own of the guest's module, in a thread of Python's, with the guest's shared memories
+and all that its world has. A guest whose time is limited runs in the same way, as one thread.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from threading import Event, Lock, RLock
+
+from jormun.errors import TimeoutError, TrapKind, WasmError
+from jormun.hints import Final, TypeAlias
+from jormun.runtime.interruption import Interruption, running_under
+
+THREAD_START: Final = "wasi_thread_start"
+"""What a module must export to have threads: takes the thread's number and what thread-spawn was given."""
+THREADS: Final = 256
+"""How many of one guest's threads may run at once. Ours: the host's own bounds come far behind."""
+_LAST_ID: Final = (1 << 29) - 1
+"""Numbers of threads are from 1 to this (the proposal; above, C libraries keep flags)."""
+_REFUSED: Final = -6
+"""What thread-spawn returns when there is no thread: any negative number is an error; this is EAGAIN's."""
+_GRACE_S: Final = 1.0
+"""How long threads have to notice the end: those that wait or call WASI need a moment, those that compute never do."""
+
+
+Body: TypeAlias = Callable[[], object]
+"""What a thread does."""
+
+
+class NoThreadError(Exception):
+    """A thread cannot be made: the module does not say what threads do."""
+
+
+class ThreadGroup:
+    """The threads of one guest.
+
+    It ends when its main thread returns, or any thread exits, traps or raises; the first of these counts. Threads that
+    wait are woken then, and those that call WASI stopped. One that does neither is left behind: it goes on computing,
+    without effects on anything but the guest's own memory, until it waits, calls or the process ends.
+    """
+
+    def __init__(self) -> None:
+        self.interruption = Interruption()
+        self.lock = RLock()
+        """What calls of WASI that may not meet take."""
+        self._lock = Lock()
+        self._over = Event()
+        self._outcome: BaseException | None = None
+        self._threads: dict[int, threading.Thread] = {}
+        self._last_id = 0
+        self._is_closed = False
+
+    def run(self, main: Body, timeout_s: float | None = None) -> None:
+        """Runs `main` as the guest's first thread, and waits for the group's end.
+
+        Raises what ended it, if that was no return: process.Exit, a Trap, what a host function raised, TimeoutError
+        when the time was up. A signal's handler may raise meanwhile, as Ctrl-C's does: that is the end too.
+        """
+        self._start(0, main, is_main=True)
+        try:
+            if not self._over.wait(None if timeout_s is None else min(timeout_s, threading.TIMEOUT_MAX)):
+                self._end(TimeoutError(TrapKind.INTERRUPTED, message=f"timed out after {timeout_s:g} s"))
+        except BaseException as error:
+            self._end(error)
+            raise
+        finally:
+            self._join()
+        outcome, self._outcome = self._outcome, None
+        if outcome is not None:
+            try:
+                raise outcome
+            finally:
+                outcome = None  # its traceback leads here
+
+    def spawn(self, make: Callable[[int], Body]) -> int:
+        """Starts a thread; its number, from 1, or a negative number when there can be none.
+
+        `make` gets the number and returns what the thread does. Raises Trap when the group has ended.
+        """
+        with self._lock:
+            self.interruption.check()
+            if len(self._threads) > THREADS:
+                return _REFUSED
+            thread_id = self._last_id % _LAST_ID + 1
+            while thread_id in self._threads:
+                thread_id = thread_id % _LAST_ID + 1
+            self._last_id = thread_id
+        try:
+            self._start(thread_id, make(thread_id), is_main=False)
+        except (WasmError, NoThreadError, RuntimeError, MemoryError):  # RuntimeError is what Thread.start raises
+            self.interruption.check()
+            return _REFUSED
+        return thread_id
+
+    def close(self) -> None:
+        """Gives back what it has of the host, or leaves that to the last thread that was left behind."""
+        with self._lock:
+            self._is_closed = True
+            is_last = not self._threads
+        if is_last:
+            self.interruption.close()
+
+    def _start(self, thread_id: int, body: Body, *, is_main: bool) -> None:
+        def run() -> None:
+            outcome: BaseException | None = None
+            is_end = is_main
+            try:
+                with running_under(self.interruption):
+                    body()
+            except BaseException as error:
+                outcome, is_end = error, True
+            if is_end:
+                self._end(outcome)
+            with self._lock:
+                del self._threads[thread_id]
+                is_last = self._is_closed and not self._threads
+            if is_last:
+                self.interruption.close()
+
+        name = "main" if is_main else str(thread_id)
+        thread = threading.Thread(target=run, name=f"guest thread {name}", daemon=True)
+        with self._lock:
+            self._threads[thread_id] = thread
+        try:
+            thread.start()
+        except BaseException:
+            with self._lock:
+                del self._threads[thread_id]
+            raise
+
+    def _end(self, outcome: BaseException | None) -> None:
+        with self._lock:
+            if self._over.is_set():
+                return
+            self._outcome = outcome
+            self._over.set()
+        self.interruption.interrupt()
+
+    def _join(self) -> None:
+        deadline = time.monotonic() + _GRACE_S
+        while True:
+            with self._lock:
+                thread = next(iter(self._threads.values()), None)
+            left_s = deadline - time.monotonic()
+            if thread is None or left_s <= 0:
+                return
+            thread.join(left_s)
+            if thread.is_alive():
+                return
