@@ -17,8 +17,11 @@ from jormun.prebuilt.load import load
 from jormun.runtime.engine import Optimizer, Progress
 from jormun.runtime.image import BASELINE, CodeFunction, CodeImage
 from jormun.runtime.layout import Layout
+from jormun.runtime.native.support import cpu_flags
 from jormun.validation.module import ValidModule
 
+NEEDED = frozenset({"cx16", "popcnt", "sse4_1", "sse4_2", "ssse3"})
+"""What stencils are made of (x86-64-v2, as the CPUs since 2009 have it), by the kernel's names."""
 CHUNK_FUNCTIONS = 500
 """How many functions an image of `compile_all` has at most."""
 
@@ -34,7 +37,11 @@ class BaselineEngine:
 
     @cached_property
     def library(self) -> Library:
-        """The stencils."""
+        """The stencils. Raises UnsupportedError on a CPU that lacks instructions that they are made of."""
+        flags = cpu_flags()
+        lacking = sorted(NEEDED - flags) if flags else []
+        if lacking:
+            raise UnsupportedError(f"baseline code needs a CPU with {', '.join(lacking)}, which this one has not")
         return Library(load(STENCILS))
 
     @cached_property

@@ -72,9 +72,9 @@ class IndexStarts(Sequence[int]):
     def __getitem__(self, index: int) -> int: ...
 
     @overload
-    def __getitem__(self, index: slice) -> Sequence[int]: ...  # noqa: F811, overload is our own name for typing's
+    def __getitem__(self, index: slice) -> Sequence[int]: ...
 
-    def __getitem__(self, index: int | slice) -> int | Sequence[int]:  # noqa: F811
+    def __getitem__(self, index: int | slice) -> int | Sequence[int]:
         if isinstance(index, slice):
             return array(SIZE, [self[i] for i in range(*index.indices(self._count))])
         if not 0 <= index < self._count:

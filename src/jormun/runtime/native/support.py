@@ -33,3 +33,17 @@ def check_machine() -> None:
         raise UnsupportedError(f"native execution needs CPython; this is {sys.implementation.name}")
     if sys.maxsize <= 1 << 32:
         raise UnsupportedError("native execution needs a Python of 64 bits; this one has 32")
+
+
+def cpu_flags() -> frozenset[str]:
+    """The instruction set extensions of the first CPU, by the kernel's names; empty where it does not say."""
+    try:
+        with open("/proc/cpuinfo", "rb", buffering=0) as file:
+            text = file.read(8192).decode(errors="replace")  # the kernel writes what is asked for
+    except OSError:
+        return frozenset()
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == "flags":
+            return frozenset(value.split())
+    return frozenset()
