@@ -105,7 +105,9 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action=ShowVersion, nargs=0, default=argparse.SUPPRESS, help="show the version and exit")
+    parser.add_argument(
+        "--version", action=ShowVersion, nargs=0, default=argparse.SUPPRESS, help="show the version and exit"
+    )
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     for verb in (run, validate, parse, print_verb, objdump, wast, cache):
         verb.add_parser(verbs)
