@@ -17,6 +17,7 @@ from jormun.llvm.pipeline import Effort, compile_text
 from jormun.opcodes.signatures import Rule
 from jormun.opcodes.table import BY_CODE
 from jormun.optimizing import control
+from jormun.optimizing.code_image import code_image
 from jormun.optimizing.engine import OptimizingEngine
 from jormun.optimizing.lower import FunctionLowering
 from jormun.optimizing.rows import HANDLERS
@@ -25,6 +26,7 @@ from jormun.optimizing.state import STATE
 from jormun.optimizing.unit import PREAMBLE
 from jormun.runtime import layout
 from jormun.runtime.engine import LoopHead, Optimizer, Progress
+from jormun.runtime.image import LOOP_ENTRY, CodeImage
 from jormun.runtime.layout import TIER_UP_AT_ENTRY, Layout
 from jormun.runtime.tiering.settings import Tiering
 from jormun.syntax.code import instructions
@@ -131,15 +133,20 @@ class StandIn:
 
     def compile(
         self, module: ValidModule, layout: Layout, functions: Sequence[int], loops: Sequence[LoopHead] = ()
-    ) -> bytes:
-        """An object that defines these functions."""
+    ) -> CodeImage:
+        """Code that has these functions."""
         assert not loops
-        return compile_text(self.text(module, layout, functions), None, Effort.BRIEF)
+        return code_image(compile_text(self.text(module, layout, functions), None, Effort.BRIEF))
 
-    def compile_all(self, module: ValidModule, layout: Layout, progress: Progress | None) -> Iterator[bytes]:
+    def compile_all(self, module: ValidModule, layout: Layout, progress: Progress | None) -> Iterator[CodeImage]:
         """All functions."""
         first = module.imported_function_count
         yield self.compile(module, layout, range(first, first + len(module.module.functions)))
+
+
+def entries_in(image: CodeImage, address: int = 0) -> dict[LoopHead, int]:
+    """Where the entries of an image are that is loaded at an address."""
+    return {LoopHead(f.index, f.loop): address + f.offset for f in image.functions if f.kind == LOOP_ENTRY}
 
 
 class TierUps:

@@ -16,11 +16,13 @@ from jormun.optimizing.shapes import ModuleShape
 from jormun.optimizing.unit import make_unit
 from jormun.runtime.engine import LoopHead
 from jormun.runtime.function import Function
+from jormun.runtime.image import FUNCTION
 from jormun.runtime.instance import Instance, instantiate
 from jormun.runtime.layout import Layout
 from jormun.runtime.linking import resolve
-from jormun.runtime.module import CompiledModule, loops_of
+from jormun.runtime.module import CompiledModule
 from jormun.runtime.native import pages
+from jormun.runtime.native.code import LoadedCode
 from jormun.runtime.native.machine import Native
 from jormun.runtime.services import RuntimeServices, install_services
 from jormun.runtime.store import Store
@@ -28,7 +30,7 @@ from jormun.text.module import parse_module
 from jormun.text.script import BinaryModule, DefineModule
 from jormun.text.script_parser import parse_script
 from jormun.validation.module import ValidModule, validate
-from tests.optimizing.stand_in import StandIn, TierUps, loop_heads
+from tests.optimizing.stand_in import StandIn, TierUps, entries_in, loop_heads
 from tests.shared import needs_shared, programs, scripts
 
 ENGINE = OptimizingEngine()
@@ -46,6 +48,7 @@ class Leaving:
         self.reference = self.instance(CompiledModule(self.valid, ENGINE))
         self.subject = self.instance(self.module)
         self.entries: dict[LoopHead, int] = {}
+        self.loaded: list[LoadedCode] = []
         self.loop = LoopHead(0, 0)
         self.rounds = 0
         self.left = 0
@@ -53,13 +56,14 @@ class Leaving:
     def instance(self, module: CompiledModule) -> Instance:
         """An instance."""
         store = Store()
-        return instantiate(store, module, resolve(self.valid, {}, store))
+        return instantiate(store, module, resolve(module.blueprint, {}, store))
 
     def leave(self, loop: LoopHead, rounds: int) -> None:
         """Leave this loop after so many rounds of it."""
         if loop not in self.entries:
-            data = ENGINE.compile(self.valid, self.module.layout, (), (loop,))
-            self.entries.update(loops_of(Native.get().load(data, self.module).symbols))
+            image = ENGINE.compile(self.valid, self.module.layout, (), (loop,))
+            self.loaded.append(Native.get().load(image, self.module))
+            self.entries.update(entries_in(image, self.loaded[-1].address))
         self.loop, self.rounds, self.left = loop, rounds, 0
         for k in range(len(self.valid.module.functions)):
             pages.write_u64(self.module.counters + 8 * (k // 2), 0)
@@ -272,9 +276,9 @@ def test_an_entry_and_its_function_in_one_unit() -> None:
     valid = validate(parse_module(f"(module {ARMS})"))
     loops = loop_heads(valid)
     functions = sorted({loop.func_index for loop in loops})
-    compiled = CompiledModule(valid, ENGINE)
-    symbols = Native.get().load(ENGINE.compile(valid, compiled.layout, functions, loops), compiled).symbols
-    assert set(loops_of(symbols)) == set(loops)
+    image = ENGINE.compile(valid, Layout(valid), functions, loops)
+    assert set(entries_in(image)) == set(loops)
+    assert {f.index for f in image.functions if f.kind == FUNCTION} == set(functions)
 
 
 def test_a_loop_that_is_not_there() -> None:
@@ -284,9 +288,7 @@ def test_a_loop_that_is_not_there() -> None:
     for loop in (dead, LoopHead(0, first.offset - 1), LoopHead(0, 10_000)):
         with pytest.raises(UnsupportedError, match=f"function 0: no loop is ever reached at {loop.offset:#x}"):
             ENGINE.compile(valid, Layout(valid), (), (loop,))
-    compiled = CompiledModule(valid, ENGINE)
-    loaded = Native.get().load(ENGINE.improve(valid, compiled.layout, (0,), (first, dead)), compiled)
-    assert set(loops_of(loaded.symbols)) == {first}
+    assert set(entries_in(ENGINE.improve(valid, Layout(valid), (0,), (first, dead)))) == {first}
 
 
 def texts(valid: ValidModule, loops: Sequence[LoopHead]) -> Iterator[str]:

@@ -15,13 +15,13 @@ _DIRECTIVES = (".file", ".globl", ".ident", ".p2align", ".section", ".size", ".t
 
 
 def machine_code(module: Module) -> Callable[[int], Iterator[str]]:
-    """What gives the lines of the machine code of a function, by its index, as the best tier compiles it alone.
+    """What gives the lines of the machine code of a function, by its index, as the optimizing tier compiles it alone.
 
     Raises InvalidError or MalformedError unless the module is valid.
     """
     valid = validate(module)
     layout = Layout(valid)
-    engine = Config().engine
+    engine = Config(tier="optimizing").engine
 
     def lines(func_index: int) -> Iterator[str]:
         try:
