@@ -74,7 +74,7 @@ DOORS = [
     "proc/self/fd/0",
     "proc/self/exe",
     "proc/self/task/../root/etc",
-    f"proc/{os.getpid()}/root/etc",
+    "proc/PID/root/etc",
 ]
 
 
@@ -93,7 +93,7 @@ def test_files_of_proc(path: str, by_kernel: bool) -> None:
 def test_doors_of_proc(path: str, by_kernel: bool) -> None:
     """Its links that lead to other places without being paths are not followed: EPERM."""
     guest = make_guest({"/": HostDirectory("/", by_kernel=by_kernel)})
-    found = guest.open(path, follow=True)
+    found = guest.open(path.replace("PID", str(os.getpid())), follow=True)
     # Standard input may be a pipe, whose link has the text of no path.
     assert found in (Errno.EPERM, *((Errno.ENOENT,) if path.endswith("fd/0") else ()))
     guest.close()
