@@ -22,8 +22,8 @@ from setuptools.errors import BaseError, CompileError, LinkError
 
 MARK = "compiled by mypyc"
 SOURCE = Path("src/jormun")
-TEXT_WRITERS = ("llvm", "optimizing")
-"""Chapters that make one shared library; the others make another, which a C compiler builds at the same time."""
+TEXT_WRITERS = ("llvm/", "optimizing/", "baseline/stencil_build/")
+"""Folders that make one shared library; the others make another, which a C compiler builds at the same time."""
 CHOICE = os.environ.get("JORMUN_MYPYC", "")
 BUILDS = {"bdist_wheel", "build", "build_ext", "install"}
 """The commands for which modules are compiled; others only ask for the project's metadata."""
@@ -64,7 +64,7 @@ def extensions() -> list[Extension]:
     from mypyc.build import mypycify
 
     paths = marked_modules()
-    writers = [path for path in paths if path.relative_to(SOURCE).parts[0] in TEXT_WRITERS]
+    writers = [path for path in paths if path.relative_to(SOURCE).as_posix().startswith(TEXT_WRITERS)]
     readers = [path for path in paths if path not in writers]
     OUTPUT.mkdir(parents=True, exist_ok=True)
     options = ["--config-file=", "--ignore-missing-imports", f"--cache-dir={OUTPUT / 'cache'}"]

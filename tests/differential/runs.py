@@ -15,6 +15,7 @@ import wasmtime
 
 import jormun
 from jormun.errors import TrapKind
+from jormun.runtime.tiering.settings import Tiering
 from tests.differential import kinds
 from tests.differential.programs import GLOBALS_AT, HOST_FUNCTIONS, RESULT_BYTES, TABLE_BYTES, TABLES_AT, Program
 
@@ -209,6 +210,9 @@ class Oracle:
         )
 
 
+CHANGING = Tiering(threshold=10, is_synchronous=True, seed=1)
+
+
 class Disagreement(Exception):
     """What the engines differ in.
 
@@ -223,7 +227,9 @@ class Disagreement(Exception):
 
 def make_ours(program: Program, library: bytes, main: bytes, together: bool) -> Callable[[], Engine]:
     """Makes instances of a program."""
-    modules = [jormun.Module(data) for data in (library, main)]
+    # Each function by itself in both tiers, one after the other at random points; all together by LLVM.
+    config = jormun.Config(tier="optimizing") if together else jormun.Config(tiering=CHANGING)
+    modules = [jormun.Module(data, config=config) for data in (library, main)]
     if together:
         for module in modules:
             module.compile()

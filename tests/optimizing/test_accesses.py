@@ -8,6 +8,7 @@ import jormun
 from jormun.errors import Trap, TrapKind
 
 PAGE = 65536
+OPTIMIZING = jormun.Config(tier="optimizing")
 
 DEAD_LOADS = {
     "dropped": "(drop (i32.load (local.get $p)))",
@@ -38,7 +39,7 @@ def instance(*functions: str) -> jormun.Instance:
         f'(func (export "f{k}") (param $p i32) (param $n i32) (local $i i32) (local $x i32) {body})'
         for k, body in enumerate(functions)
     ]
-    return jormun.load(f'(module (memory (export "memory") 1 1) {" ".join(texts)})')
+    return jormun.load(f'(module (memory (export "memory") 1 1) {" ".join(texts)})', config=OPTIMIZING)
 
 
 def kind_of_trap(instance: jormun.Instance, name: str, *arguments: int) -> TrapKind | None:
@@ -111,17 +112,20 @@ def test_stores_before_a_trap_are_there() -> None:
 
 def test_an_endless_recursion_exhausts_the_stack() -> None:
     """LLVM makes no endless loop of it."""
-    f = jormun.load('(module (func $f (export "f") (call $f)))')
+    f = jormun.load('(module (func $f (export "f") (call $f)))', config=OPTIMIZING)
     with pytest.raises(jormun.ExhaustionError, match="call stack exhausted"):
         f.exports.f()
 
 
 def test_a_narrow_exchange_compares_narrowly() -> None:
     """What an atomic exchange expects is cut to the width of the access, as the threads proposal says."""
-    exports = jormun.load("""(module (memory 1) (func (export "f") (param i32 i64) (result i32)
+    exports = jormun.load(
+        """(module (memory 1) (func (export "f") (param i32 i64) (result i32)
         (drop (i32.atomic.rmw16.cmpxchg_u (i32.const 0) (local.get 0) (i32.const 0x98765)))
         (drop (i64.atomic.rmw32.cmpxchg_u (i32.const 4) (local.get 1) (i64.const 0x1_0000_0002)))
-        (i32.add (i32.load (i32.const 0)) (i32.load (i32.const 4)))))""").exports
+        (i32.add (i32.load (i32.const 0)) (i32.load (i32.const 4)))))""",
+        config=OPTIMIZING,
+    ).exports
     assert exports.f(0x7FFF_0000, 0xF_0000_0000) == 0x8767
     assert exports.f(0x7FFF_0000, 0xF_0000_0000) == 0x8767
     assert exports.f(0x10_8765, -2) == 0x8767

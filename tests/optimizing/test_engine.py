@@ -13,6 +13,7 @@ CHAIN = "".join(
     f'(func $f{k} (export "f{k}") (param i32) (result i32) (i32.add (i32.const {k}) (call $f{k - 1} (local.get 0))))'
     for k in range(1, 60)
 )
+OPTIMIZING = jormun.Config(tier="optimizing")
 MODULE = f'(module (func $f0 (export "f0") (param i32) (result i32) (local.get 0)) {CHAIN})'
 
 
@@ -24,7 +25,7 @@ def test_units_call_each_other(monkeypatch: pytest.MonkeyPatch, unit_bytes: int,
         unit_bytes = 20
     monkeypatch.setattr(engine, "UNIT_BYTES", unit_bytes)
     monkeypatch.setattr(engine, "IN_PROCESS_BYTES", in_process_bytes)
-    module = jormun.Module(MODULE)
+    module = jormun.Module(MODULE, config=OPTIMIZING)
     seen: list[tuple[int, int]] = []
     module.compile(progress=lambda done, total: seen.append((done, total)))
     assert seen[-1] == (60, 60)
@@ -33,7 +34,7 @@ def test_units_call_each_other(monkeypatch: pytest.MonkeyPatch, unit_bytes: int,
 
 def test_lazy_functions_call_each_other() -> None:
     """The same, each function compiled when it is first called."""
-    assert jormun.load(MODULE).exports.f59(1) == 1 + sum(range(60))
+    assert jormun.load(MODULE, config=OPTIMIZING).exports.f59(1) == 1 + sum(range(60))
 
 
 def test_every_function_is_in_one_unit() -> None:
@@ -48,7 +49,8 @@ def test_an_unsupported_function_does_not_stop_the_others() -> None:
     module = jormun.Module(
         """(module (type $s (struct (field i32)))
              (func (export "new") (drop (struct.new $s (i32.const 1))))
-             (func (export "one") (result i32) (i32.const 1)))"""
+             (func (export "one") (result i32) (i32.const 1)))""",
+        config=OPTIMIZING,
     )
     module.compile()
     exports = jormun.Instance(module).exports
@@ -73,7 +75,8 @@ def test_a_hard_function_is_compiled_as_it_comes(body: str) -> None:
         f"""(module
           (func $next (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))
           (func (export "f") (param i32) (result i32) {body * count} (local.get 0))
-          (func (export "g") (param i32) (result i32) {body * count} (return_call $next (local.get 0))))"""
+          (func (export "g") (param i32) (result i32) {body * count} (return_call $next (local.get 0))))""",
+        config=OPTIMIZING,
     ).exports
     assert exports.f(2) == count + 2
     assert exports.g(2) == count + 3
@@ -100,7 +103,7 @@ def test_loops_that_change_all_locals(loops: int, locals: int) -> None:
     """A function computes what it should, and compiles in time and memory in proportion to its size, however many
     loops all change the same locals.
     """
-    exports = jormun.load(_nest(loops, locals)).exports
+    exports = jormun.load(_nest(loops, locals), config=OPTIMIZING).exports
     assert exports.f() == sum(range(locals))
     exports.m.write(4, (1).to_bytes(4, "little"))
     exports.m.write(8 * loops - 4, (1).to_bytes(4, "little"))
@@ -117,7 +120,8 @@ def test_a_function_that_moves_too_many_values(moved: str) -> None:
         f"""(module (type $many (func (param {values}) (result {values})))
           (func $many (type $many) {"".join(f"(local.get {k})" for k in range(1000))})
           (func (export "f") {"(i64.const 0)" * 1000} {code} {"(drop)" * 1000})
-          (func (export "one") (result i32) (i32.const 1)))"""
+          (func (export "one") (result i32) (i32.const 1)))""",
+        config=OPTIMIZING,
     )
     exports = jormun.Instance(module).exports
     with pytest.raises(jormun.WasmError, match="function 1: its calls and blocks move too many values"):

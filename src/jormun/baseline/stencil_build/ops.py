@@ -4,6 +4,8 @@ Addresses are the whole of a register, relative to the base of memory 0, which i
 zero-extended; the compiler turns all others into such, checked, before it stamps an access. So accesses are safe, as
 what is beyond memory 0 faults, and nothing is checked here but the alignment of atomic accesses, which memories' bases,
 multiples of a page, do not change.
+
+To be compiled by mypyc, as the class is that this one is made from.
 """
 
 from __future__ import annotations
