@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jormun.prebuilt import artefact, build, load
-from jormun.prebuilt.artefact import GLUE
+from jormun.prebuilt.artefact import ARTEFACTS, GLUE
 from jormun.runtime.native import glue_image
 from jormun.sealed import SealError, seal, unseal
 
@@ -45,7 +45,7 @@ def test_the_first_use_builds_and_the_next_loads(tmp_path: Path, builds: list[st
 
 def test_the_package_folder_comes_first(tmp_path: Path, builds: list[str], cache_folder: Path) -> None:
     """What `build_all` made is found; nothing is built, nothing cached."""
-    assert build.build_all(str(tmp_path)) == [str(tmp_path / "glue-x86_64.bin")]
+    assert build.build_all(str(tmp_path)) == [str(tmp_path / each.file_name) for each in ARTEFACTS]
     builds.clear()
     load.load(GLUE, str(tmp_path))
     assert builds == [] and not cache_folder.exists()
@@ -58,7 +58,7 @@ def test_a_stale_file_is_noticed(tmp_path: Path, builds: list[str], monkeypatch:
         (tree / source).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(Path(artefact.__file__).parent.parent / source, tree / source)
     monkeypatch.setattr(artefact, "_PACKAGE", str(tree))
-    build.build_all(str(tmp_path))
+    (tmp_path / GLUE.file_name).write_bytes(build.build(GLUE))
     builds.clear()
     load.load(GLUE, str(tmp_path))
     assert builds == []
@@ -97,8 +97,9 @@ def test_a_build_is_reproducible() -> None:
 def test_the_module_builds_into_a_folder(tmp_path: Path) -> None:
     """`python -m jormun.prebuilt FOLDER` writes each file and says where."""
     done = subprocess.run([sys.executable, "-m", "jormun.prebuilt", tmp_path], capture_output=True, text=True)
-    assert done.stdout == f"{tmp_path}/glue-x86_64.bin\n"
-    assert build.is_current(GLUE, (tmp_path / "glue-x86_64.bin").read_bytes())
+    assert done.stdout.splitlines() == [f"{tmp_path}/{each.file_name}" for each in ARTEFACTS]
+    for each in ARTEFACTS:
+        assert build.is_current(each, (tmp_path / each.file_name).read_bytes())
 
 
 def test_seals_find_every_change() -> None:
