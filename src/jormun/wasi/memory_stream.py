@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Callable
 
-from jormun.hints import NoReturn, TypeAlias
+from jormun.hints import TypeAlias
 from jormun.wasi.abi import FileType
-from jormun.wasi.filesystem import Buffers, Stat, Times
+from jormun.wasi.filesystem import Buffers, Stat
+from jormun.wasi.unseekable import Unseekable
 
 Source: TypeAlias = Callable[[int], bytes]
 """Takes how many bytes are wanted, and returns as many or fewer when there are any; none at the end."""
@@ -16,20 +15,19 @@ Sink: TypeAlias = Callable[[bytes], object]
 """Takes all bytes that it is given."""
 
 
-class MemoryStream:
+class MemoryStream(Unseekable):
     """Behaves as a pipe.
 
     Reading takes from `input` to its end, and then from `source`, if there is one. Writing goes to `sink`, or is added
     to `output` where there is none.
     """
 
-    __slots__ = ("_position", "_sink", "_source", "flags", "input", "is_seekable", "output", "type")
+    __slots__ = ("_position", "_sink", "_source", "flags", "input", "output", "type")
 
     def __init__(self, input: bytes = b"", *, source: Source | None = None, sink: Sink | None = None) -> None:
         self.input = input
         self.output = bytearray()
         self.type = FileType.UNKNOWN
-        self.is_seekable = False
         self.flags = 0
         self._position = 0
         self._source = source
@@ -70,41 +68,9 @@ class MemoryStream:
             self.output += buffer
         return len(self.output) - before
 
-    def read_at(self, buffers: Buffers, offset: int) -> int:
-        """ESPIPE, as for a pipe."""
-        _refuse(errno.ESPIPE)
-
-    def write_at(self, buffers: Buffers, offset: int) -> int:
-        """ESPIPE, as for a pipe."""
-        _refuse(errno.ESPIPE)
-
-    def seek(self, offset: int, whence: int) -> int:
-        """ESPIPE, as for a pipe."""
-        _refuse(errno.ESPIPE)
-
     def stat(self) -> Stat:
         """See File. All zero but the type and one link."""
         return Stat(0, 0, self.type, 1, 0, 0, 0, 0)
-
-    def set_times(self, times: Times) -> None:
-        """EINVAL: a stream in memory has no times."""
-        _refuse(errno.EINVAL)
-
-    def set_size(self, size_bytes: int) -> None:
-        """EINVAL, as for a pipe."""
-        _refuse(errno.EINVAL)
-
-    def allocate(self, offset: int, size_bytes: int) -> None:
-        """ESPIPE, as for a pipe."""
-        _refuse(errno.ESPIPE)
-
-    def advise(self, offset: int, size_bytes: int, advice: int) -> None:
-        """ESPIPE, as for a pipe."""
-        _refuse(errno.ESPIPE)
-
-    def sync(self, *, data_only: bool) -> None:
-        """EINVAL, as for a pipe."""
-        _refuse(errno.EINVAL)
 
     def set_flags(self, flags: int) -> None:
         """See File. Nothing here ever waits, and all writing appends."""
@@ -120,7 +86,3 @@ class MemoryStream:
 
     def close(self) -> None:
         """Nothing: `output` stays readable."""
-
-
-def _refuse(number: int) -> NoReturn:
-    raise OSError(number, os.strerror(number))

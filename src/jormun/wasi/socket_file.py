@@ -12,31 +12,31 @@ import termios
 from contextlib import suppress
 from pathlib import Path
 
-from jormun.hints import Final, NoReturn
+from jormun.hints import Final
 from jormun.runtime.interruption import poll
 from jormun.wasi.abi import FdFlags, FileType
-from jormun.wasi.filesystem import Buffers, Stat, Times
+from jormun.wasi.filesystem import Buffers, Stat
 from jormun.wasi.host_file import stat_of
+from jormun.wasi.unseekable import Unseekable, refuse
 
 _BACKLOG: Final = 128
 """How many connections wait to be accepted."""
 
 
-class SocketFile:
+class SocketFile(Unseekable):
     """A socket of the host, and as a file a stream.
 
     NONBLOCK is done here, by asking first: a socket that was handed over shares the host's flag with whoever handed it.
     Writing to a connection that the peer has left is EPIPE, and never a signal.
     """
 
-    __slots__ = ("_path", "_socket", "flags", "is_seekable", "type")
+    __slots__ = ("_path", "_socket", "flags", "type")
 
     def __init__(self, given: socket.socket, *, path: str | None = None, flags: int = 0) -> None:
         """Takes the socket over. `path` is that of a Unix socket that is to vanish with it."""
         self._socket = given
         self._path = path
         self.type = FileType.SOCKET_DGRAM if given.type == socket.SOCK_DGRAM else FileType.SOCKET_STREAM
-        self.is_seekable = False
         self.flags = flags
 
     @property
@@ -96,49 +96,17 @@ class SocketFile:
     def _refuse_to_wait(self, event: int) -> None:
         """EAGAIN for a guest that does not want to wait and would have to."""
         if self.flags & FdFlags.NONBLOCK and not poll({self._socket.fileno(): event}, 0):
-            _refuse(errno.EAGAIN)
+            refuse(errno.EAGAIN)
 
     def _await(self, event: int) -> None:
         """Waits where the host's flag says not to. EAGAIN for a guest that does not want to."""
         if self.flags & FdFlags.NONBLOCK:
-            _refuse(errno.EAGAIN)
+            refuse(errno.EAGAIN)
         poll({self._socket.fileno(): event}, None)
-
-    def read_at(self, buffers: Buffers, offset: int) -> int:
-        """ESPIPE: a socket has no offsets."""
-        _refuse(errno.ESPIPE)
-
-    def write_at(self, buffers: Buffers, offset: int) -> int:
-        """ESPIPE: a socket has no offsets."""
-        _refuse(errno.ESPIPE)
-
-    def seek(self, offset: int, whence: int) -> int:
-        """ESPIPE: a socket has no offsets."""
-        _refuse(errno.ESPIPE)
 
     def stat(self) -> Stat:
         """See File."""
         return stat_of(os.fstat(self._socket.fileno()))
-
-    def set_times(self, times: Times) -> None:
-        """EINVAL: a socket has no times."""
-        _refuse(errno.EINVAL)
-
-    def set_size(self, size_bytes: int) -> None:
-        """EINVAL: a socket has no size."""
-        _refuse(errno.EINVAL)
-
-    def allocate(self, offset: int, size_bytes: int) -> None:
-        """ESPIPE: a socket has no offsets."""
-        _refuse(errno.ESPIPE)
-
-    def advise(self, offset: int, size_bytes: int, advice: int) -> None:
-        """ESPIPE: a socket has no offsets."""
-        _refuse(errno.ESPIPE)
-
-    def sync(self, *, data_only: bool) -> None:
-        """EINVAL: a socket has no device."""
-        _refuse(errno.EINVAL)
 
     def set_flags(self, flags: int) -> None:
         """See File. Only NONBLOCK means something."""
@@ -201,7 +169,3 @@ def listen(address: str) -> SocketFile:
         server.close()
         raise
     return SocketFile(server)
-
-
-def _refuse(number: int) -> NoReturn:
-    raise OSError(number, os.strerror(number))
