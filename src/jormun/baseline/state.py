@@ -91,18 +91,28 @@ def ref_func(f: FunctionCompiler) -> None:
 
 def serve(f: FunctionCompiler, name: str, passed: list[tuple[str, i64]], popped: i64) -> None:
     """Call a service with arguments, given by piece and what fills it, for the registers from the second on."""
-    for k, (piece, value) in enumerate(passed):
-        f.stamp(f.pieces.numbers[f"{piece}.{k + 1}"], value, 0, 0)
+    pass_arguments(f, passed)
     f.stamp(f.pieces.numbers["call.service"], layout.service_offset(name), 0, 0)
     f.drop(popped)
 
 
-def serve_field(f: FunctionCompiler, name: str, field: i64, passed: list[tuple[str, i64]], popped: i64) -> None:
-    """The same for a service that takes a field of `vm` first."""
+def serve_record(f: FunctionCompiler, name: str, record: i64, fields: list[i64]) -> None:
+    """Call a service that works on the memory or table whose record is in field `record` of `vm`: it takes that, then
+    the `fields` of `vm`, then three operands.
+    """
+    f.spill()
+    k = f.height - 3
+    passed: list[tuple[str, i64]] = [("pass.vm", field) for field in fields]
+    passed += [argument(f, k), argument(f, k + 1), argument(f, k + 2)]
+    pass_arguments(f, passed)
+    f.stamp(f.pieces.numbers["call.service.field"], layout.service_offset(name), record, 0)
+    f.drop(3)
+
+
+def pass_arguments(f: FunctionCompiler, passed: list[tuple[str, i64]]) -> None:
+    """Fill the registers from the second on. The first is for what a service works on."""
     for k, (piece, value) in enumerate(passed):
         f.stamp(f.pieces.numbers[f"{piece}.{k + 1}"], value, 0, 0)
-    f.stamp(f.pieces.numbers["call.service.field"], layout.service_offset(name), field, 0)
-    f.drop(popped)
 
 
 def argument(f: FunctionCompiler, k: i64) -> tuple[str, i64]:
@@ -144,38 +154,25 @@ def memory_grow(f: FunctionCompiler) -> None:
 
 def memory_fill(f: FunctionCompiler) -> None:
     """`memory.fill x`."""
-    memory = f.read_unsigned()
-    f.spill()
-    k = f.height - 3
-    passed = [argument(f, k), argument(f, k + 1), argument(f, k + 2)]
-    serve_field(f, "jormun_memory_fill", f.facts.layout.memory_record_offset(memory), passed, 3)
+    serve_record(f, "jormun_memory_fill", f.facts.layout.memory_record_offset(f.read_unsigned()), [])
 
 
 def memory_copy(f: FunctionCompiler) -> None:
     """`memory.copy x y`."""
     target = f.read_unsigned()
     source = f.read_unsigned()
-    f.spill()
-    k = f.height - 3
     offsets = f.facts.layout
-    passed: list[tuple[str, i64]] = [("pass.vm", offsets.memory_record_offset(source))]
-    passed += [argument(f, k), argument(f, k + 1), argument(f, k + 2)]
-    serve_field(f, "jormun_memory_copy", offsets.memory_record_offset(target), passed, 3)
+    serve_record(f, "jormun_memory_copy", offsets.memory_record_offset(target), [offsets.memory_record_offset(source)])
 
 
 def memory_init(f: FunctionCompiler) -> None:
     """`memory.init x y`."""
     data = f.read_unsigned()
     memory = f.read_unsigned()
-    f.spill()
-    k = f.height - 3
     offsets = f.facts.layout
     segment = offsets.data_offset(data)
-    passed: list[tuple[str, i64]] = [
-        ("pass.vm", segment + layout.SEGMENT_START), ("pass.vm", segment + layout.SEGMENT_SIZE)
-    ]  # fmt: skip
-    passed += [argument(f, k), argument(f, k + 1), argument(f, k + 2)]
-    serve_field(f, "jormun_memory_init", offsets.memory_record_offset(memory), passed, 3)
+    fields = [segment + layout.SEGMENT_START, segment + layout.SEGMENT_SIZE]
+    serve_record(f, "jormun_memory_init", offsets.memory_record_offset(memory), fields)
 
 
 def data_drop(f: FunctionCompiler) -> None:
@@ -286,38 +283,25 @@ def table_grow(f: FunctionCompiler) -> None:
 
 def table_fill(f: FunctionCompiler) -> None:
     """`table.fill x`."""
-    table = f.read_unsigned()
-    f.spill()
-    k = f.height - 3
-    passed = [argument(f, k), argument(f, k + 1), argument(f, k + 2)]
-    serve_field(f, "jormun_table_fill", f.facts.layout.table_record_offset(table), passed, 3)
+    serve_record(f, "jormun_table_fill", f.facts.layout.table_record_offset(f.read_unsigned()), [])
 
 
 def table_copy(f: FunctionCompiler) -> None:
     """`table.copy x y`."""
     target = f.read_unsigned()
     source = f.read_unsigned()
-    f.spill()
-    k = f.height - 3
     offsets = f.facts.layout
-    passed: list[tuple[str, i64]] = [("pass.vm", offsets.table_record_offset(source))]
-    passed += [argument(f, k), argument(f, k + 1), argument(f, k + 2)]
-    serve_field(f, "jormun_table_copy", offsets.table_record_offset(target), passed, 3)
+    serve_record(f, "jormun_table_copy", offsets.table_record_offset(target), [offsets.table_record_offset(source)])
 
 
 def table_init(f: FunctionCompiler) -> None:
     """`table.init x y`."""
     elem = f.read_unsigned()
     table = f.read_unsigned()
-    f.spill()
-    k = f.height - 3
     offsets = f.facts.layout
     segment = offsets.elem_offset(elem)
-    passed: list[tuple[str, i64]] = [
-        ("pass.vm", segment + layout.SEGMENT_START), ("pass.vm", segment + layout.SEGMENT_SIZE)
-    ]  # fmt: skip
-    passed += [argument(f, k), argument(f, k + 1), argument(f, k + 2)]
-    serve_field(f, "jormun_table_init", offsets.table_record_offset(table), passed, 3)
+    fields = [segment + layout.SEGMENT_START, segment + layout.SEGMENT_SIZE]
+    serve_record(f, "jormun_table_init", offsets.table_record_offset(table), fields)
 
 
 def elem_drop(f: FunctionCompiler) -> None:
