@@ -16,7 +16,7 @@ from jormun.opcodes.signatures import Rule
 from jormun.opcodes.table import BY_CODE
 from jormun.syntax.module import Function
 from jormun.syntax.type_code import EMPTY_BLOCK
-from jormun.validation.code_reader import PADDING, long_index
+from jormun.validation.code_reader import PADDING, index_end, long_index
 from jormun.validation.context import Context
 from jormun.validation.control_stack import BLOCK, IF, LOOP, NO_TYPES, Body, ControlFrame
 from jormun.validation.instructions import ENTRIES, apply, read_entry
@@ -235,8 +235,7 @@ def _run(body: Body) -> None:
             after = pc + 2
             if index >= 0x80:
                 index = long_index(code, pc + 1)
-                while code[after - 1] >= 0x80:
-                    after += 1
+                after = index_end(code, pc + 1)
             if index < function_count:
                 callee = functions[index]
                 results = callee.results
@@ -249,9 +248,11 @@ def _run(body: Body) -> None:
                             height += 1
                         pc = after
                         continue
-        elif kind == _BLOCK:
+        elif kind in (_BLOCK, _LOOP):
             if code[pc + 1] == EMPTY_BLOCK and len(frames) <= deepest:
-                frames.append(ControlFrame(BLOCK, NO_TYPES, NO_TYPES, height, len(locals_set)))
+                frames.append(
+                    ControlFrame(BLOCK if kind == _BLOCK else LOOP, NO_TYPES, NO_TYPES, height, len(locals_set))
+                )
                 operands[height] = FLOOR
                 height += 1
                 pc += 2
@@ -260,13 +261,6 @@ def _run(body: Body) -> None:
             if code[pc + 1] == EMPTY_BLOCK and operands[height - 1] == I32 and len(frames) <= deepest:
                 frames.append(ControlFrame(IF, NO_TYPES, NO_TYPES, height - 1, len(locals_set)))
                 operands[height - 1] = FLOOR
-                pc += 2
-                continue
-        elif kind == _LOOP:
-            if code[pc + 1] == EMPTY_BLOCK and len(frames) <= deepest:
-                frames.append(ControlFrame(LOOP, NO_TYPES, NO_TYPES, height, len(locals_set)))
-                operands[height] = FLOOR
-                height += 1
                 pc += 2
                 continue
         elif kind == _UNARY:
@@ -279,8 +273,7 @@ def _run(body: Body) -> None:
             after = pc + 2
             if index >= 0x80:
                 index = long_index(code, pc + 1)
-                while code[after - 1] >= 0x80:
-                    after += 1
+                after = index_end(code, pc + 1)
             if index < global_count:
                 operands[height] = globals[index]
                 height += 1
@@ -291,8 +284,7 @@ def _run(body: Body) -> None:
             after = pc + 2
             if index >= 0x80:
                 index = long_index(code, pc + 1)
-                while code[after - 1] >= 0x80:
-                    after += 1
+                after = index_end(code, pc + 1)
             if index < global_count and operands[height - 1] == globals[index] and are_mutable[index]:
                 height -= 1
                 pc = after

@@ -51,6 +51,13 @@ def long_index(code: bytes, at: i64) -> i64:
     return 1 << 32
 
 
+def index_end(code: bytes, at: i64) -> i64:
+    """Where an index that starts at `at` ends."""
+    while code[at] >= 0x80:
+        at += 1
+    return at + 1
+
+
 def read_u64(body: Body) -> int:
     """An unsigned number of 64 bits."""
     value = body.code[body.pc]
