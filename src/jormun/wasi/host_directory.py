@@ -17,6 +17,7 @@ from jormun.hints import TYPE_CHECKING, Final
 from jormun.runtime.native import openat2
 from jormun.wasi.abi import FileType
 from jormun.wasi.filesystem import TO_LIST, Directory, Entry, File, OpenMode, Stat, Times, refusal
+from jormun.wasi.guest_path import require_relative, require_target
 from jormun.wasi.host_file import OPEN_FLAGS, HostFile, file_type, stat_of, times_pair
 from jormun.wasi.resolution import Place
 
@@ -243,17 +244,13 @@ class HostDirectory:
             if place.is_directory:
                 place.examine()
             text = os.readlink(place.name, dir_fd=place.parent)
-        if text.startswith(b"/"):
-            raise refusal(errno.EPERM)
+        require_relative(text)
         return text
 
     def symlink(self, target: bytes, path: bytes) -> None:
         """See Directory. An absolute target is refused (EPERM): no path of the guest's could lead through it."""
         self._require_writable()
-        if b"\0" in target:
-            raise refusal(errno.EINVAL)
-        if target.startswith(b"/"):
-            raise refusal(errno.EPERM)
+        require_target(target)
         with self._slashed(path) as place:
             _require_no_slash(place)
             with _Creation(self._seal.account):

@@ -9,6 +9,7 @@ from jormun.hints import TypeAlias
 from jormun.wasi.abi import FileType
 from jormun.wasi.content import Content
 from jormun.wasi.filesystem import Directory, Entry, File, OpenMode, Stat, Times, refusal
+from jormun.wasi.guest_path import require_relative, require_target
 from jormun.wasi.memory_file import MemoryFile
 from jormun.wasi.quota import IN_MEMORY, Quota
 from jormun.wasi.tree import DirectoryNode, FileNode, LinkNode, Node, OtherNode, Spot, Tree, Unread, slashed, stat_of
@@ -158,17 +159,13 @@ class MemoryDirectory:
             node = Spot(self._node, path, follow=False).existing()
             if not isinstance(node, LinkNode):
                 raise refusal(errno.EINVAL)
-            if node.target.startswith(b"/"):
-                raise refusal(errno.EPERM)
+            require_relative(node.target)
             return node.target
 
     def symlink(self, target: bytes, path: bytes) -> None:
         """See Directory. An absolute target is refused (EPERM), as in a directory of the host's."""
         self._require_writable()
-        if b"\0" in target:
-            raise refusal(errno.EINVAL)
-        if target.startswith(b"/"):
-            raise refusal(errno.EPERM)
+        require_target(target)
         if not target:
             raise refusal(errno.ENOENT)
         with self._tree.lock:

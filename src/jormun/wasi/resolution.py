@@ -20,6 +20,7 @@ from types import TracebackType
 from jormun.hints import Final
 from jormun.runtime.native.openat2 import open_directory_beneath
 from jormun.wasi.filesystem import LINKS, PATH_BYTES, refusal
+from jormun.wasi.guest_path import expand, require_relative
 
 _WALK: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FINAL: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EACCES})
@@ -81,8 +82,7 @@ class Place:
             target = self._followed(name, follow)
             if target is None:
                 return name
-            if target.startswith(b"/"):
-                raise refusal(errno.EPERM)
+            require_relative(target)
             self.close()
             self.parent = self._root
             path = way + target
@@ -90,7 +90,7 @@ class Place:
     def _walk(self, path: bytes, follow: bool) -> bytes:
         """The way one component at a time."""
         pending: list[bytes] = []
-        self._expand(path, pending)
+        self.is_directory |= expand(path, pending)
         while True:
             component = pending.pop()
             is_last = not pending
@@ -122,17 +122,7 @@ class Place:
                 else:
                     self._opened.append(self.parent)
                     continue
-            self._expand(target, pending)
-
-    def _expand(self, path: bytes, pending: list[bytes]) -> None:
-        """Puts the components of `path` on top of `pending`, the first of them last."""
-        if not path:
-            raise refusal(errno.ENOENT)
-        if path.startswith(b"/"):
-            raise refusal(errno.EPERM)
-        if not pending and path.endswith(b"/"):
-            self.is_directory = True
-        pending.extend(component for component in reversed(path.split(b"/")) if component)
+            self.is_directory |= expand(target, pending)
 
     def _followed(self, name: bytes, follow: bool) -> bytes | None:
         """The text of the link `name` when it is one and is to be followed; otherwise None, with `status` set."""

@@ -15,9 +15,9 @@ from pathlib import Path
 from jormun.hints import Final
 from jormun.runtime.interruption import poll
 from jormun.wasi.abi import FdFlags, FileType
-from jormun.wasi.filesystem import Buffers, Stat
+from jormun.wasi.filesystem import Buffers, Stat, refusal
 from jormun.wasi.host_file import stat_of
-from jormun.wasi.unseekable import Unseekable, refuse
+from jormun.wasi.unseekable import Unseekable
 
 _BACKLOG: Final = 128
 """How many connections wait to be accepted."""
@@ -96,12 +96,12 @@ class SocketFile(Unseekable):
     def _refuse_to_wait(self, event: int) -> None:
         """EAGAIN for a guest that does not want to wait and would have to."""
         if self.flags & FdFlags.NONBLOCK and not poll({self._socket.fileno(): event}, 0):
-            refuse(errno.EAGAIN)
+            raise refusal(errno.EAGAIN)
 
     def _await(self, event: int) -> None:
         """Waits where the host's flag says not to. EAGAIN for a guest that does not want to."""
         if self.flags & FdFlags.NONBLOCK:
-            refuse(errno.EAGAIN)
+            raise refusal(errno.EAGAIN)
         poll({self._socket.fileno(): event}, None)
 
     def stat(self) -> Stat:

@@ -15,6 +15,7 @@ from jormun.hints import Final, Protocol, TypeAlias
 from jormun.wasi.abi import FileType
 from jormun.wasi.content import Content
 from jormun.wasi.filesystem import LINKS, NAME_BYTES, PATH_BYTES, File, Stat, Times, refusal
+from jormun.wasi.guest_path import expand
 from jormun.wasi.quota import Account, Quota
 
 _DEVICES: Final = itertools.count(1)
@@ -257,7 +258,7 @@ class Spot:
         way: list[DirectoryNode] = []
         links = 0
         pending: list[bytes] = []
-        self._expand(path, pending)
+        self.is_directory |= expand(path, pending)
         while True:
             self.name = component = pending.pop()
             is_last = not pending
@@ -276,7 +277,7 @@ class Spot:
                 links += 1
                 if links > LINKS:
                     raise refusal(errno.ELOOP)
-                self._expand(node.target, pending)
+                self.is_directory |= expand(node.target, pending)
                 continue
             if is_last:
                 return
@@ -287,16 +288,6 @@ class Spot:
                 raise refusal(errno.ENOTDIR)
             way.append(self.parent)
             self.parent = node
-
-    def _expand(self, path: bytes, pending: list[bytes]) -> None:
-        """Puts the components of `path` on top of `pending`, the first of them last."""
-        if not path:
-            raise refusal(errno.ENOENT)
-        if path.startswith(b"/"):
-            raise refusal(errno.EPERM)
-        if not pending and path.endswith(b"/"):
-            self.is_directory = True
-        pending.extend(component for component in reversed(path.split(b"/")) if component)
 
     def existing(self) -> Node:
         """What is there. ENOENT; ENAMETOOLONG; ENOTDIR for what is no directory, with a slash behind its name."""

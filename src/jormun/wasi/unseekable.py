@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import errno
-import os
 
-from jormun.hints import NoReturn
-from jormun.wasi.filesystem import Buffers, Times
+from jormun.wasi.filesystem import Buffers, Times, refusal
 
 
 class Unseekable:
@@ -17,37 +15,32 @@ class Unseekable:
 
     def read_at(self, buffers: Buffers, offset: int) -> int:
         """ESPIPE, as for a pipe."""
-        refuse(errno.ESPIPE)
+        raise refusal(errno.ESPIPE)
 
     def write_at(self, buffers: Buffers, offset: int) -> int:
         """ESPIPE, as for a pipe."""
-        refuse(errno.ESPIPE)
+        raise refusal(errno.ESPIPE)
 
     def seek(self, offset: int, whence: int) -> int:
         """ESPIPE, as for a pipe."""
-        refuse(errno.ESPIPE)
+        raise refusal(errno.ESPIPE)
 
     def set_times(self, times: Times) -> None:
         """EINVAL: it has no times."""
-        refuse(errno.EINVAL)
+        raise refusal(errno.EINVAL)
 
     def set_size(self, size_bytes: int) -> None:
         """EINVAL, as for a pipe."""
-        refuse(errno.EINVAL)
+        raise refusal(errno.EINVAL)
 
     def allocate(self, offset: int, size_bytes: int) -> None:
         """ESPIPE, as for a pipe."""
-        refuse(errno.ESPIPE)
+        raise refusal(errno.ESPIPE)
 
     def advise(self, offset: int, size_bytes: int, advice: int) -> None:
         """ESPIPE, as for a pipe."""
-        refuse(errno.ESPIPE)
+        raise refusal(errno.ESPIPE)
 
     def sync(self, *, data_only: bool) -> None:
         """EINVAL, as for a pipe."""
-        refuse(errno.EINVAL)
-
-
-def refuse(number: int) -> NoReturn:
-    """Raises the OSError of an errno of the host."""
-    raise OSError(number, os.strerror(number))
+        raise refusal(errno.EINVAL)
