@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from jormun.baseline.catalogue import CLASS_I64, class_of
+from jormun.baseline.catalogue import class_of
 from jormun.hints import i64
 from jormun.llvm.convention import REGISTERS, VECTOR, places
 from jormun.runtime import layout
 from jormun.runtime.layout import Layout
-from jormun.types import I32, FuncType, MemoryType
+from jormun.types import FuncType, MemoryType
 from jormun.validation.module import ValidModule
 
 REGISTER_COUNT: Final = len(REGISTERS)
@@ -75,7 +75,3 @@ class ModuleFacts:
     def table_address_class(self, index: int) -> int:
         """The class of a table's indices."""
         return class_of(self.valid.table_types[index].address)
-
-    def is_narrow(self, c: int) -> bool:
-        """Whether an address class is that of 32 bits."""
-        return c != CLASS_I64 and class_of(I32) == c

@@ -21,11 +21,12 @@ To be compiled by mypyc.
 from __future__ import annotations
 
 from jormun.errors import TrapKind
+from jormun.llvm.accesses import llvm_type, memory_type
 from jormun.llvm.keep import keep
 from jormun.opcodes import memory as rows
 from jormun.opcodes.immediates import MemArg
 from jormun.opcodes.table import BY_CODE, Row
-from jormun.optimizing.shapes import ModuleShape, llvm_type
+from jormun.optimizing.shapes import ModuleShape
 from jormun.optimizing.state import CONSTANT, GUEST, StateOps
 from jormun.runtime import layout
 from jormun.types import I32, I64, NumType, VecType
@@ -208,13 +209,6 @@ class MemoryOps(StateOps):
     def data_drop(self, data: int) -> None:
         """Make a data segment empty."""
         self.store_field("%vm", self.shape.layout.data_offset(data) + layout.SEGMENT_SIZE, "i64", "0")
-
-
-def memory_type(t: NumType | VecType, bits: int) -> str:
-    """What an access of `bits` bits reads or writes, as LLVM writes it."""
-    if bits == (128 if isinstance(t, VecType) else t.bits):
-        return llvm_type(t)
-    return f"i{bits}"
 
 
 def i64_literal(value: int) -> int:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jormun.errors import TrapKind
+from jormun.llvm.accesses import llvm_type
 from jormun.optimizing.frame import BLOCK, BODY, ELSE, IF, LOOP, Frame
-from jormun.optimizing.shapes import llvm_type
 from jormun.runtime import layout
 from jormun.syntax.type_code import read_blocktype, read_valtype
 from jormun.types import FuncType

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 
 from jormun.errors import UnsupportedError
+from jormun.llvm.accesses import llvm_type
 from jormun.llvm.convention import REGISTERS, from_register, overflow_area, to_register
 from jormun.llvm.templates import Template, make
 from jormun.opcodes.markers import LATER
@@ -23,7 +24,7 @@ from jormun.optimizing.accesses import ACCESSES
 from jormun.optimizing.entry import Entry
 from jormun.optimizing.frame import BODY, Frame, slot
 from jormun.optimizing.rows import HANDLERS, OPENERS, operands_of
-from jormun.optimizing.shapes import ZERO, CallShape, ModuleShape, llvm_type
+from jormun.optimizing.shapes import ZERO, CallShape, ModuleShape
 from jormun.optimizing.state import STATE
 from jormun.optimizing.tables import MachineOps
 from jormun.runtime import layout

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from jormun.llvm.accesses import llvm_type
 from jormun.opcodes.immediates import ImmediateValue
 from jormun.opcodes.signatures import Address, Rule, Signature
 from jormun.opcodes.table import BY_CODE, Row
 from jormun.optimizing import calls, control
-from jormun.optimizing.shapes import ModuleShape, llvm_type
+from jormun.optimizing.shapes import ModuleShape
 
 if TYPE_CHECKING:
     from jormun.optimizing.lower import FunctionLowering

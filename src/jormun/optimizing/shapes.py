@@ -5,26 +5,19 @@ To be compiled by mypyc.
 
 from __future__ import annotations
 
+from jormun.llvm.accesses import llvm_type
 from jormun.llvm.convention import VECTOR, places
 from jormun.llvm.templates import Template
-from jormun.llvm.values import LLVM_TYPE
 from jormun.runtime.layout import Layout, is_guarded
-from jormun.types import V128, FuncType, MemoryType, NumType, ValType
+from jormun.types import FuncType, MemoryType
 from jormun.validation.module import ValidModule
 
-LLVM_TYPES: dict[ValType, str] = {V128: VECTOR, **{t: LLVM_TYPE[t] for t in NumType}}
-"""Value types as LLVM writes them; every reference is an i64."""
 ZERO: dict[str, str] = {"i32": "0", "i64": "0", "float": "0.0", "double": "0.0", VECTOR: "zeroinitializer"}
 """What a local of a type starts with; 0 is the null reference too."""
 
 
 _TEMPLATES: dict[str, dict[int, Template | None]] = {}
 """By architecture. A cache: what is in it depends on the key alone."""
-
-
-def llvm_type(t: ValType) -> str:
-    """A value type as LLVM writes it."""
-    return LLVM_TYPES.get(t, "i64")
 
 
 class CallShape:

@@ -7,8 +7,8 @@ opcodes/machine.py, each built on those before it. To be compiled by mypyc.
 from __future__ import annotations
 
 from jormun.errors import TrapKind
-from jormun.llvm.values import TextOps
-from jormun.optimizing.shapes import ModuleShape, llvm_type
+from jormun.llvm.accesses import AtomicText, llvm_type
+from jormun.optimizing.shapes import ModuleShape
 from jormun.runtime import layout
 from jormun.types import I32, I64, HeapType, NumType
 
@@ -17,11 +17,11 @@ STATE, GUEST = "!tbaa !1", "!tbaa !2"
 CONSTANT = "!invariant.load !0"
 
 
-class StateOps(TextOps):
+class StateOps(AtomicText):
     """Ops, and what an instance record holds, for one function."""
 
     def __init__(self, shape: ModuleShape, architecture: str) -> None:
-        super().__init__(architecture)
+        super().__init__(architecture, f", {GUEST}")
         self.shape = shape
 
     # Fields of native records.
