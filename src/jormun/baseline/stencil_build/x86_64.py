@@ -23,11 +23,13 @@ _ARGUMENTS64 = ("%rdi", "%rsi", "%rdx", "%rcx", "%r8", "%r9")
 _ARGUMENTS32 = ("%edi", "%esi", "%edx", "%ecx", "%r8d", "%r9d")
 _VECTOR_ARGUMENTS = tuple(f"%xmm{k}" for k in range(8))
 _MOVES = {"i32": "movl", "i64": "movq", "f32": "movss", "f64": "movsd", "v128": "movups"}
-_VM_CODE_TABLE, _VM_SERVICES, _VM_COUNTERS = layout.VM_CODE_TABLE, layout.VM_SERVICES, layout.VM_COUNTERS
 _RESULTS = -24
 """Where, from the frame pointer, the address for results is."""
-_SERVICE_TRAP = layout.service_offset("jormun_trap")
 _LEAVE = "movq -8(%rbp), %r13; movq -16(%rbp), %r12; leave"
+_CODE_TABLE = f"movq {layout.VM_CODE_TABLE}(%r13), %rax"
+_SERVICES = f"movq {layout.VM_SERVICES}(%r13), %rax"
+_FUNCTION_VM = f"movq {layout.FUNCTION_VM}(%rax), %rdi"
+"""The instance of the function whose record is in %rax, as the callee's first argument."""
 
 
 def _register(c: str, height: int) -> str:
@@ -60,19 +62,16 @@ def _places() -> Iterator[tuple[str, str]]:
             yield f"vm.put.indirect.{c}.{h}", f"movq hole_x(%r13), %rax; {move} {r}, (%rax)"
         scratch = {"i32": "%eax", "i64": "%rax"}.get(c, "%xmm0")
         yield f"copy.{c}", f"{move} hole_x(%rbp), {scratch}; {move} {scratch}, hole_y(%rbp)"
-        # A result from the buffer that a call filled.
+        # What a call returns, and what the function does: the scratch register is that of results.
+        whole = move if c in ("i32", "i64") else "movaps"
         for h in range(HEIGHTS):
-            r = _register(c, h)
-            yield f"result.{c}.{h}", {
-                "i32": f"movl %eax, {r}", "i64": f"movq %rax, {r}"
-            }.get(c, f"movaps %xmm0, {r}")  # fmt: skip
+            yield f"result.{c}.{h}", f"{whole} {scratch}, {_register(c, h)}"
         yield f"give.{c}", f"{move} hole_x(%rbp), {scratch}"
         for h in range(HEIGHTS):
-            r = _register(c, h)
-            yield f"give.{c}.{h}", f"{'movaps' if c not in ('i32', 'i64') else move} {r}, {scratch}"
+            yield f"give.{c}.{h}", f"{whole} {_register(c, h)}, {scratch}"
         yield (
             f"give.buffer.{c}",
-            f"{move} hole_x(%rbp), {scratch}; movq {_RESULTS}(%rbp), %rcx; {move} {scratch}, hole_y(%rcx)",
+            _joined(f"{move} hole_x(%rbp), {scratch}; movq {_RESULTS}(%rbp), %rcx", f"{move} {scratch}, hole_y(%rcx)"),
         )
 
 
@@ -120,9 +119,9 @@ def _state() -> Iterator[tuple[str, str]]:
         x, y = _X[h], _X[(h + 1) % HEIGHTS]
         yield (
             f"shuffle.{h}",
-            (
-                "movups pool_0(%rip), %xmm0; movups pool_1(%rip), %xmm5; "
-                f"pshufb %xmm0, {x}; pshufb %xmm5, {y}; por {y}, {x}"
+            _joined(
+                "movups pool_0(%rip), %xmm0; movups pool_1(%rip), %xmm5",
+                f"pshufb %xmm0, {x}; pshufb %xmm5, {y}; por {y}, {x}",
             ),
         )
 
@@ -132,10 +131,10 @@ def _checks(r: str, h: int) -> Iterator[tuple[str, str]]:
     # An address, with what is added to it for the last byte of the access; hole_x is where the memory's record is.
     yield (
         f"bounds.{h}",
-        (
-            f"movq hole_x(%r13), %rax; movq {layout.MEMORY_SIZE_BYTES}(%rax), %rcx; movabsq $hole_y64, %rdx; "
-            f"subq %rdx, %rcx; jb {_trap(TrapKind.MEMORY_OUT_OF_BOUNDS)}; cmpq %rcx, {r}; "
-            f"ja {_trap(TrapKind.MEMORY_OUT_OF_BOUNDS)}"
+        _joined(
+            f"movq hole_x(%r13), %rax; movq {layout.MEMORY_SIZE_BYTES}(%rax), %rcx",
+            f"movabsq $hole_y64, %rdx; subq %rdx, %rcx; jb {_trap(TrapKind.MEMORY_OUT_OF_BOUNDS)}",
+            f"cmpq %rcx, {r}; ja {_trap(TrapKind.MEMORY_OUT_OF_BOUNDS)}",
         ),
     )
     yield f"rebase.{h}", f"movq hole_x(%r13), %rax; addq {layout.MEMORY_BASE}(%rax), {r}; subq %r12, {r}"
@@ -143,39 +142,39 @@ def _checks(r: str, h: int) -> Iterator[tuple[str, str]]:
     for size_bytes in (4, 8):
         yield (
             f"aligned.{size_bytes}.{h}",
-            (
-                f"movq {r}, %rax; addq $hole_x, %rax; testb ${size_bytes - 1}, %al; "
-                f"jne {_trap(TrapKind.UNALIGNED_ATOMIC)}"
+            _joined(
+                f"movq {r}, %rax; addq $hole_x, %rax",
+                f"testb ${size_bytes - 1}, %al; jne {_trap(TrapKind.UNALIGNED_ATOMIC)}",
             ),
         )
-    element = (
-        f"movq hole_x(%r13), %rax; cmpq {layout.TABLE_SIZE}(%rax), {r}; jae {{trap}}; "
-        f"movq {layout.TABLE_ELEMENTS}(%rax), %rax"
-    )
-    out_of_bounds = element.format(trap=_trap(TrapKind.TABLE_OUT_OF_BOUNDS))
-    yield f"table.get.{h}", f"{out_of_bounds}; movq (%rax,{r},8), {r}"
-    yield f"table.set.{h}", f"{out_of_bounds}; movq {_R64[(h + 1) % HEIGHTS]}, (%rax,{r},8)"
+    yield f"table.get.{h}", f"{_elements(r, TrapKind.TABLE_OUT_OF_BOUNDS)}; movq (%rax,{r},8), {r}"
+    next_r = _R64[(h + 1) % HEIGHTS]
+    yield f"table.set.{h}", f"{_elements(r, TrapKind.TABLE_OUT_OF_BOUNDS)}; movq {next_r}, (%rax,{r},8)"
     yield (
         f"element.{h}",
-        (
-            f"{element.format(trap=_trap(TrapKind.UNDEFINED_ELEMENT))}; movq (%rax,{r},8), {r}; testq {r}, {r}; "
-            f"je {_trap(TrapKind.UNINITIALIZED_ELEMENT)}"
+        _joined(
+            _elements(r, TrapKind.UNDEFINED_ELEMENT),
+            f"movq (%rax,{r},8), {r}; testq {r}, {r}; je {_trap(TrapKind.UNINITIALIZED_ELEMENT)}",
         ),
     )
     # The type of the function record that a register points to.
     yield (
         f"type.{h}",
-        (
-            f"movq {layout.FUNCTION_TYPE_ID}({r}), %rax; cmpq hole_y(%r13), %rax; "
-            f"jne {_trap(TrapKind.INDIRECT_CALL_TYPE_MISMATCH)}"
+        _joined(
+            f"movq {layout.FUNCTION_TYPE_ID}({r}), %rax",
+            f"cmpq hole_y(%r13), %rax; jne {_trap(TrapKind.INDIRECT_CALL_TYPE_MISMATCH)}",
         ),
     )
     for kind in (TrapKind.NULL_REFERENCE, TrapKind.NULL_FUNCTION_REFERENCE):
         yield f"non_null.{kind.value}.{h}", f"testq {r}, {r}; je {_trap(kind)}"
 
 
-def _trap(kind: TrapKind) -> str:
-    return f"trap_{kind.value}"
+def _elements(r: str, kind: TrapKind) -> str:
+    """Check that `r` is an index of the table whose record is in field hole_x of vm; then %rax has its elements."""
+    return _joined(
+        f"movq hole_x(%r13), %rax; cmpq {layout.TABLE_SIZE}(%rax), {r}; jae {_trap(kind)}",
+        f"movq {layout.TABLE_ELEMENTS}(%rax), %rax",
+    )
 
 
 def _arguments() -> Iterator[tuple[str, str]]:
@@ -206,45 +205,25 @@ def _arguments() -> Iterator[tuple[str, str]]:
 
 
 def _calls() -> Iterator[tuple[str, str]]:
-    yield "call.own", f"movq %r13, %rdi; movq {_VM_CODE_TABLE}(%r13), %rax; callq *hole_x(%rax)"
-    yield (
-        "call.imported",
-        (f"movq hole_x(%r13), %rax; movq {layout.FUNCTION_VM}(%rax), %rdi; callq *{layout.FUNCTION_CODE}(%rax)"),
-    )
-    # The function record's address is in a slot.
-    yield (
-        "call.record",
-        (f"movq hole_x(%rbp), %rax; movq {layout.FUNCTION_VM}(%rax), %rdi; callq *{layout.FUNCTION_CODE}(%rax)"),
-    )
-    yield (
-        "tail.own",
-        f"movq %r13, %rdi; movq {_VM_CODE_TABLE}(%r13), %rax; movq hole_x(%rax), %rax; {_LEAVE}; jmpq *%rax",
-    )
-    yield (
-        "tail.imported",
-        (
-            f"movq hole_x(%r13), %rax; movq {layout.FUNCTION_VM}(%rax), %rdi; movq {layout.FUNCTION_CODE}(%rax), %rax; "
-            f"{_LEAVE}; jmpq *%rax"
-        ),
-    )
-    yield (
-        "tail.record",
-        (
-            f"movq hole_x(%rbp), %rax; movq {layout.FUNCTION_VM}(%rax), %rdi; movq {layout.FUNCTION_CODE}(%rax), %rax; "
-            f"{_LEAVE}; jmpq *%rax"
-        ),
-    )
-    yield "call.service", f"movq %r13, %rdi; movq {_VM_SERVICES}(%r13), %rax; callq *hole_x(%rax)"
-    # The same for services that take other things than `vm` first: a field of vm, a slot's i64.
-    yield "call.service.field", f"movq hole_y(%r13), %rdi; movq {_VM_SERVICES}(%r13), %rax; callq *hole_x(%rax)"
+    yield "call.own", f"movq %r13, %rdi; {_CODE_TABLE}; callq *hole_x(%rax)"
+    yield "tail.own", f"movq %r13, %rdi; {_CODE_TABLE}; movq hole_x(%rax), %rax; {_LEAVE}; jmpq *%rax"
+    # Where a function's record is known from: a field of vm, or a slot.
+    for name, base in (("imported", "%r13"), ("record", "%rbp")):
+        record = f"movq hole_x({base}), %rax; {_FUNCTION_VM}"
+        yield f"call.{name}", f"{record}; callq *{layout.FUNCTION_CODE}(%rax)"
+        yield f"tail.{name}", f"{record}; movq {layout.FUNCTION_CODE}(%rax), %rax; {_LEAVE}; jmpq *%rax"
+    yield "call.service", f"movq %r13, %rdi; {_SERVICES}; callq *hole_x(%rax)"
+    # The same for services that take a field of vm first.
+    yield "call.service.field", f"movq hole_y(%r13), %rdi; {_SERVICES}; callq *hole_x(%rax)"
     # A type that may have subtypes: the record is in slot hole_x, what is expected at hole_y of vm.
+    is_subtype = layout.service_offset("jormun_is_subtype")
     yield (
         "is_subtype",
-        (
-            f"movq hole_x(%rbp), %rdi; movq {layout.FUNCTION_TYPE_ID}(%rdi), %rdi; movq hole_y(%r13), %rsi; "
-            f"cmpq %rsi, %rdi; je 1f; movq {_VM_SERVICES}(%r13), %rax; "
-            f"callq *{layout.service_offset('jormun_is_subtype')}(%rax); testl %eax, %eax; "
-            f"je {_trap(TrapKind.INDIRECT_CALL_TYPE_MISMATCH)}; 1:"
+        _joined(
+            f"movq hole_x(%rbp), %rdi; movq {layout.FUNCTION_TYPE_ID}(%rdi), %rdi",
+            "movq hole_y(%r13), %rsi; cmpq %rsi, %rdi; je 1f",
+            f"{_SERVICES}; callq *{is_subtype}(%rax); testl %eax, %eax",
+            f"je {_trap(TrapKind.INDIRECT_CALL_TYPE_MISMATCH)}; 1:",
         ),
     )
 
@@ -256,9 +235,9 @@ def _control() -> Iterator[tuple[str, str]]:
     # Before a frame is made that the guard might not cover: is there room for it?
     yield (
         "probe",
-        (
-            f"movq %rsp, %rax; andq ${layout.STACK_BLOCK_BYTES - 1}, %rax; cmpq $hole_x, %rax; "
-            f"jb {_trap(TrapKind.STACK_EXHAUSTED)}"
+        _joined(
+            f"movq %rsp, %rax; andq ${layout.STACK_BLOCK_BYTES - 1}, %rax; cmpq $hole_x, %rax",
+            f"jb {_trap(TrapKind.STACK_EXHAUSTED)}",
         ),
     )
     yield "leave", f"{_LEAVE}; retq"
@@ -273,23 +252,31 @@ def _control() -> Iterator[tuple[str, str]]:
     # The index is in slot hole_x; hole_y labels before the last, whose distances are in the pool.
     yield (
         "switch",
-        (
-            "movl hole_x(%rbp), %eax; movl $hole_y, %ecx; cmpl %ecx, %eax; cmovael %ecx, %eax; "
-            "leaq pool_0(%rip), %rcx; "
-            "movslq (%rcx,%rax,4), %rax; addq %rcx, %rax; jmpq *%rax"
+        _joined(
+            "movl hole_x(%rbp), %eax; movl $hole_y, %ecx; cmpl %ecx, %eax; cmovael %ecx, %eax",
+            "leaq pool_0(%rip), %rcx; movslq (%rcx,%rax,4), %rax; addq %rcx, %rax; jmpq *%rax",
         ),
     )
-    yield "trap", f"movl $hole_x, %edi; movq {_VM_SERVICES}(%r13), %rax; callq *{_SERVICE_TRAP}(%rax)"
-    yield "count", f"movq {_VM_COUNTERS}(%r13), %rax; subl $hole_y, hole_x(%rax); js taken"
+    yield "trap", f"movl $hole_x, %edi; {_SERVICES}; callq *{layout.service_offset('jormun_trap')}(%rax)"
+    yield "count", f"movq {layout.VM_COUNTERS}(%r13), %rax; subl $hole_y, hole_x(%rax); js taken"
     # A counter is used up: hole_x is the function's index; at a loop, hole_y is which, and there may be code to go on.
     tier_up = layout.service_offset("jormun_tier_up")
-    ask = "movq %r13, %rdi; movl $hole_x, %esi; movl $hole_y, %edx; "
-    ask += f"movq {_VM_SERVICES}(%r13), %rax; callq *{tier_up}(%rax)"
+    ask = f"movq %r13, %rdi; movl $hole_x, %esi; movl $hole_y, %edx; {_SERVICES}; callq *{tier_up}(%rax)"
     yield "tier_up.entry", f"{ask}; jmp taken"
     yield (
         "tier_up.loop",
-        (
-            f"{ask}; testq %rax, %rax; je taken; movq %r13, %rdi; movq %rbp, %rsi; movq {_RESULTS}(%rbp), %rdx; "
-            f"callq *%rax; {_LEAVE}; retq"
+        _joined(
+            f"{ask}; testq %rax, %rax; je taken",
+            f"movq %r13, %rdi; movq %rbp, %rsi; movq {_RESULTS}(%rbp), %rdx; callq *%rax; {_LEAVE}; retq",
         ),
     )
+
+
+def _joined(*lines: str) -> str:
+    """One sequence of instructions, of several."""
+    return "; ".join(lines)
+
+
+def _trap(kind: TrapKind) -> str:
+    """The label of what traps."""
+    return f"trap_{kind.value}"
