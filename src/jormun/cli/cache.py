@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jormun.cli.output import STANDARD_OUTPUT, write_output
+from jormun.cli.output import write_line
 from jormun.cli.subparsers import Subparsers, add_verb
 from jormun.hints import TYPE_CHECKING, Final
 
@@ -39,21 +39,21 @@ def _run(arguments: argparse.Namespace) -> int:
     cache = Cache()
     if arguments.action == "clear":
         count = cache.clear()
-        _print(f"removed {count} {'entry' if count == 1 else 'entries'}")
+        write_line(f"removed {count} {'entry' if count == 1 else 'entries'}")
         return 0
     files = cache.files()
     total = sum(file.size_bytes for file in files)
-    _print(f"folder:  {cache.folder}")
-    _print(f"size:    {_size(total)} of at most {_size(cache.size_bytes)}")
-    _print(f"entries: {len(files)}")
+    write_line(f"folder:  {cache.folder}")
+    write_line(f"size:    {_size(total)} of at most {_size(cache.size_bytes)}")
+    write_line(f"entries: {len(files)}")
     if files:
         import time
 
         for file in files[:_LISTED]:
             used = time.strftime("%Y-%m-%d %H:%M", time.localtime(file.used_s))
-            _print(f"  {file.path.rpartition('/')[2][:16]}  {_size(file.size_bytes):>10}  used {used}")
+            write_line(f"  {file.path.rpartition('/')[2][:16]}  {_size(file.size_bytes):>10}  used {used}")
         if len(files) > _LISTED:
-            _print(f"  and {len(files) - _LISTED} more")
+            write_line(f"  and {len(files) - _LISTED} more")
     return 0
 
 
@@ -63,7 +63,3 @@ def _size(size_bytes: int) -> str:
         if size_bytes >= bytes_each:
             return f"{size_bytes / bytes_each:.1f} {unit}"
     return f"{size_bytes} bytes"
-
-
-def _print(line: str) -> None:
-    write_output(STANDARD_OUTPUT, f"{line}\n".encode(errors="surrogateescape"))

@@ -19,3 +19,8 @@ def write_output(path: str, data: bytes) -> None:
         raise CommandError("standard output is closed")
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
+
+
+def write_line(line: str) -> None:
+    """Writes a line to standard output, whatever characters of the host's names are in it."""
+    write_output(STANDARD_OUTPUT, f"{line}\n".encode(errors="surrogateescape"))

@@ -29,10 +29,6 @@ class PlainParser:
         """Itself, since it is for one verb."""
         return self
 
-    def add_argument_group(self, *title: str) -> PlainParser:
-        """Itself: groups matter to help alone."""
-        return self
-
     def set_defaults(self, **values: object) -> None:
         """See argparse."""
         self._defaults.update(values)

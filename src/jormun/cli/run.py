@@ -73,7 +73,6 @@ def _run(arguments: argparse.Namespace) -> int:
     from jormun.cli.report import module_error, report_trap
     from jormun.errors import Trap, WasmError
     from jormun.runtime.store import Store
-    from jormun.wasi.linking import wants_threads
     from jormun.wasi.process import Exit
     from jormun.wasi.run import stoppable
 
@@ -84,8 +83,7 @@ def _run(arguments: argparse.Namespace) -> int:
     config = Config(tier=arguments.tier, cache=arguments.has_cache)
     try:
         module = _module(name, config)
-        if timeout_s is not None or wants_threads(module.compiled):
-            wasi = stoppable(wasi)
+        wasi = stoppable(wasi, module.compiled, timeout_s)
         store = Store(module.config.engine)
         others: dict[str, ImportModule] = {}
         for preload, file in preloads:
@@ -104,6 +102,10 @@ def _run(arguments: argparse.Namespace) -> int:
         raise module_error(name, error) from error
     finally:
         wasi.close()
+        if config.code_cache is not None:
+            from jormun.cache.kept import save_all
+
+            save_all()
 
 
 def _timeout(text: str | None) -> float | None:
@@ -151,9 +153,9 @@ def _invoke(
     arguments: argparse.Namespace,
 ) -> int:
     from jormun.cli.invoke import invoke
-    from jormun.cli.output import STANDARD_OUTPUT, write_output
+    from jormun.cli.output import write_line
     from jormun.wasi.linking import instantiate_with_wasi
-    from jormun.wasi.run import initialize
+    from jormun.wasi.run import initialize, run_in
 
     lines: list[str] = []
 
@@ -162,12 +164,9 @@ def _invoke(
         initialize(instance)
         lines.extend(invoke(instance, arguments.invoke, arguments.arguments))
 
-    if wasi.threads is None:
-        call()
-    else:
-        wasi.threads.run(call, timeout_s)
+    run_in(wasi, call, timeout_s)
     for line in lines:
-        write_output(STANDARD_OUTPUT, f"{line}\n".encode(errors="surrogateescape"))
+        write_line(line)
     return 0
 
 

@@ -209,6 +209,9 @@ Signal = IntEnum(
 )
 """What proc_raise sends."""
 
+SUBSCRIPTION_TAG_OFFSET: Final = 8
+SUBSCRIPTION_CONTENT_OFFSET: Final = 16
+"""Where in a subscription the tag, and what belongs to it, is; user data come first."""
 SUBSCRIPTION_CLOCK_ABSTIME: Final = 1
 """The timeout of a clock subscription is a time of that clock, not a duration."""
 EVENT_RW_HANGUP: Final = 1

@@ -5,8 +5,7 @@ from __future__ import annotations
 import errno
 
 from jormun.hints import Final
-from jormun.wasi.filesystem import Buffers, refusal
-from jormun.wasi.host_account import cut
+from jormun.wasi.filesystem import Buffers, cut, refusal
 from jormun.wasi.quota import Account
 
 BLOCK_BYTES: Final = 1 << 18

@@ -15,8 +15,6 @@ from jormun.wasi.wasi import Wasi
 
 _READ: Final = Rights.FD_READ
 _WRITE: Final = Rights.FD_WRITE
-_READ_SEEK: Final = Rights.FD_READ | Rights.FD_SEEK
-_WRITE_SEEK: Final = Rights.FD_WRITE | Rights.FD_SEEK
 _ADVICES: Final = 6
 _OFFSET_MAX: Final = (1 << 63) - 1
 

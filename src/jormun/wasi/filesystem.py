@@ -69,6 +69,11 @@ class OpenMode:
     flags: int
     """FdFlags."""
 
+    @property
+    def changes(self) -> bool:
+        """Whether a directory cannot be opened so, and nothing where nothing may be changed."""
+        return self.can_write or self.create or self.truncate
+
 
 TO_LIST: Final = OpenMode(True, False, False, False, False, True, 0)
 """How a directory is opened, to be listed and to find paths from."""
@@ -163,6 +168,17 @@ class Directory(Protocol):
         """Moves `path` to `to_path` in `to`. EXDEV when `to` is of another kind."""
 
     def close(self) -> None: ...
+
+
+def cut(buffers: Buffers, size_bytes: int) -> Buffers:
+    """The first `size_bytes` of the buffers."""
+    kept = []
+    for buffer in buffers:
+        if size_bytes <= 0:
+            break
+        kept.append(buffer[:size_bytes])
+        size_bytes -= len(buffer)
+    return kept
 
 
 def refusal(number: int) -> OSError:

@@ -7,7 +7,7 @@ import os
 import stat as stat_module
 from threading import RLock
 
-from jormun.wasi.filesystem import Buffers, refusal
+from jormun.wasi.filesystem import Buffers, cut, refusal
 from jormun.wasi.quota import Account, Quota
 
 
@@ -103,14 +103,3 @@ class HostAccount:
                 os.posix_fallocate(fd, offset, size_bytes)
             finally:
                 self._account.give_bytes(end - os.fstat(fd).st_size)
-
-
-def cut(buffers: Buffers, size_bytes: int) -> Buffers:
-    """The first `size_bytes` of the buffers."""
-    kept = []
-    for buffer in buffers:
-        if size_bytes <= 0:
-            break
-        kept.append(buffer[:size_bytes])
-        size_bytes -= len(buffer)
-    return kept

@@ -94,7 +94,7 @@ class HostDirectory:
         The host is asked not to wait and not to adopt a terminal: a FIFO without a writer answers at once.
         """
         seal = self._seal
-        if mode.can_write or mode.create or mode.truncate:
+        if mode.changes:
             self._require_writable()
         flags = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
         if mode.can_write:
@@ -153,15 +153,8 @@ class HostDirectory:
 
     def _create(self, place: Place, flags: int, status: os.stat_result | None) -> int:
         """Opens what is there, or else makes a file."""
-        account = self._seal.account
-        if account is None or status is not None:
+        with _Creation(self._seal.account if status is None else None):
             return os.open(place.name, flags | os.O_CREAT, _FILE_MODE, dir_fd=place.parent)
-        account.create()
-        try:
-            return os.open(place.name, flags | os.O_CREAT, _FILE_MODE, dir_fd=place.parent)
-        except OSError:
-            account.not_created()
-            raise
 
     def stat(self) -> Stat:
         """See Directory."""

@@ -50,6 +50,15 @@ def file_type(mode: int) -> FileType:
     return _TYPES.get(stat_module.S_IFMT(mode), FileType.UNKNOWN)
 
 
+def unread_bytes(fd: int) -> int:
+    """How many bytes can be read from a stream of the host without waiting; 0 for one that cannot tell."""
+    try:
+        answer = fcntl.ioctl(fd, termios.FIONREAD, b"\0\0\0\0")
+    except OSError:
+        return 0
+    return max(0, int(struct.unpack("=i", answer)[0]))
+
+
 def stat_of(status: os.stat_result) -> Stat:
     """The host's attributes as WASI has them."""
     return Stat(
@@ -212,11 +221,7 @@ class HostFile:
         """See File."""
         if self.type is FileType.REGULAR_FILE:
             return max(0, os.fstat(self._fd).st_size - os.lseek(self._fd, 0, os.SEEK_CUR))
-        try:
-            answer = fcntl.ioctl(self._fd, termios.FIONREAD, b"\0\0\0\0")
-        except OSError:
-            return 0
-        return max(0, int(struct.unpack("=i", answer)[0]))
+        return unread_bytes(self._fd)
 
     def close(self) -> None:
         """See File."""

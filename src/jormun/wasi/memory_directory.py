@@ -55,7 +55,7 @@ class MemoryDirectory:
     def open(self, path: bytes, mode: OpenMode, *, follow: bool) -> File | Directory:
         """See Directory. EISDIR for a directory that is to be written or created; EROFS; EDQUOT."""
         tree = self._tree
-        if mode.can_write or mode.create or mode.truncate:
+        if mode.changes:
             self._require_writable()
         with tree.lock:
             spot = Spot(self._node, path, follow=follow and not (mode.create and mode.exclusive))
@@ -68,14 +68,12 @@ class MemoryDirectory:
                     self._put(spot, spot.node)
                 elif mode.exclusive:
                     raise refusal(errno.EEXIST)
-            node = spot.node
-            if node is None:
-                raise refusal(errno.ENOENT)
+            node = spot.existing()
             if isinstance(node, DirectoryNode):
-                if mode.can_write or mode.create or mode.truncate:
+                if mode.changes:
                     raise refusal(errno.EISDIR)
                 return MemoryDirectory.of(tree, node)
-            if mode.directory or spot.is_directory:
+            if mode.directory:
                 raise refusal(errno.ENOTDIR)
             if isinstance(node, LinkNode):
                 raise refusal(errno.ELOOP)

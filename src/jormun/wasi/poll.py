@@ -11,6 +11,8 @@ from jormun.wasi.abi import (
     EVENT,
     EVENT_RW_HANGUP,
     SUBSCRIPTION_CLOCK_ABSTIME,
+    SUBSCRIPTION_CONTENT_OFFSET,
+    SUBSCRIPTION_TAG_OFFSET,
     SUCCESS,
     U32_RECORD,
     U64_RECORD,
@@ -25,9 +27,6 @@ from jormun.wasi.filesystem import File
 from jormun.wasi.function import U32, Pointer, wasi_function
 from jormun.wasi.wasi import Wasi
 
-_TAG_OFFSET: Final = 8
-_CONTENT_OFFSET: Final = 16
-"""Where in a subscription the tag, and what belongs to it, is; user data come first."""
 SUBSCRIPTIONS: Final = DESCRIPTORS
 """How many one call may wait for; as poll(2), which refuses more than there can be descriptors."""
 
@@ -104,11 +103,11 @@ def _subscribe(wasi: Wasi, address: int, timers: list[_Timer], streams: list[_St
     """Reads a subscription and puts it where it belongs; what is ready or wrong already becomes an event."""
     memory = wasi.memory
     userdata = memory.unpack(U64_RECORD, address)[0]
-    tag = memory.read(address + _TAG_OFFSET, 1)[0]
+    tag = memory.read(address + SUBSCRIPTION_TAG_OFFSET, 1)[0]
     if tag >= len(EventType):
         raise WasiError(Errno.EINVAL)
     if tag == EventType.CLOCK:
-        clock, timeout, _, flags = memory.unpack(wasi.abi.subscription_clock, address + _CONTENT_OFFSET)
+        clock, timeout, _, flags = memory.unpack(wasi.abi.subscription_clock, address + SUBSCRIPTION_CONTENT_OFFSET)
         if clock > ClockId.MONOTONIC:
             error = Errno.ENOTSUP if clock < len(ClockId) else Errno.EINVAL
             events.append(_Event(userdata, error, EventType.CLOCK))
@@ -118,7 +117,7 @@ def _subscribe(wasi: Wasi, address: int, timers: list[_Timer], streams: list[_St
         timers.append(_Timer(userdata, min(_now(wasi) + timeout, LAST_NS)))
         return
     kind = EventType(tag)
-    fd = memory.unpack(U32_RECORD, address + _CONTENT_OFFSET)[0]
+    fd = memory.unpack(U32_RECORD, address + SUBSCRIPTION_CONTENT_OFFSET)[0]
     try:
         file = wasi.table.file(fd, Rights.POLL_FD_READWRITE)
     except WasiError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from jormun.dataclass import replace
 from jormun.errors import LinkError
@@ -64,8 +64,7 @@ def run_command(
         sockets,
         deterministic=deterministic,
     )
-    if timeout_s is not None or wants_threads(compiled):
-        wasi = stoppable(wasi)
+    wasi = stoppable(wasi, compiled, timeout_s)
     try:
         return call_start(compiled, wasi, imports=imports, store=store, timeout_s=timeout_s)
     finally:
@@ -89,11 +88,7 @@ def call_start(
         start.call()
 
     try:
-        if wasi.threads is None:
-            assert timeout_s is None
-            main()
-        else:
-            wasi.threads.run(main, timeout_s)
+        run_in(wasi, main, timeout_s)
     except Exit as end:
         return end.status
     return 0
@@ -139,8 +134,24 @@ def open_wasi(
         raise
 
 
-def stoppable(wasi: Wasi) -> Wasi:
-    """The same world for a guest that has threads or a time limit. To be made before the guest's instances."""
+def run_in(wasi: Wasi, body: Callable[[], None], timeout_s: float | None) -> None:
+    """Runs what calls a guest, until it and all of the guest's threads have ended. A world with a time limit must be
+    stoppable. Raises what comes out of the guest, and TimeoutError.
+    """
+    if wasi.threads is None:
+        assert timeout_s is None
+        body()
+    else:
+        wasi.threads.run(body, timeout_s)
+
+
+def stoppable(wasi: Wasi, compiled: CompiledModule, timeout_s: float | None) -> Wasi:
+    """The same world, such that it can be stopped where the guest may have threads or has a time limit.
+
+    To be made before the guest's instances.
+    """
+    if timeout_s is None and not wants_threads(compiled):
+        return wasi
     from jormun.wasi.threads import ThreadGroup  # most guests run without
 
     wasi.table.share()

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import select
 import socket
-import sys
-import termios
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,7 +13,7 @@ from jormun.hints import Final
 from jormun.runtime.interruption import poll
 from jormun.wasi.abi import FdFlags, FileType
 from jormun.wasi.filesystem import Buffers, Stat, refusal
-from jormun.wasi.host_file import stat_of
+from jormun.wasi.host_file import stat_of, unread_bytes
 from jormun.wasi.unseekable import Unseekable
 
 _BACKLOG: Final = 128
@@ -118,11 +115,7 @@ class SocketFile(Unseekable):
 
     def available(self) -> int:
         """See File."""
-        try:
-            answer = fcntl.ioctl(self._socket.fileno(), termios.FIONREAD, b"\0\0\0\0")
-        except OSError:  # it listens
-            return 0
-        return max(0, int.from_bytes(answer, sys.byteorder, signed=True))
+        return unread_bytes(self._socket.fileno())  # 0 for one that listens
 
     def close(self) -> None:
         """See File."""

@@ -68,7 +68,7 @@ class OpenedStream:
             self._finish()
 
 
-def open_input(given: Input, name: str = "stdin") -> OpenedStream:
+def open_input(given: Input) -> OpenedStream:
     """A guest's standard input. Raises TypeError for what is none, OSError for a descriptor that is not open."""
     if given is None:
         return OpenedStream()
@@ -79,18 +79,18 @@ def open_input(given: Input, name: str = "stdin") -> OpenedStream:
         return OpenedStream(HostFile(fd, is_borrowed=True))
     if isinstance(given, Reader):
         read = _reading(given)
-        return OpenedStream(MemoryStream(source=lambda size: _bytes(read(size), name)))
+        return OpenedStream(MemoryStream(source=lambda size: _bytes(read(size), "stdin")))
     if callable(given):
         more = given
 
         def source(size: int) -> bytes:
             try:
-                return _bytes(more(), name)
+                return _bytes(more(), "stdin")
             except (StopIteration, EOFError):  # how an iterator's __next__ and `input` end
                 return b""
 
         return OpenedStream(MemoryStream(source=source))
-    raise _wrong(name, given, "read")
+    raise _wrong("stdin", given, "read")
 
 
 def open_output(given: Output, *, is_text: bool, name: str) -> OpenedStream:

@@ -19,6 +19,9 @@ from jormun.wasi.abi import (
     FDSTAT,
     IOVEC,
     PRESTAT,
+    SUBSCRIPTION_CLOCK_ABSTIME,
+    SUBSCRIPTION_CONTENT_OFFSET,
+    SUBSCRIPTION_TAG_OFFSET,
     U32_RECORD,
     U64_RECORD,
     ClockId,
@@ -58,14 +61,11 @@ class Trace:
             shown = _arguments(wasi, function, arguments)
             start = time.perf_counter_ns()
             try:
-                result = call(*arguments)
-            except Exception as error:
                 try:
+                    result = call(*arguments)
+                except Exception as error:
                     result = errno_of(error)
-                except BaseException:
-                    self._line(wasi, f"{function.name}({shown}) = ?", start)
-                    raise
-            except BaseException:  # Ctrl-C
+            except BaseException:  # what ends the guest, and Ctrl-C
                 self._line(wasi, f"{function.name}({shown}) = ?", start)
                 raise
             returned = "" if result else _returned(wasi, function, arguments)
@@ -156,12 +156,17 @@ def _text(wasi: Wasi, name: str, arguments: Sequence[int]) -> str:
     return f'"{shown}"' + ("..." if size > _SHOWN_BYTES else "")
 
 
+def _list(shown: Sequence[str], count: int) -> str:
+    """The first items of an array of `count`."""
+    return f"[{', '.join(shown)}{', ...' if count > _SHOWN_ITEMS else ''}]"
+
+
 def _iovecs(wasi: Wasi, name: str, arguments: Sequence[int]) -> str:
     """The lengths of buffers."""
     address, count = arguments[:2]
     data = wasi.memory.read(address, IOVEC.size * min(count, _SHOWN_ITEMS))
     lengths = [str(length) for _, length in IOVEC.iter_unpack(data)]
-    return f"[{', '.join(lengths)}{', ...' if count > _SHOWN_ITEMS else ''}]"
+    return _list(lengths, count)
 
 
 def _subscriptions(wasi: Wasi, name: str, arguments: Sequence[int]) -> str:
@@ -169,14 +174,18 @@ def _subscriptions(wasi: Wasi, name: str, arguments: Sequence[int]) -> str:
     size = wasi.abi.subscription_size_bytes
     shown = []
     for k in range(min(count, _SHOWN_ITEMS)):
-        tag = wasi.memory.read(address + k * size + 8, 1)[0]
+        tag = wasi.memory.read(address + k * size + SUBSCRIPTION_TAG_OFFSET, 1)[0]
         if tag == EventType.CLOCK:
-            clock, timeout, _, flags = wasi.memory.unpack(wasi.abi.subscription_clock, address + k * size + 16)
-            shown.append(f"{_clock(wasi, name, (clock,))} {'at' if flags & 1 else 'in'} {timeout} ns")
+            clock, timeout, _, flags = wasi.memory.unpack(
+                wasi.abi.subscription_clock, address + k * size + SUBSCRIPTION_CONTENT_OFFSET
+            )
+            shown.append(
+                f"{_clock(wasi, name, (clock,))} {'at' if flags & SUBSCRIPTION_CLOCK_ABSTIME else 'in'} {timeout} ns"
+            )
         else:
-            fd = wasi.memory.unpack(U32_RECORD, address + k * size + 16)[0]
+            fd = wasi.memory.unpack(U32_RECORD, address + k * size + SUBSCRIPTION_CONTENT_OFFSET)[0]
             shown.append(f"{_name(EventType, tag)} {fd}")
-    return f"[{', '.join(shown)}{', ...' if count > _SHOWN_ITEMS else ''}]"
+    return _list(shown, count)
 
 
 def _events(wasi: Wasi, address: int, count_address: int) -> str:
@@ -187,7 +196,7 @@ def _events(wasi: Wasi, address: int, count_address: int) -> str:
         name = _name(EventType, kind)
         detail = _name(Errno, error) if error else f"{available} bytes" if kind == EventType.FD_READ else ""
         shown.append(" ".join(filter(None, (name, detail, "HANGUP" if flags else ""))))
-    return f"[{', '.join(shown)}{', ...' if count > _SHOWN_ITEMS else ''}]"
+    return _list(shown, count)
 
 
 def _u32(wasi: Wasi, name: str, arguments: Sequence[int]) -> str:

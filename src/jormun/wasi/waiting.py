@@ -6,7 +6,7 @@ import select
 
 from jormun.hints import TYPE_CHECKING, Final
 from jormun.wasi.abi import FdFlags
-from jormun.wasi.filesystem import Buffers, File
+from jormun.wasi.filesystem import Buffers, File, cut
 
 if TYPE_CHECKING:
     from jormun.wasi.threads import ThreadGroup
@@ -27,14 +27,7 @@ def await_writing(threads: ThreadGroup, file: File, buffers: Buffers) -> Buffers
     """
     if not buffers or not _await(threads, file, select.POLLOUT):
         return buffers
-    part: list[memoryview] = []
-    room = _PIPE_BUF
-    for buffer in buffers:
-        part.append(buffer[:room])
-        room -= len(part[-1])
-        if not room:
-            break
-    return part
+    return cut(buffers, _PIPE_BUF)
 
 
 def _await(threads: ThreadGroup, file: File, event: int) -> bool:
