@@ -1,7 +1,5 @@
 """`python -m jormun`: the command, where it is not on the path."""
 
-import sys
+from jormun.cli.main import command
 
-from jormun.cli.main import main
-
-sys.exit(main())
+command()

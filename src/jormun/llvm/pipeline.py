@@ -2,10 +2,15 @@
 
 LLVM's passes recurse over the code that they work on, and guests choose that code: all of it runs in one thread with a
 stack of its own, large enough for what the limits on functions allow.
+
+A process must neither end nor fork while that thread works: LLVM's tables go when the process does, under the thread's
+feet, and a child would inherit locks that nobody opens. Both wait for the piece that is being compiled.
 """
 
 from __future__ import annotations
 
+import atexit
+import os
 import queue
 import threading
 from concurrent.futures import Future
@@ -77,6 +82,7 @@ class Task:
         self.effort = effort
         self.most_phis = most_phis
         self.is_assembly = is_assembly
+        self.is_of_main_thread = threading.current_thread() is threading.main_thread()
         self.answer: Future[bytes] = Future()
 
     def run(self) -> None:
@@ -87,6 +93,11 @@ class Task:
             self.answer.set_exception(error)
 
 
+_working = threading.Lock()
+"""Held while LLVM compiles."""
+_is_ending = threading.Event()
+
+
 @cache
 def _tasks() -> queue.SimpleQueue[Task]:
     """The queue of the compiling thread, which is started here, and ends with the process."""
@@ -94,7 +105,12 @@ def _tasks() -> queue.SimpleQueue[Task]:
 
     def serve() -> None:
         while True:
-            tasks.get().run()
+            task = tasks.get()
+            with _working:
+                # The main thread waits for its tasks before it goes on to end the process. Nothing waits for others,
+                # which are daemons: they get no answer any more.
+                if task.is_of_main_thread or not _is_ending.is_set():
+                    task.run()
 
     before = threading.stack_size(STACK_BYTES)
     try:
@@ -102,6 +118,24 @@ def _tasks() -> queue.SimpleQueue[Task]:
     finally:
         threading.stack_size(before)
     return tasks
+
+
+@atexit.register
+def _end() -> None:
+    """Wait for what LLVM is at, and begin no more for other threads than the main one."""
+    _is_ending.set()
+    with _working:
+        pass
+
+
+def _forget_thread() -> None:
+    """In a child of a fork: the thread is the parent's."""
+    _tasks.cache_clear()
+    _working.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_working.acquire, after_in_parent=_working.release, after_in_child=_forget_thread)
 
 
 def _compile(task: Task) -> bytes:

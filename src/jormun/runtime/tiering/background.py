@@ -24,7 +24,8 @@ class Work(Protocol):
 class Background:
     """A daemon thread that does the hottest work first. It is started by the first work that comes.
 
-    Work is held weakly, but while it is being done. The process may end at any time, and waits for none of it.
+    Work is held weakly, but while it is being done. The process may end at any time: it waits for the piece that LLVM
+    is at (llvm/pipeline.py), and for no other.
     """
 
     def __init__(self) -> None:
