@@ -1,5 +1,5 @@
 """`python -m jormun`: the command, where it is not on the path."""
 
-from jormun.cli.main import command
+from jormun.cli.command import command
 
 command()

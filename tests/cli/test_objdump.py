@@ -148,7 +148,7 @@ def test_sections_are_listed_up_to_a_break() -> None:
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "jormun.cli.main", "objdump", *arguments], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "jormun", "objdump", *arguments], capture_output=True, text=True, check=False
     )
 
 

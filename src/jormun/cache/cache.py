@@ -11,6 +11,7 @@ import os
 import sys
 import time
 
+from jormun.cache import imports
 from jormun.cache.entry import Entry
 from jormun.dataclass import dataclass
 from jormun.folder import cache_folder, is_left_over, read_own, write_whole
@@ -39,7 +40,8 @@ class Cache:
 
     def __init__(self, folder: str | None = None, size_bytes: int | None = None) -> None:
         """By default as the environment says. A cache of 0 bytes keeps nothing."""
-        self.folder = os.path.join(cache_folder() if folder is None else folder, "code")
+        self._root = cache_folder() if folder is None else folder
+        self.folder = os.path.join(self._root, "code")
         self.size_bytes = _size_bytes() if size_bytes is None else size_bytes
         self._is_broken = False
 
@@ -96,6 +98,7 @@ class Cache:
         for file in files:
             os.unlink(file.path)
         self._remove_left_overs(0)
+        imports.clear(self._root)
         return len(files)
 
     def path(self, key: bytes) -> str:

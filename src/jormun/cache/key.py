@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 
 from jormun.digest import digest
 from jormun.version import VERSION
@@ -29,6 +30,11 @@ def module_key(data: bytes, *settings: str) -> bytes:
     return digest(text.encode(), _stamp(), _cpu(), data)
 
 
+def imports_key() -> bytes:
+    """The key of Jormun's own modules, compiled by this Python."""
+    return digest(VERSION.encode(), sys.version.encode(), bytes([sys.flags.optimize]), _PACKAGE.encode(), _stamp())
+
+
 def _cpu() -> bytes:
     """What the kernel says of the first CPU, but for what changes: LLVM makes code for the very model.
 
@@ -45,6 +51,7 @@ def _cpu() -> bytes:
     return b"\n".join([line for line in first.split(b"\n") if line.startswith(_CPU_FIELDS)])
 
 
+@cache
 def _stamp() -> bytes:
     """What tells builds of one version apart: the sizes and times of our own sources in a source tree, 0.5 ms; when and
     where one of them was installed elsewhere.

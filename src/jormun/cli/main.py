@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from jormun.cli.report import CommandError, report
 from jormun.cli.signals import behave_natively
-from jormun.hints import TYPE_CHECKING, Final, NoReturn
+from jormun.hints import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import argparse
@@ -112,29 +112,3 @@ def make_parser() -> argparse.ArgumentParser:
     for verb in (run, validate, parse, print_verb, objdump, wast, cache):
         verb.add_parser(verbs)
     return parser
-
-
-def command() -> NoReturn:
-    """The whole life of a process `jormun`: runs its command line, and ends it.
-
-    It ends without the tidying up that Python does, which takes a tenth of a short run, and without waiting for code
-    that is being optimized in the background. A profiler or debugger that watches gets the usual end.
-    """
-    status = main()
-    if _is_watched():
-        sys.exit(status)
-    if sys.stderr is not None:
-        sys.stderr.flush()
-    os._exit(status)
-
-
-def _is_watched() -> bool:
-    """Whether somebody wants to look at the process when the command is done: a profiler, a debugger, `python -i`."""
-    if sys.gettrace() is not None or sys.getprofile() is not None or sys.flags.inspect:
-        return True
-    monitoring = getattr(sys, "monitoring", None)  # of Python 3.12
-    return monitoring is not None and any(monitoring.get_tool(tool) is not None for tool in range(6))
-
-
-if __name__ == "__main__":
-    command()

@@ -1,0 +1,120 @@
+"""The modules of a warm start in one file of the cache.
+
+Python looks for each module in folders, opens its file and reads it; with a hundred modules that is a fifth of a warm
+start. A run that compiled nothing keeps the code of all of Jormun's modules that it imported, and the next one has them
+at once. What mypyc compiled is found as ever.
+
+The file is as trustworthy as Python's own `__pycache__` or the cache's machine code: only the user can have written it,
+and it is checked before it is believed.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import sys
+from _frozen_importlib import ModuleSpec
+
+from jormun.cache.key import imports_key
+from jormun.folder import cache_folder, read_own, write_whole
+from jormun.hints import TYPE_CHECKING, Any
+from jormun.sealed import SealError, seal, unseal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import CodeType, ModuleType
+
+FOLDER = "imports"
+_MOST_FILES = 8
+"""Pythons and versions of Jormun that share a cache. The least recently used file goes first."""
+_COMPILING = "jormun.opcodes"
+"""What is imported to compile, validate or decode, and only then."""
+
+
+class Imports:
+    """A finder and loader of modules, for `sys.meta_path`."""
+
+    def __init__(self, folder: str | None = None) -> None:
+        """With what is kept in the cache's folder, by default that of the environment, if anything is."""
+        self._key = imports_key()
+        self._path = os.path.join(cache_folder() if folder is None else folder, FOLDER, self._key.hex())
+        self._tag = sys.implementation.cache_tag or ""
+        self._modules: dict[str, tuple[bytes, str, bool]] = {}
+        """Code, its source's path and whether it is a package, by name."""
+        try:
+            self._modules = marshal.loads(unseal(read_own(self._path), self._key, self._tag))
+        except (OSError, SealError):
+            pass  # there is none yet, or none to be trusted: `save` replaces it
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """See importlib.abc.MetaPathFinder."""
+        if name not in self._modules:
+            return None
+        _, origin, is_package = self._modules[name]
+        loader: Any = self  # which has what importlib asks for, without importing its base classes
+        spec = ModuleSpec(name, loader, origin=origin, is_package=is_package)
+        spec.has_location = True
+        if is_package:
+            spec.submodule_search_locations = [os.path.dirname(origin)]
+        return spec
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """See importlib.abc.Loader."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """See importlib.abc.Loader."""
+        exec(self.get_code(module.__name__), module.__dict__)
+
+    def get_code(self, name: str) -> CodeType:
+        """See importlib.abc.InspectLoader."""
+        code: CodeType = marshal.loads(self._modules[name][0])
+        return code
+
+    def is_package(self, name: str) -> bool:
+        """See importlib.abc.InspectLoader."""
+        return self._modules[name][2]
+
+    def get_source(self, name: str) -> None:
+        """See importlib.abc.InspectLoader. Whoever wants the source has its path."""
+
+    def save(self) -> None:
+        """Keep what was imported without this finder, unless something was compiled: that takes far more modules."""
+        if _COMPILING in sys.modules:
+            return
+        found = dict(self._modules)
+        for name, module in list(sys.modules.items()):
+            spec = module.__spec__ if name.startswith("jormun.") else None
+            if spec is None or spec.origin is None or not spec.origin.endswith(".py") or name in found:
+                continue
+            loader: Any = spec.loader  # one of source files, all of which have this
+            code = loader.get_code(name)
+            found[name] = (marshal.dumps(code), spec.origin, spec.submodule_search_locations is not None)
+        if len(found) == len(self._modules):
+            return
+        try:
+            write_whole(self._path, seal(marshal.dumps(found), self._key, self._tag))
+            _drop_oldest(os.path.dirname(self._path))
+        except OSError:
+            pass  # the cache of machine code warns of a folder that cannot be written
+
+
+def clear(folder: str) -> None:
+    """Drop what is kept in a cache's folder. Raises OSError."""
+    for entry in _files(os.path.join(folder, FOLDER)):
+        os.unlink(entry.path)
+
+
+def _drop_oldest(folder: str) -> None:
+    files = sorted(_files(folder), key=lambda entry: entry.stat().st_mtime, reverse=True)
+    for entry in files[_MOST_FILES:]:
+        os.unlink(entry.path)
+
+
+def _files(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except FileNotFoundError:
+        return []

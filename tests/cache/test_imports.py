@@ -1,0 +1,131 @@
+"""The modules of a start, kept in one file: found there, never believed when they are not what they were."""
+
+from __future__ import annotations
+
+import inspect
+import marshal
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import jormun
+from jormun.binary.encode import encode
+from jormun.cache.imports import Imports, clear
+from jormun.text.module import parse_module
+
+PROGRAM = '(module (func (export "_start")))'
+REPORT = """
+import atexit, os, sys
+from jormun.cli import command
+end = os._exit
+def report(status):
+    print(sum(type(m.__loader__).__name__ == "Imports" for n, m in sys.modules.items() if n.startswith("jormun")))
+    sys.stdout.flush()
+    end(status)
+os._exit = report
+command.command()
+"""
+"""The command, which then says how many of its modules came from the cache."""
+
+Run = Callable[..., int]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A cache's folder."""
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def run(tmp_path: Path, folder: Path) -> Run:
+    """Runs the program in a process of its own: how many of Jormun's modules came from the cache."""
+    program = tmp_path / "program.wasm"
+    program.write_bytes(encode(parse_module(PROGRAM)))
+    source = str(Path(jormun.__file__).parents[1])
+    variables = {**os.environ, "JORMUN_CACHE_DIR": str(folder), "JORMUN_CACHE_SIZE": "", "PYTHONPATH": source}
+
+    def run(*options: str, **more: str) -> int:
+        words = [sys.executable, "-c", REPORT, "run", *options, str(program)]
+        done = subprocess.run(words, capture_output=True, text=True, env={**variables, **more}, check=True)
+        assert done.stderr == ""
+        return int(done.stdout)
+
+    return run
+
+
+def _file(folder: Path) -> Path:
+    """The one file that there is."""
+    (file,) = (folder / "imports").iterdir()
+    return file
+
+
+def test_the_third_start_finds_its_modules(run: Run, folder: Path) -> None:
+    """The first compiles and keeps none, the second keeps what it needed, and the third has nearly all of them."""
+    assert run() == 0 and not (folder / "imports").exists()
+    assert run() == 0
+    before = _file(folder).read_bytes()
+    assert run() > 50
+    assert _file(folder).read_bytes() == before
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: data[:-1] + b"?", lambda data: b""])
+def test_damage_is_seen(run: Run, folder: Path, damage: Callable[[bytes], bytes]) -> None:
+    """A file that was altered is not believed, and written anew."""
+    run()
+    run()
+    file = _file(folder)
+    before = file.read_bytes()
+    file.write_bytes(damage(before))
+    assert run() == 0
+    assert len(file.read_bytes()) == len(before)
+    assert run() > 0
+
+
+def test_without_a_cache(run: Run, folder: Path) -> None:
+    """Who wants no cache gets none of this either."""
+    for _ in range(3):
+        assert run("--no-cache") == 0
+        assert run(JORMUN_CACHE_SIZE="0") == 0
+    assert not (folder / "imports").exists()
+
+
+def test_a_folder_that_is_a_file(run: Run, tmp_path: Path, folder: Path) -> None:
+    """The run goes on without."""
+    run()
+    (folder / "imports").write_text("")
+    assert run() == 0
+    assert run() == 0
+
+
+def _imports(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Imports:
+    """A finder that has kept one module, as if this process had compiled nothing."""
+    spec = inspect.getmodule(clear)
+    assert spec is not None and spec.__spec__ is not None
+    monkeypatch.setattr(sys, "modules", {"jormun.cache.imports": spec, "marshal": marshal})
+    Imports(str(folder)).save()
+    return Imports(str(folder))
+
+
+def test_modules_are_like_any_other(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They have their name, their file and the same code; what was not kept is left to Python."""
+    with monkeypatch.context() as patch:
+        imports = _imports(folder, patch)
+    spec = imports.find_spec("jormun.cache.imports")
+    assert spec is not None and spec.origin == inspect.getsourcefile(clear) and spec.has_location
+    assert not imports.is_package("jormun.cache.imports") and spec.submodule_search_locations is None
+    assert imports.get_code("jormun.cache.imports").co_filename == spec.origin
+    assert imports.find_spec("jormun.cli") is None and imports.find_spec("marshal") is None
+
+
+def test_clear(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is left; a folder that is not there is no error."""
+    clear(str(folder))
+    with monkeypatch.context() as patch:
+        _imports(folder, patch)
+    assert _file(folder).exists()
+    clear(str(folder))
+    assert not list((folder / "imports").iterdir())
