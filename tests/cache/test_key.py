@@ -11,6 +11,7 @@ import pytest
 
 from jormun.cache import key
 from jormun.cache.key import module_key
+from jormun.runtime.native import support
 
 
 def test_what_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -24,7 +25,7 @@ def test_what_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     cpu = tmp_path / "cpuinfo"
     for text in ("flags : sse4_1 avx2\ncpu MHz : 1000\n\nprocessor : 1\n", "flags : sse4_1\n", ""):
         cpu.write_text(text)
-        monkeypatch.setattr(key, "_CPU_FILE", str(cpu))
+        monkeypatch.setattr(support, "_CPU_FILE", str(cpu))
         others.append(module_key(b"module", "auto"))
     assert len({first, *others}) == 1 + len(others)
     cpu.write_text("flags : sse4_1 avx2\ncpu MHz : 2000\n\nprocessor : 1\n")
@@ -33,7 +34,7 @@ def test_what_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_without_a_list_of_features(monkeypatch: pytest.MonkeyPatch) -> None:
     """A system that has none still gives a key."""
-    monkeypatch.setattr(key, "_CPU_FILE", "/no/such/file")
+    monkeypatch.setattr(support, "_CPU_FILE", "/no/such/file")
     assert len(module_key(b"", "auto")) == 32
 
 

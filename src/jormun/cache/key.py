@@ -7,6 +7,7 @@ import sys
 from functools import cache
 
 from jormun.digest import digest
+from jormun.runtime.native.support import first_cpu
 from jormun.version import VERSION
 
 _PACKAGE = os.path.dirname(os.path.dirname(__file__))
@@ -20,8 +21,6 @@ _CPU_FIELDS = (
     b"CPU part",
     b"Features",
 )
-_CPU_FILE = "/proc/cpuinfo"
-_FIRST_CPU_BYTES = 8192
 
 
 def module_key(data: bytes, *settings: str) -> bytes:
@@ -36,19 +35,8 @@ def imports_key() -> bytes:
 
 
 def _cpu() -> bytes:
-    """What the kernel says of the first CPU, but for what changes: LLVM makes code for the very model.
-
-    Only the beginning is read: the kernel writes a part for each CPU as it is asked for.
-    """
-    try:
-        fd = os.open(_CPU_FILE, os.O_RDONLY)
-    except OSError:
-        return b""
-    try:
-        first = os.read(fd, _FIRST_CPU_BYTES).partition(b"\n\n")[0]
-    finally:
-        os.close(fd)
-    return b"\n".join([line for line in first.split(b"\n") if line.startswith(_CPU_FIELDS)])
+    """The first CPU, but for what changes while it works: LLVM makes code for the very model."""
+    return b"\n".join([line for line in first_cpu().split(b"\n") if line.startswith(_CPU_FIELDS)])
 
 
 @cache

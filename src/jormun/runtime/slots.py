@@ -34,11 +34,8 @@ class CallSlots:
         self._params = [(_word(place), _mask(letter)) for place, letter in zip(own, signature.params, strict=True)]
         self._many = len(func_type.results) > 1
         """Whether results go through a buffer, whose address is passed behind `vm`."""
-        self._results = [(2 * k, _mask(letter)) for k, letter in enumerate(signature.results)]
-        if not self._many:
-            self._results = [
-                (_result_word(t), _mask(x)) for t, x in zip(func_type.results, signature.results, strict=True)
-            ]
+        words = range(0, 2 * len(func_type.results), 2) if self._many else map(_result_word, func_type.results)
+        self._results = [(word, _mask(letter)) for word, letter in zip(words, signature.results, strict=True)]
         self.overflow_slots = signature.overflow_slots
         """How many parameters are passed in the overflow area."""
         slots = max(self.overflow_slots, len(func_type.results) if self._many else 0)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from typing import TypeVar
 
 from jormun.errors import InvalidError
 from jormun.features import DEFAULT_FEATURES, Features
 from jormun.limits import PARAMETERS, RESULTS, STRUCT_FIELDS
-from jormun.syntax.module import Active, Element, Module
+from jormun.syntax.module import Active, Element, Export, Module
 from jormun.syntax.section import SectionId
 from jormun.types import (
     I32,
@@ -28,7 +28,7 @@ from jormun.types import (
 )
 from jormun.validation import operand
 from jormun.validation.body import validate_function
-from jormun.validation.canonical import close, close_index, close_ref
+from jormun.validation.canonical import close, close_ref
 from jormun.validation.constant import referenced_functions, validate_constant, validate_function_indices
 from jormun.validation.context import Context
 from jormun.validation.matching import close_types
@@ -53,7 +53,6 @@ class ValidModule:
     referenced_functions: frozenset[int]
     """The functions whose references may be taken: by exports, element segments, constant expressions and code."""
     import_types: tuple[ExternType, ...]
-    export_types: tuple[ExternType, ...]
 
     @property
     def imported_function_count(self) -> int:
@@ -99,7 +98,6 @@ class _ModuleValidator:
         self.globals: list[GlobalType] = []
         self.tags: list[DefType] = []
         self.import_types: list[ExternType] = []
-        self.export_types: list[ExternType] = []
         self.section, self.index = SectionId.TYPE, 0
         """The declaration that is being checked."""
 
@@ -165,7 +163,6 @@ class _ModuleValidator:
             tuple(self.tags),
             frozenset(self.context.referenced_functions),
             tuple(self.import_types),
-            tuple(self.export_types),
         )
 
     def check_type_sizes(self) -> None:
@@ -306,31 +303,21 @@ class _ModuleValidator:
             if export.name in names:
                 raise InvalidError(f"duplicate export name {export.name!r}")
             names.add(export.name)
-            self.export_types.append(self.export_type(export.kind, export.index, export.name))
+            self.check_export(export)
 
-    def export_type(self, kind: ExternKind, index: int, name: str) -> ExternType:
-        """The closed type of an entry of an index space."""
-        match kind:
-            case ExternKind.FUNC:
-                _check_index("function", index, len(self.function_types), name)
-                return FuncExternType(close_index(self.function_types[index], self.deftypes))
-            case ExternKind.TABLE:
-                _check_index("table", index, len(self.tables), name)
-                return self.tables[index]
-            case ExternKind.MEMORY:
-                _check_index("memory", index, len(self.memories), name)
-                return self.memories[index]
-            case ExternKind.GLOBAL:
-                _check_index("global", index, len(self.globals), name)
-                return self.globals[index]
-            case ExternKind.TAG:
-                _check_index("tag", index, len(self.tags), name)
-                return TagType(self.tags[index])
-
-
-def _check_index(space: str, index: int, count: int, name: str) -> None:
-    if index >= count:
-        raise InvalidError(f"unknown {space} {index}, there are {count}, in export {name!r}")
+    def check_export(self, export: Export) -> None:
+        """Check that an export's index is one of its index space."""
+        spaces: dict[ExternKind, Sized] = {
+            ExternKind.FUNC: self.function_types,
+            ExternKind.TABLE: self.tables,
+            ExternKind.MEMORY: self.memories,
+            ExternKind.GLOBAL: self.globals,
+            ExternKind.TAG: self.tags,
+        }
+        count = len(spaces[export.kind])
+        if export.index >= count:
+            space = "function" if export.kind is ExternKind.FUNC else export.kind.name.lower()
+            raise InvalidError(f"unknown {space} {export.index}, there are {count}, in export {export.name!r}")
 
 
 def _check_count(what: str, count: int, bound: int, type_index: int) -> None:

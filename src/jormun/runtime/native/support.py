@@ -7,6 +7,8 @@ import sys
 
 from jormun.errors import UnsupportedError
 
+_CPU_FILE = "/proc/cpuinfo"
+
 
 def machine() -> str:
     """The architecture, by the name that the system has for it: "x86_64"."""
@@ -35,14 +37,21 @@ def check_machine() -> None:
         raise UnsupportedError("native execution needs a Python of 64 bits; this one has 32")
 
 
+def first_cpu() -> bytes:
+    """What the kernel says of the first CPU: a name, a colon and a value on each line; nothing where it does not say.
+
+    Only the beginning of its file is read: the kernel writes a part for each CPU as it is asked for.
+    """
+    try:
+        with open(_CPU_FILE, "rb", buffering=0) as file:
+            return file.read(8192).partition(b"\n\n")[0]
+    except OSError:
+        return b""
+
+
 def cpu_flags() -> frozenset[str]:
     """The instruction set extensions of the first CPU, by the kernel's names; empty where it does not say."""
-    try:
-        with open("/proc/cpuinfo", "rb", buffering=0) as file:
-            text = file.read(8192).decode(errors="replace")  # the kernel writes what is asked for
-    except OSError:
-        return frozenset()
-    for line in text.splitlines():
+    for line in first_cpu().decode(errors="replace").splitlines():
         name, _, value = line.partition(":")
         if name.strip() == "flags":
             return frozenset(value.split())
