@@ -31,6 +31,8 @@ VALUES = (
 """Immediates that are values, and mean the same everywhere."""
 _NUMBER = "\x00"
 _OPERANDS = "\x01\x02\x03\x04"
+_LINE = re.compile("%\x0000( = [^%\n]*)%\x01([^%\n]*)(?:%\x02)?")
+"""An instruction of one line, with one operand or two."""
 _MARK = re.compile("%%([\x01-\x04])|\x00")
 
 
@@ -39,11 +41,13 @@ class Template:
 
     __slots__ = (
         "arity",
+        "head",
         "is_condition",
         "label",
         "pick",
         "result",
         "results",
+        "tail",
         "takes_literals",
         "text",
         "traps",
@@ -53,6 +57,8 @@ class Template:
     def __init__(
         self,
         text: str,
+        head: str,
+        tail: str,
         pick: Callable[[tuple[object, ...]], tuple[object, ...]],
         arity: int,
         results: tuple[str, ...],
@@ -64,6 +70,11 @@ class Template:
     ) -> None:
         self.text = text
         """% The lines, joined by newlines; "" of an instruction that does nothing."""
+        self.head = head
+        self.tail = tail
+        """FAST: of most templates, an instruction of one line, what stands between names: {name}{head}{x}{tail}{y}, or
+        {name}{head}{x}{tail} for one operand. Joining them takes half as long as `text`. "" if it has no such form, or
+        operands may not be literals."""
         self.pick = pick
         """From (number, *operands), what `text` wants. `number` is a fresh count of the TextOps."""
         self.arity = arity
@@ -146,9 +157,13 @@ def make(row: Row, architecture: str = "", immediates: Sequence[ImmediateValue] 
     if any(_NUMBER not in name for name in names):
         return None
     order: list[int] = []
-    text = _formatted("\n".join(op.lines), order)
+    marked = "\n".join(op.lines)
+    text = _formatted(marked, order)
+    line = None if op.adds_floats or order != list(range(arity + 1)) else _LINE.fullmatch(marked)
     return Template(
         text,
+        line[1] if line else "",
+        line[2] if line else "",
         _picker(order),
         arity,
         tuple(_formatted(name, []) for name in names),

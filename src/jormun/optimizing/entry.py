@@ -171,7 +171,7 @@ class Entry:
         f.types[:] = self.types
         copy.accesses, copy.calls = len(f.op.pending), f.calls
         f.take_over(copy, copy.params)
-        f.lower_blocks()
+        f.lower()
         labels = {}
         for way, (frame, double) in enumerate(zip(self.path, doubles, strict=False)):
             if way > outermost and double.is_targeted:
