@@ -47,15 +47,18 @@ class Template:
         "pick",
         "result",
         "results",
+        "row",
         "tail",
         "takes_literals",
         "text",
         "traps",
+        "type",
         "types",
     )
 
     def __init__(
         self,
+        row: Row,
         text: str,
         head: str,
         tail: str,
@@ -68,6 +71,7 @@ class Template:
         label: str,
         traps: tuple[TrapKind, ...],
     ) -> None:
+        self.row = row
         self.text = text
         """% The lines, joined by newlines; "" of an instruction that does nothing."""
         self.head = head
@@ -85,6 +89,8 @@ class Template:
         """% The first of them."""
         self.types = types
         """LLVM types of the results, as the row's signature has them."""
+        self.type = "i1" if is_condition else types[0] if types else ""
+        """The LLVM type of the first of them, as the text has it."""
         self.is_condition = is_condition
         """Whether the result is an i1, which is yet to be extended to the i32 of the signature (zext i1 ... to i32)."""
         self.takes_literals = takes_literals
@@ -161,6 +167,7 @@ def make(row: Row, architecture: str = "", immediates: Sequence[ImmediateValue] 
     text = _formatted(marked, order)
     line = None if op.adds_floats or order != list(range(arity + 1)) else _LINE.fullmatch(marked)
     return Template(
+        row,
         text,
         line[1] if line else "",
         line[2] if line else "",

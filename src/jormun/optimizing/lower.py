@@ -10,23 +10,21 @@ To be compiled by mypyc.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container
 
 from jormun.errors import UnsupportedError
 from jormun.llvm.accesses import llvm_type
-from jormun.llvm.convention import REGISTERS, from_register, overflow_area, to_register
 from jormun.llvm.templates import Template, make
 from jormun.llvm.values import NAMED, NAMES
 from jormun.opcodes.markers import LATER
 from jormun.opcodes.signatures import Rule
 from jormun.opcodes.table import BY_CODE, BY_NAME, Row
-from jormun.optimizing import calls
 from jormun.optimizing.accesses import ACCESSES
 from jormun.optimizing.entry import Entry
 from jormun.optimizing.frame import BODY, Frame, slot
+from jormun.optimizing.prologue import prologue
 from jormun.optimizing.rows import HANDLERS, operands_of
-from jormun.optimizing.shapes import ZERO, CallShape, ModuleShape
-from jormun.optimizing.state import STATE
+from jormun.optimizing.shapes import CallShape, ModuleShape
 from jormun.optimizing.tables import MachineOps
 from jormun.runtime import layout
 from jormun.syntax.code import END, read_immediates, read_row
@@ -91,7 +89,7 @@ class FunctionLowering:
         self.most_lines = max(MOST_LINES, MOST_LINES_PER_BYTE * len(self.code))
         self.is_hard = False
         self.makes_tail_calls = False
-        self.uses_overflow = any(place < 0 for place in self.call_shape.places)
+        self.uses_overflow = len(self.call_shape.registers) < len(self.call_shape.passed)
         """Whether arguments pass through the overflow area, the function's own or those of its calls."""
         self.calls = 0
         """Calls so far: the accesses in a loop without any may be vectorised."""
@@ -107,7 +105,7 @@ class FunctionLowering:
             self.entry.complete(self)
         if len(self.code) > LARGE_BODY_BYTES:
             self.cut_blocks()
-        return "\n".join([*self.head(), *self.lines, *self.op.trap_blocks(), "}\n"])
+        return "\n".join([*prologue(self), *self.lines, *self.op.trap_blocks(), "}\n"])
 
     def cut_blocks(self) -> None:
         """Find out whether LLVM would seem to hang on this function, and cut its longest blocks if so.
@@ -145,85 +143,6 @@ class FunctionLowering:
     def body_symbol(self) -> str:
         """The function as it is defined when it makes tail calls: with all registers as parameters."""
         return f"@t{self.func_index}"
-
-    def head(self) -> list[str]:
-        """The signature and the entry block, written last, when it is known what they must hold."""
-        if self.entry is not None:
-            return self.entry.head(self)
-        shape = self.call_shape
-        names = ["%vm", *(["%results"] if shape.has_buffer else []), *(f"%p{i}" for i in range(len(shape.params)))]
-        parameters = list(zip(shape.places, shape.passed, names, strict=True))
-        if self.makes_tail_calls:
-            lines = self.tail_call_head(parameters)
-        else:
-            params = ", ".join(f"{t} {name}" for place, t, name in parameters if place >= 0)
-            params = params.replace("ptr %vm", "ptr nonnull %vm", 1)
-            lines = [f"define {shape.returns} @f{self.func_index}({params}) #0 {{", "entry:"]
-        if self.uses_overflow:
-            lines += overflow_area(calls.OVERFLOW, layout.STACK_BLOCK_BYTES, layout.STACK_OVERFLOW_AREA)
-        for place, t, name in parameters:
-            if place < 0:
-                slot_bytes = layout.VALUE_SLOT_BYTES * ~place
-                lines.append(f"{name}.a = getelementptr i8, ptr {calls.OVERFLOW}, i64 {slot_bytes}")
-                lines.append(f"{name} = load {t}, ptr {name}.a, align 8, {STATE}")
-        lines += self.allocations()
-        count = len(shape.params)
-        lines += [f"store {t} %p{i}, ptr %l{i}" for i, t in enumerate(shape.params)]
-        lines += [f"store {t} {ZERO[t]}, ptr %l{count + i}" for i, t in enumerate(self.local_types[count:])]
-        lines += ["br label %start", "start:"]
-        return lines
-
-    def allocations(self) -> list[str]:
-        """The part of the entry block that holds the function's memory, and the constants that it reads once."""
-        lines = [f"%l{i} = alloca {t}" for i, t in enumerate(self.local_types)]
-        lines += [f"{slot(k, t)} = alloca {t}" for k, t in sorted(self.slots)]
-        if self.buffer_slots:
-            lines.append(f"%buffer = alloca [{self.buffer_slots} x i128], align 16")
-        return lines + self.op.entry_lines()
-
-    def forwarder(self) -> str:
-        """The LLVM text of an `f{func_index}`, for the functions of this unit, that calls what the code table has."""
-        shape = self.call_shape
-        registers = [t for t, place in zip(shape.passed, shape.places, strict=True) if place >= 0]
-        arguments = ", ".join(f"{t} %a{k}" for k, t in enumerate(registers))
-        offset = self.shape.layout.code_table_offset(self.func_index)
-        lines = [
-            f"define internal {shape.returns} @f{self.func_index}({arguments}) #0 {{",
-            f"%at = getelementptr i8, ptr %a0, i64 {layout.VM_CODE_TABLE}",
-            "%table = load ptr, ptr %at, align 8",
-            f"%entry = getelementptr i8, ptr %table, i64 {offset}",
-            "%code = load ptr, ptr %entry, align 8",
-        ]
-        call = f"call {shape.returns} %code({arguments})"
-        if shape.returns == "void":
-            lines += [call, "ret void"]
-        else:
-            lines += [f"%result = {call}", f"ret {shape.returns} %result"]
-        return "\n".join([*lines, "}\n"])
-
-    def tail_call_head(self, parameters: Sequence[tuple[int, str, str]]) -> list[str]:
-        """The signature of a function that makes tail calls, and one for functions compiled with it, which call it by
-        its own prototype. Parameters are places, types and names.
-        """
-        returns = self.call_shape.returns
-        inner = ["%vm", *(f"%r{k}" for k in range(1, len(REGISTERS)))]
-        by_place = {place: (t, name) for place, t, name in parameters if place >= 0}
-        passed = ["poison"] * len(REGISTERS)
-        lines = [f"define internal {returns} @f{self.func_index}("]
-        lines.append(", ".join(f"{t} {name}" for t, name in by_place.values()) + ") #0 {")
-        for place, (t, name) in by_place.items():
-            lines += to_register(f"{name}.r", t, name, REGISTERS[place])
-            passed[place] = f"{name}.r"
-        result = "" if returns == "void" else "%result = "
-        arguments = ", ".join(f"{t} {value}" for t, value in zip(REGISTERS, passed, strict=True))
-        lines.append(f"{result}call {returns} {self.body_symbol}({arguments})")
-        lines += ["ret void" if returns == "void" else f"ret {returns} %result", "}"]
-        params = ", ".join(f"{t} {name}" for t, name in zip(REGISTERS, inner, strict=True))
-        lines += [f"define {returns} {self.body_symbol}({params}) #0 {{", "entry:"]
-        for place, (t, name) in by_place.items():
-            if place:
-                lines += from_register(name, t, inner[place], REGISTERS[place])
-        return lines
 
     def lower(self) -> None:
         """Lower until all open blocks have ended.
@@ -273,10 +192,7 @@ class FunctionLowering:
             if template is not None:
                 if not template.head:
                     self.at = at
-                    if self.stamp(template):
-                        continue
-                    self.apply(BY_CODE[opcode])
-                    at = self.at
+                    self.stamp(template)
                     continue
                 number = op.count = op.count + 1
                 name = NAMES[number] if number < NAMED else f"%{number}00"
@@ -286,15 +202,10 @@ class FunctionLowering:
                     lines.append(f"{name}{template.head}{values[-1]}{template.tail}{y}")
                 else:
                     lines.append(f"{name}{template.head}{values[-1]}{template.tail}")
-                if not template.is_condition:
-                    values[-1] = name
-                    types[-1] = template.types[0]
-                elif code[at] in CONDITION_TAKERS:
-                    values[-1] = name
-                    types[-1] = "i1"
-                else:
-                    values[-1] = op.line(f"zext i1 {name} to i32")
-                    types[-1] = "i32"
+                values[-1] = name
+                types[-1] = template.type
+                if template.is_condition and code[at] not in CONDITION_TAKERS:
+                    self.extend_condition()
                 continue
             if opcode in accesses and code[at] < HAS_MEMORY:
                 offset = code[at + 1]
@@ -330,18 +241,21 @@ class FunctionLowering:
         if row.code not in templates:
             templates[row.code] = None if row.immediates else make(row, self.shape.architecture)
         template = templates[row.code]
-        if template is None or not self.stamp(template):
+        if template is None:
             self.apply(row)
+        else:
+            self.stamp(template)
 
-    def stamp(self, template: Template) -> bool:
-        """Lower an instruction by filling in its template, if that takes the operands that there are."""
+    def stamp(self, template: Template) -> None:
+        """Lower an instruction by filling in its template, or as its semantics say if that takes no literals."""
         values, op = self.values, self.op
         arity = template.arity
         operands = values[-arity:] if arity else []
         if not template.takes_literals:
             for operand in operands:
                 if operand[0] != "%":
-                    return False
+                    self.apply(template.row)
+                    return
         number = op.count = op.count + 1
         if template.text:
             self.lines.append(template.text % template.pick((number, *operands)))
@@ -349,17 +263,18 @@ class FunctionLowering:
             del values[-arity:], self.types[-arity:]
         if template.traps:
             op.traps.update(template.traps)
-        if template.is_condition:
-            if self.code[self.at] in CONDITION_TAKERS:
-                self.push(template.result % number, "i1")
-            else:
-                self.push(op.line(f"zext i1 {template.result % number} to i32"), "i32")
-        elif len(template.results) == 1:
-            self.push(template.result % number, template.types[0])
+        if len(template.results) == 1:
+            self.push(template.result % number, template.type)
+            if template.is_condition and self.code[self.at] not in CONDITION_TAKERS:
+                self.extend_condition()
         else:
             for name, type in zip(template.results, template.types, strict=True):
                 self.push(name % number, type)
-        return True
+
+    def extend_condition(self) -> None:
+        """Make a number of the condition on top of the stack."""
+        self.values[-1] = self.op.line(f"zext i1 {self.values[-1]} to i32")
+        self.types[-1] = "i32"
 
     def apply(self, row: Row) -> None:
         """Lower an instruction that pops its operands, computes and pushes its results."""
