@@ -334,6 +334,16 @@ def test_the_oracle_knows_every_instruction_on_values() -> None:
     assert without == {"i32.const", "i64.const", "v128.const"}
 
 
+@pytest.mark.parametrize("row", PURE, ids=lambda row: row.name)
+def test_heads_and_tails_are_the_text(row: Row) -> None:
+    """Where a template has a head, that, the tail and the operands are what its text becomes."""
+    template = make(row, host().architecture, [VALUES[kind] for kind in row.immediates])
+    if template is not None and template.head:
+        x, y = "%x", "%y" if template.arity == 2 else ""
+        text = template.text % template.pick((7, x, y))
+        assert f"{template.result % 7}{template.head}{x}{template.tail}{y}" == text
+
+
 def test_names_rise() -> None:
     """LLVM wants numbered names to rise through the text: those of a template follow those before it."""
     op = TextOps()

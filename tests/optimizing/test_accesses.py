@@ -110,6 +110,26 @@ def test_stores_before_a_trap_are_there() -> None:
     assert f.exports["memory"].read(8, 8) == bytes([1, 0, 0, 0, 2, 0, 0, 0])
 
 
+BRANCHES = {
+    "in both parts": "(then (i32.load (local.get $p))) (else (i32.load offset=4 (local.get $p)))",
+    "in one part": "(then (i32.load (local.get $p))) (else (i32.const 9))",
+    "in a loop": "(then (loop (result i32) (i32.load (local.get $p)))) (else (i32.const 9))",
+    "behind a branch": """(then (block (br_if 1 (i32.load (local.get $p)) (local.get $n)) (drop)) (i32.const 8))
+        (else (i32.const 9))""",
+}
+
+
+@pytest.mark.parametrize("parts", BRANCHES.values(), ids=BRANCHES)
+def test_an_address_is_good_where_it_was_not_used_before(parts: str) -> None:
+    """An address that waits on the stack serves behind a block of which only some ways have used it."""
+    f = instance(f"(i32.store (local.get $p) (i32.add (i32.const 1) (if (result i32) (local.get $n) {parts})))")
+    memory = f.exports["memory"]
+    for n, expected in ((1, 6), (0, 8 if "offset" in parts else 10)):
+        memory.write(16, bytes([5, 0, 0, 0, 7, 0, 0, 0]))
+        f.exports["f0"](16, n)
+        assert memory.read(16, 1) == bytes([expected])
+
+
 def test_an_endless_recursion_exhausts_the_stack() -> None:
     """LLVM makes no endless loop of it."""
     f = jormun.load('(module (func $f (export "f") (call $f)))', config=OPTIMIZING)

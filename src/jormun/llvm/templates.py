@@ -31,6 +31,8 @@ VALUES = (
 """Immediates that are values, and mean the same everywhere."""
 _NUMBER = "\x00"
 _OPERANDS = "\x01\x02\x03\x04"
+_LINE = re.compile("%\x0000( = [^%\n]*)%\x01([^%\n]*)(?:%\x02)?")
+"""An instruction of one line, with one operand or two."""
 _MARK = re.compile("%%([\x01-\x04])|\x00")
 
 
@@ -39,20 +41,27 @@ class Template:
 
     __slots__ = (
         "arity",
+        "head",
         "is_condition",
         "label",
         "pick",
         "result",
         "results",
+        "row",
+        "tail",
         "takes_literals",
         "text",
         "traps",
+        "type",
         "types",
     )
 
     def __init__(
         self,
+        row: Row,
         text: str,
+        head: str,
+        tail: str,
         pick: Callable[[tuple[object, ...]], tuple[object, ...]],
         arity: int,
         results: tuple[str, ...],
@@ -62,8 +71,14 @@ class Template:
         label: str,
         traps: tuple[TrapKind, ...],
     ) -> None:
+        self.row = row
         self.text = text
         """% The lines, joined by newlines; "" of an instruction that does nothing."""
+        self.head = head
+        self.tail = tail
+        """FAST: of most templates, an instruction of one line, what stands between names: {name}{head}{x}{tail}{y}, or
+        {name}{head}{x}{tail} for one operand. Joining them takes half as long as `text`. "" if it has no such form, or
+        operands may not be literals."""
         self.pick = pick
         """From (number, *operands), what `text` wants. `number` is a fresh count of the TextOps."""
         self.arity = arity
@@ -74,6 +89,8 @@ class Template:
         """% The first of them."""
         self.types = types
         """LLVM types of the results, as the row's signature has them."""
+        self.type = "i1" if is_condition else types[0] if types else ""
+        """The LLVM type of the first of them, as the text has it."""
         self.is_condition = is_condition
         """Whether the result is an i1, which is yet to be extended to the i32 of the signature (zext i1 ... to i32)."""
         self.takes_literals = takes_literals
@@ -146,9 +163,14 @@ def make(row: Row, architecture: str = "", immediates: Sequence[ImmediateValue] 
     if any(_NUMBER not in name for name in names):
         return None
     order: list[int] = []
-    text = _formatted("\n".join(op.lines), order)
+    marked = "\n".join(op.lines)
+    text = _formatted(marked, order)
+    line = None if op.adds_floats or order != list(range(arity + 1)) else _LINE.fullmatch(marked)
     return Template(
+        row,
         text,
+        line[1] if line else "",
+        line[2] if line else "",
         _picker(order),
         arity,
         tuple(_formatted(name, []) for name in names),

@@ -71,6 +71,10 @@ _QUIET_BITS = {F32: 0x7FC0_0000, F64: 0x7FF8_0000_0000_0000}
 _PRECISION = {F32: 24, F64: 53, Shape.F32X4: 24, Shape.F64X2: 53}
 """Integers below 2 to this power are floating-point numbers."""
 
+NAMED = 4096
+NAMES = [f"%{number}00" for number in range(NAMED)]
+"""What `TextOps.fresh` gives first. FAST: to look a name up takes a tenth of the 0.1 us that its text takes."""
+
 
 class TextOps:
     """Ops on LLVM values. `architecture` is a target triple's first part; without one, the text suits every machine."""

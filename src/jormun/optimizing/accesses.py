@@ -23,6 +23,7 @@ from __future__ import annotations
 from jormun.errors import TrapKind
 from jormun.llvm.accesses import llvm_type, memory_type
 from jormun.llvm.keep import keep
+from jormun.llvm.values import NAMED, NAMES
 from jormun.opcodes import memory as rows
 from jormun.opcodes.immediates import MemArg
 from jormun.opcodes.table import BY_CODE, Row
@@ -31,22 +32,29 @@ from jormun.optimizing.state import CONSTANT, GUEST, StateOps
 from jormun.runtime import layout
 from jormun.types import I32, I64, NumType, VecType
 
+TAIL = f", align 1, {GUEST}"
+"""What an access ends with."""
+
 
 class Access:
-    """A load or store as the quickest way to lower it takes it: LLVM types in memory and of the value, and how a load
-    extends the one to the other, if it does.
-    """
+    """A load or store as the quickest way to lower it takes it."""
 
-    __slots__ = ("extension", "is_load", "memory_type", "type")
+    __slots__ = ("conversion", "head", "is_load", "memory_type", "type")
 
     def __init__(self, row: Row) -> None:
         t, bits, *is_signed = row.static
         assert isinstance(t, NumType | VecType) and isinstance(bits, int)
         self.is_load: bool = bool(is_signed)
-        self.memory_type: str = memory_type(t, bits)
         self.type: str = llvm_type(t)
-        extends = self.is_load and self.memory_type != self.type
-        self.extension: str = ("sext" if is_signed[0] else "zext") if extends else ""
+        self.memory_type: str = memory_type(t, bits)
+        """The LLVM types of the value on the stack, and in memory."""
+        self.head = f"{'= load' if self.is_load else 'store'} volatile {self.memory_type}"
+        """What LLVM's instruction begins with, a load behind its name."""
+        self.conversion = ""
+        """What makes a load's value the one on the stack, or the one on the stack what is stored, if they differ."""
+        if self.memory_type != self.type:
+            verb = "trunc" if not self.is_load else "sext" if is_signed[0] else "zext"
+            self.conversion = f"{verb} {self.memory_type if self.is_load else self.type}"
 
 
 class MemoryOps(StateOps):
@@ -56,9 +64,10 @@ class MemoryOps(StateOps):
         super().__init__(shape, architecture)
         self.bases: dict[int, str] = {}
         """The memories whose base address the function needs: loaded once, at its entry."""
-        self.pending: list[tuple[int, str, str]] = []
-        """Volatile accesses, in case a loop around them turns out to have no calls: index into `lines`, type, and the
-        name of what a load reads."""
+        self.pending: list[int] = []
+        """Where in `lines` volatile accesses end, in case a loop around them turns out to have no calls."""
+        self.pointers: dict[str, str] = {}
+        """The machine's addresses, without an offset, for addresses in memory 0 since the last label."""
 
     def entry_lines(self) -> list[str]:
         """What the entry block loads."""
@@ -107,9 +116,8 @@ class MemoryOps(StateOps):
         """Read `bits` bits, and extend them to `t`."""
         pointer = self.pointer(memarg, address, bits // 8)
         type = memory_type(t, bits)
-        value = self.fresh()
-        self.pending.append((len(self.lines), type, value))
-        self.lines.append(f"{value} = load volatile {type}, ptr {pointer}, align 1, {GUEST}")
+        self.pending.append(len(self.lines))
+        value = self.line(f"load volatile {type}, ptr {pointer}{TAIL}")
         if type in ("i8", "i16", "i32") and bits < 8 * (16 if t is VecType.V128 else t.bits // 8):
             return self.line(f"{'sext' if is_signed else 'zext'} {type} {value} to {llvm_type(t)}")
         return value
@@ -120,8 +128,8 @@ class MemoryOps(StateOps):
         type = memory_type(t, bits)
         if type != llvm_type(t):
             x = self.line(f"trunc {llvm_type(t)} {x} to {type}")
-        self.pending.append((len(self.lines), type, ""))
-        self.lines.append(f"store volatile {type} {x}, ptr {pointer}, align 1, {GUEST}")
+        self.pending.append(len(self.lines))
+        self.lines.append(f"store volatile {type} {x}, ptr {pointer}{TAIL}")
 
     def access(self, access: Access, offset: int, values: list[str], types: list[str]) -> None:
         """A load or store, with operands from the stack, of memory 0 where its guard makes that safe.
@@ -129,40 +137,45 @@ class MemoryOps(StateOps):
         FAST: one entry of `lines` for what `load` and `store` write in four, as they are a sixth of all instructions.
         """
         number = self.count = self.count + 1
-        x = ""
+        name = NAMES[number] if number < NAMED else f"%{number}00"
+        stem = name[:-2]
         if not access.is_load:
             x = values.pop()
             types.pop()
         address = values.pop()
         types.pop()
-        name = pointer = f"%{number}01"
-        text = (
-            f"%{number}00 = zext i32 {address} to i64\n{name} = getelementptr i8, ptr {self.base(0)}, i64 %{number}00\n"
-        )
+        text = ""
+        pointer = self.pointers.get(address)
+        if pointer is None:
+            pointer = self.pointers[address] = f"{stem}01"
+            text = f"{name} = zext i32 {address} to i64\n{pointer} = getelementptr i8, ptr {self.base(0)}, i64 {name}\n"
         if offset:
-            pointer = f"%{number}02"
-            text = f"{text}{pointer} = getelementptr i8, ptr {name}, i64 {offset}\n"
-        type = access.memory_type
+            text = f"{text}{stem}02 = getelementptr i8, ptr {pointer}, i64 {offset}\n"
+            pointer = f"{stem}02"
+        self.pending.append(len(self.lines))
         if access.is_load:
-            value = f"%{number}03"
-            self.pending.append((len(self.lines), type, value))
-            self.lines.append(f"{text}{value} = load volatile {type}, ptr {pointer}, align 1, {GUEST}")
-            if access.extension:
-                value = self.line(f"{access.extension} {type} {value} to {access.type}")
+            value = f"{stem}03"
+            self.lines.append(f"{text}{value} {access.head}, ptr {pointer}{TAIL}")
+            if access.conversion:
+                value = self.line(f"{access.conversion} {value} to {access.type}")
             values.append(value)
             types.append(access.type)
             return
-        if type != access.type:
-            text = f"{text}%{number}03 = trunc {access.type} {x} to {type}\n"
-            x = f"%{number}03"
-        self.pending.append((len(self.lines), type, ""))
-        self.lines.append(f"{text}store volatile {type} {x}, ptr {pointer}, align 1, {GUEST}")
+        if access.conversion:
+            text = f"{text}{stem}03 = {access.conversion} {x} to {access.memory_type}\n"
+            x = f"{stem}03"
+        self.lines.append(f"{text}{access.head} {x}, ptr {pointer}{TAIL}")
 
     def relax(self, start: int) -> None:
         """Make the accesses from number `start` on plain: they are in a loop without calls."""
-        for index, type, loaded in self.pending[start:]:
-            plain = self.lines[index].replace(" volatile ", " ", 1)
-            self.lines[index] = f"{plain}\n{keep(type, loaded)}" if loaded else plain
+        for index in self.pending[start:]:
+            text = self.lines[index]
+            plain = text.replace(" volatile ", " ", 1)
+            before, is_load, access = text.partition(" = load volatile ")
+            if is_load:
+                type, loaded = access.partition(", ptr ")[0], before.rpartition("\n")[2]
+                plain = f"{plain}\n{keep(type, loaded)}"
+            self.lines[index] = plain
         del self.pending[start:]
 
     def memory_size(self, memory: int) -> str:

@@ -126,22 +126,17 @@ def finish(f: FunctionLowering, shape: CallShape, code: str, vm: str, is_tail: b
     values = [vm]
     if shape.has_buffer:
         values.append("%results" if is_tail else "%buffer")
-    if shape.params:
-        count = len(shape.params)
+    count = len(shape.params)
+    if count:
         values += f.values[-count:]
         del f.values[-count:], f.types[-count:]
-    registers: dict[int, tuple[str, str]] = {}
-    for place, t, value in zip(shape.places, shape.passed, values, strict=True):
-        if place >= 0:
-            registers[place] = t, value
-        else:
-            f.uses_overflow = True
-            f.op.store_field(OVERFLOW, layout.VALUE_SLOT_BYTES * ~place, t, value)
+    if len(shape.registers) < len(values):
+        values = overflow(f, shape, values)
     if is_tail:
-        tail_call(f, shape, code, registers)
+        tail_call(f, shape, code, values)
         return
     # LLVM must not make a loop of endless recursion, which has to exhaust the stack.
-    text = f"notail call {shape.returns} {code}({', '.join(f'{t} {v}' for t, v in registers.values())})"
+    text = f"notail call {shape.returns} {code}({shape.arguments % tuple(values)})"
     f.calls += 1
     if shape.has_buffer:
         f.buffer_slots = max(f.buffer_slots, len(shape.results))
@@ -154,20 +149,30 @@ def finish(f: FunctionLowering, shape: CallShape, code: str, vm: str, is_tail: b
         f.lines.append(text)
 
 
-def tail_call(f: FunctionLowering, shape: CallShape, code: str, registers: dict[int, tuple[str, str]]) -> None:
-    """A call in this function's place, with arguments in these registers: all registers are passed."""
+def overflow(f: FunctionLowering, shape: CallShape, values: list[str]) -> list[str]:
+    """Write what is passed in the overflow area; the values that are passed in registers."""
+    f.uses_overflow = True
+    registers = []
+    for place, t, value in zip(shape.places, shape.passed, values, strict=True):
+        if place >= 0:
+            registers.append(value)
+        else:
+            f.op.store_field(OVERFLOW, layout.VALUE_SLOT_BYTES * ~place, t, value)
+    return registers
+
+
+def tail_call(f: FunctionLowering, shape: CallShape, code: str, values: list[str]) -> None:
+    """A call in this function's place, with these values in registers: all registers are passed."""
     f.makes_tail_calls = True
-    arguments = []
-    for place, register in enumerate(REGISTERS):
-        value = "poison"
-        if place in registers:
-            t, value = registers[place]
-            if t != register:
-                name = f"%a{f.op.fresh()[1:]}"
-                f.lines += to_register(name, t, value, register)
-                value = name
-        arguments.append(f"{register} {value}")
-    text = f"musttail call {shape.returns} {code}({', '.join(arguments)})"
+    passed = ["poison"] * len(REGISTERS)
+    types = dict(zip(shape.places, shape.passed, strict=True))
+    for place, value in zip(shape.registers, values, strict=True):
+        passed[place] = value
+        if types[place] != REGISTERS[place]:
+            passed[place] = f"%a{f.op.fresh()[1:]}"
+            f.lines += to_register(passed[place], types[place], value, REGISTERS[place])
+    arguments = ", ".join([f"{register} {value}" for register, value in zip(REGISTERS, passed, strict=True)])
+    text = f"musttail call {shape.returns} {code}({arguments})"
     if shape.returns == "void":
         f.lines += [text, "ret void"]
     else:

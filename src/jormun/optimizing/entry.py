@@ -27,6 +27,7 @@ from jormun.errors import UnsupportedError
 from jormun.llvm.convention import REGISTERS, VECTOR, from_register, overflow_area
 from jormun.optimizing import calls
 from jormun.optimizing.frame import LOOP, Frame, slot
+from jormun.optimizing.prologue import allocations
 from jormun.optimizing.state import STATE
 from jormun.runtime import layout
 
@@ -171,7 +172,7 @@ class Entry:
         f.types[:] = self.types
         copy.accesses, copy.calls = len(f.op.pending), f.calls
         f.take_over(copy, copy.params)
-        f.lower_blocks()
+        f.lower()
         labels = {}
         for way, (frame, double) in enumerate(zip(self.path, doubles, strict=False)):
             if way > outermost and double.is_targeted:
@@ -186,7 +187,7 @@ class Entry:
         lines = self.signature(f)
         if f.uses_overflow:
             lines += overflow_area(calls.OVERFLOW, layout.STACK_BLOCK_BYTES, layout.STACK_OVERFLOW_AREA)
-        lines += f.allocations()
+        lines += allocations(f)
         lines += [f"{below(k)} = alloca {t}" for k, t in enumerate(self.types[: self.height])]
         lines += self.frame_lines(f)
         if self.is_nested:

@@ -8,12 +8,16 @@ from __future__ import annotations
 BODY, BLOCK, LOOP, IF, ELSE = range(5)
 """Kinds of frames: the function itself, `block`, `loop`, the first part of an `if`, and its second."""
 
+NOTHING: list[str] = []
+"""The types and values of most blocks. It stays as it is."""
+
 
 class Frame:
     """What the label of a block needs."""
 
     __slots__ = (
         "accesses",
+        "branch_types",
         "calls",
         "else_label",
         "else_values",
@@ -35,10 +39,12 @@ class Frame:
         """How many values lie below the block's parameters."""
         self.params = params
         self.results = results
+        self.branch_types = params if kind == LOOP else results
+        """What a branch to the label carries."""
         self.is_targeted = False
         """Whether a branch to `label` has been written."""
         self.else_label = ""
-        self.else_values: list[str] = []
+        self.else_values = NOTHING
         """Of an `if`: its parameters, with which both parts begin."""
         self.accesses = 0
         """Of a loop: how many accesses were pending before it."""
@@ -48,11 +54,6 @@ class Frame:
         """For an entry (entry.py): the indices of the lines right before the block, and behind a loop's label."""
         self.is_entered = False
         """Whether the function is entered inside of the block: at its head, or that of a loop in it."""
-
-    @property
-    def branch_types(self) -> list[str]:
-        """What a branch to the label carries."""
-        return self.params if self.kind == LOOP else self.results
 
 
 def slot(position: int, type: str) -> str:

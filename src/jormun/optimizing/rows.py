@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from jormun.optimizing.lower import FunctionLowering
 
 
-OPENERS = frozenset({Rule.BLOCK, Rule.LOOP, Rule.IF, Rule.TRY_TABLE})
-"""Rules of instructions that an `end` belongs to."""
-
 _BY_RULE: dict[Rule, Callable[[FunctionLowering], None]] = {
     Rule.UNREACHABLE: control.unreachable,
     Rule.BLOCK: control.block,
@@ -38,6 +35,8 @@ _BY_RULE: dict[Rule, Callable[[FunctionLowering], None]] = {
     Rule.DROP: control.drop,
     Rule.SELECT: control.select,
     Rule.SELECT_TYPED: control.select_typed,
+    Rule.GLOBAL_GET: control.global_get,
+    Rule.GLOBAL_SET: control.global_set,
     Rule.CALL: calls.call,
     Rule.CALL_INDIRECT: calls.call_indirect,
     Rule.CALL_REF: calls.call_ref,
@@ -50,12 +49,10 @@ HANDLERS: dict[int, Callable[[FunctionLowering], None]] = {
     for code, row in BY_CODE.items()
     if isinstance(row.signature, Rule) and row.signature in _BY_RULE
 }
-"""What lowers the instructions that are about the shape of a function, by code."""
+"""What lowers the instructions that are about the shape of a function, and globals, by code."""
 
 REFERENCE = "i64"
 _BY_STATE: dict[Rule, tuple[int, str]] = {
-    Rule.GLOBAL_GET: (0, "global"),
-    Rule.GLOBAL_SET: (1, ""),
     Rule.TABLE_GET: (1, REFERENCE),
     Rule.TABLE_SET: (2, ""),
     Rule.TABLE_SIZE: (0, "table"),
@@ -77,7 +74,7 @@ _BY_STATE: dict[Rule, tuple[int, str]] = {
     Rule.REF_EQ: (2, "i32"),
 }
 """How many operands an instruction takes whose typing is a rule, and the LLVM type of its result, if it has one: given,
-or that of the global, table or memory that its first immediate names."""
+or that of the table or memory that its first immediate names."""
 
 
 _FIXED: dict[int, tuple[int, list[str]]] = {
@@ -99,8 +96,6 @@ def operands_of(shape: ModuleShape, row: Row, immediates: Sequence[ImmediateValu
         return count, []
     index = immediates[0] if immediates else 0
     if isinstance(index, int):
-        if result == "global":
-            return count, [llvm_type(shape.valid.global_types[index].value)]
         if result == "table":
             return count, [llvm_type(shape.valid.table_types[index].address)]
         if result == "memory":

@@ -26,7 +26,7 @@ class CallShape:
     Two results or more go through a buffer that the caller allocates and passes behind `vm`.
     """
 
-    __slots__ = ("has_buffer", "params", "passed", "places", "results", "returns")
+    __slots__ = ("arguments", "has_buffer", "params", "passed", "places", "registers", "results", "returns")
 
     def __init__(self, type: FuncType) -> None:
         self.params: list[str] = [llvm_type(t) for t in type.params]
@@ -37,6 +37,11 @@ class CallShape:
         """The types of all that is passed: `vm`, the buffer for results, parameters."""
         self.places: list[int] = places(self.passed)
         """Where each of them is passed (llvm/convention.py)."""
+        in_registers = [(place, t) for place, t in zip(self.places, self.passed, strict=True) if place >= 0]
+        self.registers: list[int] = [place for place, _ in in_registers]
+        """The places of those that are passed in registers."""
+        self.arguments: str = ", ".join([f"{t} %s" for _, t in in_registers])
+        """% Those as the arguments of LLVM's `call`."""
 
 
 class ModuleShape:
@@ -49,6 +54,7 @@ class ModuleShape:
         self.architecture = architecture
         self.is_plain: bool = bool(valid.memory_types) and is_guarded(valid.memory_types[0])
         """Whether memory 0 is guarded, so that its accesses are not checked."""
+        self.global_types: list[str] = [llvm_type(t.value) for t in valid.global_types]
         self.shapes: dict[int, CallShape] = {}
         self.templates: dict[int, Template | None] = _TEMPLATES.setdefault(architecture, {})
         """The templates of rows, by code, as far as they have been asked for; None for a row that has none."""

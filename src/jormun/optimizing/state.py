@@ -7,7 +7,7 @@ opcodes/machine.py, each built on those before it. To be compiled by mypyc.
 from __future__ import annotations
 
 from jormun.errors import TrapKind
-from jormun.llvm.accesses import AtomicText, llvm_type
+from jormun.llvm.accesses import AtomicText
 from jormun.optimizing.shapes import ModuleShape
 from jormun.runtime import layout
 from jormun.types import I32, I64, HeapType, NumType
@@ -32,9 +32,15 @@ class StateOps(AtomicText):
 
     def load_field(self, record: str, offset: int, type: str, is_constant: bool = False) -> str:
         """Read a field of a native record. A constant one never changes while the function runs."""
-        return self.line(
-            f"load {type}, ptr {self.field(record, offset)}, align 8, {CONSTANT if is_constant else STATE}"
+        mark = CONSTANT if is_constant else STATE
+        if not offset:
+            return self.line(f"load {type}, ptr {record}, align 8, {mark}")
+        name = self.fresh()
+        value = f"{name[:-1]}1"
+        self.lines.append(
+            f"{name} = getelementptr i8, ptr {record}, i64 {offset}\n{value} = load {type}, ptr {name}, align 8, {mark}"
         )
+        return value
 
     def state(self, offset: int, type: str, is_constant: bool = False) -> str:
         """Read a field of the instance record."""
@@ -84,10 +90,6 @@ class StateOps(AtomicText):
         """An i64 as a number of an address type."""
         return value if address is I64 else self.line(f"trunc i64 {value} to i32")
 
-    def condition(self, value: str, type: str) -> str:
-        """The condition that a number, an i32 or a condition already, is not 0."""
-        return value if type == "i1" else self.line(f"icmp ne i32 {value}, 0")
-
     def check_span(self, start: str, count: str, size: str, kind: TrapKind) -> None:
         """Trap unless start + count, computed without a bound, is at most `size`; all are i64."""
         is_long = self.line(f"icmp ugt i64 {count}, {size}")
@@ -97,20 +99,20 @@ class StateOps(AtomicText):
 
     # Globals.
 
-    def global_address(self, index: int) -> str:
-        """The address of a global's cell."""
+    def global_cell(self, index: int) -> tuple[str, int]:
+        """Where a global is: a record, and the offset in it."""
         offset, is_indirect = self.shape.layout.global_place(index)
-        return self.state(offset, "ptr", is_constant=True) if is_indirect else self.field("%vm", offset)
+        return (self.state(offset, "ptr", is_constant=True), 0) if is_indirect else ("%vm", offset)
 
     def global_get(self, index: int) -> str:
         """The value of a global."""
-        type = self.shape.valid.global_types[index]
-        return self.line(f"load {llvm_type(type.value)}, ptr {self.global_address(index)}, align 8, {STATE}")
+        record, offset = self.global_cell(index)
+        return self.load_field(record, offset, self.shape.global_types[index])
 
     def global_set(self, index: int, x: str) -> None:
         """Set a global."""
-        type = self.shape.valid.global_types[index]
-        self.lines.append(f"store {llvm_type(type.value)} {x}, ptr {self.global_address(index)}, align 8, {STATE}")
+        record, offset = self.global_cell(index)
+        self.store_field(record, offset, self.shape.global_types[index], x)
 
     # References and segments.
 

@@ -10,6 +10,7 @@ from jormun.llvm import keep
 from jormun.llvm.pipeline import Effort
 from jormun.optimizing.entry import Entry
 from jormun.optimizing.lower import FunctionLowering
+from jormun.optimizing.prologue import forwarder
 from jormun.optimizing.shapes import ModuleShape
 from jormun.runtime.engine import LoopHead
 
@@ -78,7 +79,7 @@ def make_unit(
         if is_left_out:
             if entry is None:
                 left_out.add(func_index)
-                bodies.append(lowering.forwarder())
+                bodies.append(forwarder(lowering))
             continue
         bodies.append(text)
         most_phis = max(most_phis, lowering.most_phis)
