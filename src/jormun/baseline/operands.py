@@ -163,9 +163,8 @@ class Operands(Code):
         if k < self.low:
             self.low = k
 
-    def flush_local(self, place: i64, c: i64) -> None:
-        """Keep the present value of a local that is about to change wherever it was pushed."""
-        wanted = place << 5 | c << 2 | LOCAL
+    def flush_local(self, wanted: i64) -> None:
+        """Keep the present value of a local that is about to change wherever it, an entry, was pushed."""
         k = self.low
         while k < self.height:
             if self.entries[k] == wanted:
