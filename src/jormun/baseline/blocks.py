@@ -130,7 +130,7 @@ def end(f: FunctionCompiler) -> None:
             branch(f, frame)
         start_else(f, frame)
     f.frames.pop()
-    if frame.is_targeted and frame.kind != LOOP:
+    if frame.is_targeted:
         if f.is_reachable:
             f.flush_all()
         bind(f, frame)
@@ -144,18 +144,17 @@ def bind(f: FunctionCompiler, frame: Frame) -> None:
     """Fill in the branches to the end of a block, which is here."""
     here = f.here()
     for source in frame.sources:
-        table = source >> 32
-        if table:
-            f.overwrite(source & 0xFFFF_FFFF, here - table)
-        else:
-            f.patch(source, here)
+        f.patch(source, here)
+    for source, table in frame.table_sources:
+        f.overwrite(source, here - table)
 
 
 def reset(f: FunctionCompiler, frame: Frame, classes: list[int]) -> None:
     """The state at a label: operands of these classes above the height of a frame, all in their slots."""
     f.height = frame.height
-    f.low = frame.height
-    f.push_own(classes)
+    if classes:
+        f.low = frame.height
+        f.push_own(classes)
     f.low = f.height
 
 

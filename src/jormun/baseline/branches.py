@@ -73,8 +73,9 @@ def br_if_test(f: FunctionCompiler, opcode: i64) -> None:
 
 def branch_if(f: FunctionCompiler, frame: Frame, taken: i64, passed: i64, x: i64, y: i64) -> None:
     """A branch under a condition: `taken` and `passed` are stencils that branch if it holds, and if not."""
-    if frame.kind != BODY and (not frame.carried or is_in_place(f, frame)):
-        carry(f, frame)
+    if frame.is_direct or can_aim(f, frame):
+        if not frame.is_direct:
+            carry(f, frame)
         f.stamp(taken, x, y, 0)
         aim(f, frame, f.branch_at)
         return
@@ -95,27 +96,28 @@ def br_table(f: FunctionCompiler) -> None:
     f.drop(1)
     length = f.read_unsigned()
     targets: list[Frame] = []
+    frames = f.frames
     for _ in range(length + 1):
-        targets.append(f.frames[-1 - f.read_unsigned()])
+        targets.append(frames[-1 - f.read_unsigned()])
     for k in range(f.height - len(targets[0].carried), f.height):
         f.flush(k)
     f.stamp(f.pieces.numbers["switch"], index, length, 0)
     at, _, _ = f.references.pop()
     table = f.here()
     f.patch(at, table)
-    for _ in targets:
-        f.out.write(b"\0\0\0\0")
+    f.out.write(bytes(4 * len(targets)))
     # Labels that want their values elsewhere, and the function's end, are reached by way of code that sees to it.
     ways: dict[int, i64] = {}
-    for position, frame in enumerate(targets):
-        entry = table + 4 * position
-        if frame.kind != BODY and (not frame.carried or is_in_place(f, frame)):
-            aim(f, frame, entry, table)
-            continue
-        if id(frame) not in ways:
-            ways[id(frame)] = f.here()
-            branch(f, frame)
-        f.overwrite(entry, ways[id(frame)] - table)
+    entry = table
+    for frame in targets:
+        if frame.is_direct or can_aim(f, frame):
+            aim_entry(f, frame, entry, table)
+        else:
+            if id(frame) not in ways:
+                ways[id(frame)] = f.here()
+                branch(f, frame)
+            f.overwrite(entry, ways[id(frame)] - table)
+        entry += 4
     f.is_reachable = False
 
 
@@ -161,28 +163,33 @@ def variant_of_one(f: FunctionCompiler, base: i64) -> tuple[i64, i64]:
     return base + f.rows.unary[x & 3] + (k & 3), x >> 5
 
 
-def aim(f: FunctionCompiler, frame: Frame, at: i64, table: i64 = 0) -> None:
-    """Have the branch at `at` go to the label of a frame. In a table, distances count from its start."""
-    frame.is_targeted = True
-    if frame.kind != LOOP:
-        frame.sources.append(at | table << 32)
-    elif table:
+def aim(f: FunctionCompiler, frame: Frame, at: i64) -> None:
+    """Have the branch at `at` go to the label of a frame."""
+    if frame.kind == LOOP:
+        f.patch(at, frame.position)
+    else:
+        frame.is_targeted = True
+        frame.sources.append(at)
+
+
+def aim_entry(f: FunctionCompiler, frame: Frame, at: i64, table: i64) -> None:
+    """Have the entry at `at` of a table lead to the label of a frame."""
+    if frame.kind == LOOP:
         f.overwrite(at, frame.position - table)
     else:
-        f.patch(at, frame.position)
+        frame.is_targeted = True
+        frame.table_sources.append((at, table))
 
 
-def is_in_place(f: FunctionCompiler, frame: Frame) -> bool:
+def can_aim(f: FunctionCompiler, frame: Frame) -> bool:
     """Whether the values for a label are right above the height that it has, so that their slots are its own."""
-    return f.height - len(frame.carried) == frame.height
+    return frame.kind != BODY and f.height - len(frame.carried) == frame.height
 
 
 def carry(f: FunctionCompiler, frame: Frame) -> None:
     """Have the values for a label where it finds them. Slots of operands between may be overwritten."""
     classes = frame.carried
     arity = len(classes)
-    if not arity:
-        return
     first = f.height - arity
     k = first
     while k < f.height:
@@ -202,7 +209,8 @@ def branch(f: FunctionCompiler, frame: Frame) -> None:
     if frame.kind == BODY:
         write_return(f)
         return
-    carry(f, frame)
+    if not frame.is_direct:
+        carry(f, frame)
     f.stamp(f.pieces.jump, 0, 0, 0)
     aim(f, frame, f.branch_at)
 

@@ -9,7 +9,10 @@ from typing import Final
 
 from jormun.baseline.operands import Operands
 from jormun.hints import i64
+from jormun.validation.stack import IS_COMPILED
 
+_MORE: Final = 0x80
+"""Set in each byte of a number but the last."""
 _GREATEST: Final = 0x7FFF_FFFF_FFFF_FFFF
 
 
@@ -46,17 +49,17 @@ class Reader(Operands):
         at = self.at
         value: i64 = 0
         shift: i64 = 0
-        while True:
-            byte: i64 = code[at]
-            at += 1
-            value |= (byte & 0x7F if shift < 63 else byte & 1) << shift
+        byte: i64 = _MORE
+        while byte >= _MORE:
+            byte = code[at]
+            value |= (byte & 0x7F) << shift
             shift += 7
-            if byte < 0x80:
-                break
+            at += 1
         self.at = at
-        if shift < 64:
-            value -= (byte & 0x40) << (shift - 6)  # twice the sign bit, which is the highest that was read
-        return wrapped(value)
+        # Of 64 bits the last is the sign already. In plain Python a number has as many as were read.
+        if byte & 0x40 and (shift < 64 or not IS_COMPILED):
+            value -= 1 << shift
+        return value
 
     def read_bits(self, size: i64) -> i64:
         """A number of 4 or 8 bytes, little endian, as a signed one."""
