@@ -40,7 +40,7 @@ def open_frame(f: FunctionCompiler, kind: i64) -> Frame:
         f.at += 1
         results = SINGLE[byte]
     else:
-        type, f.at = read_blocktype(f.code, f.at)
+        type, f.at = read_blocktype(f.body, f.at)
         if isinstance(type, int):
             call = f.facts.call(type)
             params, results = call.params, call.results
@@ -54,7 +54,15 @@ def open_frame(f: FunctionCompiler, kind: i64) -> Frame:
 
 def block(f: FunctionCompiler) -> None:
     """`block`."""
-    open_frame(f, BLOCK)
+    # FAST: nearly all blocks take and give nothing.
+    if f.code[f.at] == EMPTY_BLOCK:
+        f.at += 1
+        height = f.height
+        if f.low < height:
+            f.flush_all()
+        f.frames.append(Frame(BLOCK, height, NOTHING, NOTHING))
+    else:
+        open_frame(f, BLOCK)
 
 
 def loop(f: FunctionCompiler) -> None:
@@ -130,8 +138,8 @@ def end(f: FunctionCompiler) -> None:
             branch(f, frame)
         start_else(f, frame)
     f.frames.pop()
-    if frame.is_targeted:
-        if f.is_reachable:
+    if frame.sources or frame.table_sources is not None:
+        if f.is_reachable and f.low < f.height:
             f.flush_all()
         bind(f, frame)
         reset(f, frame, frame.results)
@@ -144,9 +152,10 @@ def bind(f: FunctionCompiler, frame: Frame) -> None:
     """Fill in the branches to the end of a block, which is here."""
     here = f.here()
     for source in frame.sources:
-        f.patch(source, here)
-    for source, table in frame.table_sources:
-        f.overwrite(source, here - table)
+        f.overwrite(source, here - source - 4)
+    if frame.table_sources is not None:
+        for source, table in frame.table_sources:
+            f.overwrite(source, here - table)
 
 
 def reset(f: FunctionCompiler, frame: Frame, classes: list[int]) -> None:
@@ -160,7 +169,7 @@ def reset(f: FunctionCompiler, frame: Frame, classes: list[int]) -> None:
 
 def skip(f: FunctionCompiler) -> None:
     """Pass over what cannot be reached, up to the `else` or `end` of the innermost block, and handle that."""
-    code, depth = f.code, 0
+    code, depth = f.body, 0
     # FAST: mostly the block ends here.
     if code[f.at] == END:
         f.at += 1

@@ -83,6 +83,8 @@ def run(f: FunctionCompiler) -> None:
                     height += 1
                     at += 3
                     continue
+        elif kind > DROP:
+            pass
         elif kind == TWO:
             k = height - 2
             x = entries[k]

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 def br(f: FunctionCompiler) -> None:
     """`br l`."""
-    branch(f, f.frames[-1 - f.read_unsigned()])
+    frame = f.frames[-1 - f.read_unsigned()]
+    if frame.is_direct:
+        f.stamp(f.pieces.jump, 0, 0, 0)
+        aim(f, frame, f.branch_at)
+    else:
+        branch(f, frame)
     f.is_reachable = False
 
 
@@ -46,19 +51,22 @@ def br_if(f: FunctionCompiler) -> None:
 
 def br_if_two(f: FunctionCompiler, opcode: i64, is_inverted: bool) -> None:
     """A comparison and `br_if l`."""
-    rows = f.rows
-    first_if: i64 = rows.ifs[opcode]
-    first_unless: i64 = rows.unlesses[opcode]
-    number = f.variant_of_two(first_if) - first_if
+    taken: i64 = f.rows.unlesses[opcode] if is_inverted else f.rows.ifs[opcode]
+    passed: i64 = f.rows.ifs[opcode] if is_inverted else f.rows.unlesses[opcode]
+    number = f.variant_of_two(taken)
     k = f.height - 2
-    x, y = f.entries[k], f.entries[k + 1]
-    f.drop(2)
+    x, y = f.entries[k] >> 5, f.entries[k + 1] >> 5
+    f.height = k
+    if f.low > k:
+        f.low = k
     f.at += 1
     frame = f.frames[-1 - f.read_unsigned()]
-    if is_inverted:
-        branch_if(f, frame, first_unless + number, first_if + number, x >> 5, y >> 5)
+    # FAST: without the general case, where something may have to be moved, for nearly all branches.
+    if frame.is_direct:
+        f.stamp(number, x, y, 0)
+        aim(f, frame, f.branch_at)
     else:
-        branch_if(f, frame, first_if + number, first_unless + number, x >> 5, y >> 5)
+        branch_if(f, frame, number, passed + number - taken, x, y)
 
 
 def br_if_test(f: FunctionCompiler, opcode: i64) -> None:
@@ -168,7 +176,6 @@ def aim(f: FunctionCompiler, frame: Frame, at: i64) -> None:
     if frame.kind == LOOP:
         f.patch(at, frame.position)
     else:
-        frame.is_targeted = True
         frame.sources.append(at)
 
 
@@ -177,7 +184,8 @@ def aim_entry(f: FunctionCompiler, frame: Frame, at: i64, table: i64) -> None:
     if frame.kind == LOOP:
         f.overwrite(at, frame.position - table)
     else:
-        frame.is_targeted = True
+        if frame.table_sources is None:
+            frame.table_sources = []
         frame.table_sources.append((at, table))
 
 
@@ -209,8 +217,7 @@ def branch(f: FunctionCompiler, frame: Frame) -> None:
     if frame.kind == BODY:
         write_return(f)
         return
-    if not frame.is_direct:
-        carry(f, frame)
+    carry(f, frame)
     f.stamp(f.pieces.jump, 0, 0, 0)
     aim(f, frame, f.branch_at)
 

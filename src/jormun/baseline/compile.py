@@ -24,7 +24,7 @@ from jormun.runtime import layout
 from jormun.runtime.layout import BASELINE_FRAME_BYTES
 from jormun.runtime.tiering.settings import Tiering
 from jormun.syntax.module import Function
-from jormun.validation.stack import vec
+from jormun.validation.stack import IS_COMPILED, vec
 
 _FREE_FRAME_BYTES: Final = 32 << 10
 """A frame up to this size needs no look at the stack's limit: whatever it touches first behind it is in the guard."""
@@ -54,7 +54,9 @@ class FunctionCompiler(Reader):
         self.func_index: i64 = func_index
         self.own_index: i64 = func_index - facts.imported_function_count
         function: Function = facts.valid.module.functions[self.own_index]
-        self.code = function.body.code
+        self.body = function.body.code
+        # FAST: in plain Python a list's items are read twice as fast as those of bytes.
+        self.code = self.body if IS_COMPILED else list(self.body)  # type: ignore[assignment]
         self.at = 0
         self.call_facts: CallFacts = facts.function(func_index)
         self.is_reachable: bool = True

@@ -20,7 +20,7 @@ class Frame:
     """What the label of a block needs: classes of what it takes and gives, and who branches to it."""
 
     __slots__ = (
-        "carried", "else_at", "height", "is_direct", "is_targeted", "kind", "params", "position", "results", "sources",
+        "carried", "else_at", "height", "is_direct", "kind", "params", "position", "results", "sources",
         "table_sources",
     )  # fmt: skip
 
@@ -38,8 +38,7 @@ class Frame:
         """Of a loop: where its code begins."""
         self.sources: list[int] = []
         """Branches to the end that are to be filled in."""
-        self.table_sources: list[tuple[int, int]] = []
+        self.table_sources: list[tuple[int, int]] | None = None
         """The same in tables of branches, and the tables' offsets, from which their distances count."""
-        self.is_targeted: bool = False
         self.else_at: i64 = -1
         """Of an `if`: the branch to its second part, to be filled in."""

@@ -39,5 +39,5 @@ def select(f: FunctionCompiler) -> None:
 def select_typed(f: FunctionCompiler) -> None:
     """`select t`."""
     for _ in range(f.read_unsigned()):
-        _, f.at = read_valtype(f.code, f.at)
+        _, f.at = read_valtype(f.body, f.at)
     select(f)

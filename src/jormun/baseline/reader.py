@@ -19,7 +19,9 @@ _GREATEST: Final = 0x7FFF_FFFF_FFFF_FFFF
 class Reader(Operands):
     """Operands, and a place in the bytes of a body."""
 
+    body: bytes
     code: bytes
+    """The same, to be read byte by byte."""
     at: i64
 
     def read_unsigned(self) -> i64:
@@ -28,7 +30,7 @@ class Reader(Operands):
         at = self.at
         byte: i64 = code[at]
         at += 1
-        if byte < 0x80:
+        if byte < _MORE:
             self.at = at
             return byte
         value = byte & 0x7F
@@ -65,7 +67,7 @@ class Reader(Operands):
         """A number of 4 or 8 bytes, little endian, as a signed one."""
         at = self.at
         self.at = at + size
-        return int.from_bytes(self.code[at : at + size], "little", signed=True)
+        return int.from_bytes(self.body[at : at + size], "little", signed=True)
 
 
 def wrapped(value: i64) -> i64:

@@ -16,27 +16,28 @@ from jormun.opcodes.signatures import Rule
 from jormun.opcodes.table import BY_CODE, BY_NAME
 from jormun.validation.stack import vec
 
-STEP: Final = 0
-LOCAL_GET: Final = 1
-LOCAL_SET: Final = 2
-LOCAL_TEE: Final = 3
-CONST: Final = 4
+LOCAL_GET: Final = 0
+LOCAL_SET: Final = 1
+LOCAL_TEE: Final = 2
+CONST: Final = 3
 """i32.const and i64.const, which are encoded alike."""
-TWO: Final = 5
+TWO: Final = 4
 """A row with two operands and a result."""
-COMPARE: Final = 6
+COMPARE: Final = 5
 """The same, but it may be fused with a branch."""
-ONE: Final = 7
-TEST: Final = 8
+ONE: Final = 6
+TEST: Final = 7
 """A row with one operand that may be fused with a branch."""
-LOAD: Final = 9
-STORE: Final = 10
+LOAD: Final = 8
+STORE: Final = 9
+DROP: Final = 10
+"""The last of those that need no more than a look at operands."""
 BR_IF: Final = 11
-CALL: Final = 12
-END: Final = 13
-BLOCK: Final = 14
-BR: Final = 15
-DROP: Final = 16
+BR: Final = 12
+BLOCK: Final = 13
+END: Final = 14
+CALL: Final = 15
+STEP: Final = 16
 _RULES: Final[dict[Rule, int]] = {
     Rule.LOCAL_GET: LOCAL_GET,
     Rule.LOCAL_SET: LOCAL_SET,

@@ -79,7 +79,7 @@ def f64_const(f: FunctionCompiler) -> None:
 
 def v128_const(f: FunctionCompiler) -> None:
     """`v128.const`."""
-    f.pool_0 = f.constant(f.code[f.at : f.at + 16])
+    f.pool_0 = f.constant(f.body[f.at : f.at + 16])
     f.at += 16
     f.claim(f.height)
     f.stamp(f.pieces.v128[f.height & 3], 0, 0, 0)
@@ -88,7 +88,7 @@ def v128_const(f: FunctionCompiler) -> None:
 
 def shuffle(f: FunctionCompiler) -> None:
     """`i8x16.shuffle`: each operand's bytes by a mask of its own, in which others' places have the highest bit set."""
-    lanes = f.code[f.at : f.at + 16]
+    lanes = f.body[f.at : f.at + 16]
     f.at += 16
     f.pool_0 = f.constant(bytes([lane if lane < 16 else 0x80 for lane in lanes]))
     f.pool_1 = f.constant(bytes([lane - 16 if lane >= 16 else 0x80 for lane in lanes]))
