@@ -58,9 +58,10 @@ class Reader(Operands):
             shift += 7
             at += 1
         self.at = at
-        # Of 64 bits the last is the sign already. In plain Python a number has as many as were read.
-        if byte & 0x40 and (shift < 64 or not IS_COMPILED):
-            value -= 1 << shift
+        # Twice the sign, the highest bit that was read. Of 64 bits the last is the sign as it is; in plain Python a number
+        # has as many as were read.
+        if shift < 64 or not IS_COMPILED:
+            value -= (byte & 0x40) << (shift - 6)
         return value
 
     def read_bits(self, size: i64) -> i64:
