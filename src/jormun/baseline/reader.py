@@ -58,8 +58,8 @@ class Reader(Operands):
             shift += 7
             at += 1
         self.at = at
-        # Twice the sign, the highest bit that was read. Of 64 bits the last is the sign as it is; in plain Python a number
-        # has as many as were read.
+        # Twice the sign, the highest bit that was read. Of 64 bits the last is the sign as it is; in plain Python a
+        # number has as many as were read. (A literal is not shifted: compiled, it has 32 bits.)
         if shift < 64 or not IS_COMPILED:
             value -= (byte & 0x40) << (shift - 6)
         return value
