@@ -11,14 +11,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
+
+from builds import best, measured
 
 from jormun.binary.decode import decode
 from jormun.errors import UnsupportedError
@@ -28,18 +24,6 @@ from jormun.runtime.layout import Layout
 from jormun.syntax.code import instructions
 from jormun.validation.module import ValidModule, validate
 from jormun.version import build_kind
-
-T = TypeVar("T")
-
-
-def best(rounds: int, work: Callable[[], T]) -> tuple[T, float]:
-    """What `work` returns, and its least CPU seconds."""
-    least = float("inf")
-    for _ in range(rounds):
-        began = time.process_time()
-        result = work()
-        least = min(least, time.process_time() - began)
-    return result, least
 
 
 def lower_all(valid: ValidModule) -> int:
@@ -78,14 +62,6 @@ def measure(path: Path, rounds: int) -> Figures:
     return Figures(count, len(data), sum(map(len, bodies)), decoding, validating, lowering)
 
 
-def measure_in(search_path: Sequence[str], files: Sequence[Path], rounds: int) -> tuple[str, list[Figures]]:
-    """The kind and the figures of the build that a process finds along this path."""
-    command = [sys.executable, __file__, "--measure", "--rounds", str(rounds), *map(str, files)]
-    variables = os.environ | {"PYTHONPATH": os.pathsep.join(search_path)}
-    answer = json.loads(subprocess.run(command, env=variables, capture_output=True, text=True, check=True).stdout)
-    return answer["kind"], [Figures(**figures) for figures in answer["figures"]]
-
-
 def main() -> None:
     """Print a line for each module."""
     parser = argparse.ArgumentParser(description="Measure decoding, validation and the writing of LLVM text.")
@@ -97,9 +73,12 @@ def main() -> None:
         figures = [asdict(measure(path, options.rounds)) for path in options.files]
         print(json.dumps({"kind": build_kind(), "figures": figures}))
         return
-    given = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-    source = str(Path(__file__).resolve().parents[1] / "src")
-    builds = dict(measure_in(path, options.files, options.rounds) for path in (given, [source, *given]))
+    builds = {
+        kind: [Figures(**figures) for figures in each]
+        for kind, each in measured(
+            __file__, ["--measure", "--rounds", str(options.rounds), *map(str, options.files)]
+        ).items()
+    }
     heads = [f"{kind} {what}" for what in ("decode", "validate", "LLVM text") for kind in sorted(builds)]
     print(f"{'module':24} {'instructions':>12}" + "".join(f"{head:>20}" for head in heads))
     for k, path in enumerate(options.files):

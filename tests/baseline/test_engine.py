@@ -99,3 +99,12 @@ def test_a_backtrace_names_baseline_functions() -> None:
     with pytest.raises(jormun.Trap) as caught:
         exports.f()
     assert [frame.function_name for frame in caught.value.backtrace] == ["inner", "outer"]
+
+
+def test_constants_of_all_lengths() -> None:
+    """A constant is what it was, whatever number of bytes it took in LEB128, at both ends of each length."""
+    values = sorted({sign * (1 << k) + step for k in range(63) for sign in (1, -1) for step in (-1, 0, 1)})
+    values += [-(1 << 63), (1 << 63) - 1]
+    functions = "".join(f'(func (export "{k}") (result i64) (i64.const {n}))' for k, n in enumerate(values))
+    exports = jormun.load(f"(module {functions})", config=BASELINE_TIER).exports
+    assert [exports[str(k)]() for k in range(len(values))] == values

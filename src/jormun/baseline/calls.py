@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jormun.baseline.catalogue import CLASS_I64
-from jormun.baseline.facts import REGISTER_COUNT, CallFacts
+from jormun.baseline.facts import CallFacts
 from jormun.baseline.operands import CONSTANT, REGISTER
 from jormun.errors import TrapKind
 from jormun.hints import i64
@@ -21,24 +21,17 @@ if TYPE_CHECKING:
 
 def call(f: FunctionCompiler) -> None:
     """`call x`."""
-    func_index = f.read_unsigned()
-    facts = f.facts.function(func_index)
-    pass_arguments(f, facts)
-    if func_index < f.facts.imported_function_count:
-        f.stamp(f.pieces.numbers["call.imported"], f.facts.layout.imported_function_offset(func_index), 0, 0)
-    else:
-        f.stamp(f.pieces.call_own, f.facts.layout.code_table_offset(func_index), 0, 0)
-    take_results(f, facts)
+    callee = f.facts.callee(f.read_unsigned())
+    pass_arguments(f, callee.facts)
+    f.stamp(f.pieces.call_imported if callee.is_imported else f.pieces.call_own, callee.offset, 0, 0)
+    take_results(f, callee.facts)
 
 
 def return_call(f: FunctionCompiler) -> None:
     """`return_call x`."""
-    func_index = f.read_unsigned()
-    pass_arguments(f, f.facts.function(func_index), is_tail=True)
-    if func_index < f.facts.imported_function_count:
-        f.stamp(f.pieces.numbers["tail.imported"], f.facts.layout.imported_function_offset(func_index), 0, 0)
-    else:
-        f.stamp(f.pieces.numbers["tail.own"], f.facts.layout.code_table_offset(func_index), 0, 0)
+    callee = f.facts.callee(f.read_unsigned())
+    pass_arguments(f, callee.facts, is_tail=True)
+    f.stamp(f.pieces.numbers["tail.imported" if callee.is_imported else "tail.own"], callee.offset, 0, 0)
     f.is_reachable = False
 
 
@@ -107,39 +100,39 @@ def call_record(f: FunctionCompiler, facts: CallFacts, slot: i64, is_tail: bool)
         f.stamp(f.pieces.numbers["tail.record"], slot, 0, 0)
         f.is_reachable = False
         return
-    f.stamp(f.pieces.numbers["call.record"], slot, 0, 0)
+    f.stamp(f.pieces.call_record, slot, 0, 0)
     take_results(f, facts)
 
 
 def pass_arguments(f: FunctionCompiler, facts: CallFacts, is_tail: bool = False) -> None:
     """Load the operands on top into registers and the overflow area, and pop them; the buffer for results too."""
     f.spill()
-    pieces, numbers = f.pieces, f.pieces.numbers
-    count = len(facts.params)
+    pieces, entries, rows = f.pieces, f.entries, facts.rows
+    count = len(rows)
     first = f.height - count
-    has_area = False
+    if facts.has_area:
+        pass_in_area(f, facts, first)
     for k in range(count):
-        place = facts.places[k]
-        if place < 0:
-            if not has_area:
-                has_area = True
-                f.stamp(numbers["area"], 0, 0, 0)
-            if f.entries[first + k] & 3 == CONSTANT:
-                f.flush(first + k)
-            area = layout.STACK_OVERFLOW_AREA + layout.VALUE_SLOT_BYTES * ~place
-            f.stamp(pieces.pass_area[facts.params[k]], f.entries[first + k] >> 5, area, 0)
-    for k in range(count):
-        place, c = facts.places[k], facts.params[k]
-        if place >= 0:
-            entry = f.entries[first + k]
-            table = pieces.pass_constant if entry & 3 == CONSTANT else pieces.pass_
-            f.stamp(table[c * REGISTER_COUNT + place], entry >> 5, 0, 0)
+        if facts.places[k] >= 0:
+            entry = entries[first + k]
+            f.stamp((pieces.pass_constant if entry & 3 == CONSTANT else pieces.pass_)[rows[k]], entry >> 5, 0, 0)
     f.drop(count)
     if facts.has_buffer:
         if is_tail:
-            f.stamp(numbers["pass.results"], 0, 0, 0)
+            f.stamp(pieces.numbers["pass.results"], 0, 0, 0)
         else:
-            f.stamp(numbers["pass.address.1"], buffer(f, facts), 0, 0)
+            f.stamp(pieces.numbers["pass.address.1"], buffer(f, facts), 0, 0)
+
+
+def pass_in_area(f: FunctionCompiler, facts: CallFacts, first: i64) -> None:
+    """Store those operands, from number `first` on, that go to the overflow area."""
+    f.stamp(f.pieces.numbers["area"], 0, 0, 0)
+    for k, place in enumerate(facts.places):
+        if place < 0:
+            if f.entries[first + k] & 3 == CONSTANT:
+                f.flush(first + k)
+            area = layout.STACK_OVERFLOW_AREA + layout.VALUE_SLOT_BYTES * ~place
+            f.stamp(f.pieces.pass_area[facts.params[k]], f.entries[first + k] >> 5, area, 0)
 
 
 def buffer(f: FunctionCompiler, facts: CallFacts) -> i64:

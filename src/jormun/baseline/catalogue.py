@@ -57,6 +57,8 @@ HOLE_CONSTANT: Final = 9
 instruction follow the hole."""
 HOLE_POOL: Final = 10
 """The distance to a constant of the function, by number: 0 or 1 of those given."""
+NO_HOLE: Final = 11
+"""In place of a kind, where code ends without a hole."""
 
 # Classes of value types.
 CLASS_I32: Final = 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from librt.strings import BytesWriter, write_i32_le, write_i64_le
+from librt.strings import write_i64_le
 
 from jormun.baseline.catalogue import (
     HOLE_BRANCH,
@@ -20,8 +20,10 @@ from jormun.baseline.catalogue import (
     HOLE_Y,
     HOLE_Y8,
     HOLE_Z,
+    NO_HOLE,
 )
-from jormun.hints import i32, i64, u8
+from jormun.baseline.words import Words, write_word
+from jormun.hints import i64
 
 if TYPE_CHECKING:
     from jormun.baseline.library import Library
@@ -30,13 +32,13 @@ if TYPE_CHECKING:
 CODE_ALIGNMENT: Final = 16
 
 
-class Code:
+class Code(Words):
     """The code of one function, and its constants behind it."""
 
     def __init__(self, library: Library) -> None:
+        super().__init__()
         self.library = library
         self.stencils: list[Stencil | None] = library.stencils
-        self.out = BytesWriter()
         self.branch_at: i64 = 0
         """Where the branch of the last stencil that has one is to be filled in."""
         self.pool: list[bytes] = []
@@ -50,28 +52,31 @@ class Code:
         instruction follow."""
 
     def stamp(self, number: i64, x: i64, y: i64, z: i64) -> None:
-        """Append a stencil with its holes filled."""
+        """Append a stencil, given by its number, with its holes filled."""
         stencil = self.stencils[number]
-        if stencil is None:
-            stencil = self.library.stencil(number)
+        self.write(self.library.stencil(number) if stencil is None else stencil, x, y, z)
+
+    def write(self, stencil: Stencil, x: i64, y: i64, z: i64) -> None:
+        """Append a stencil with its holes filled."""
         out = self.out
-        out.write(stencil.first)
-        k: i64 = 0
-        while k < stencil.count:
-            kind: i64 = stencil.kinds[k]
+        part: Stencil | None = stencil
+        while part is not None:
+            out.write(part.code)
+            kind = part.kind
             if kind == HOLE_X:
-                write_i32_le(out, i32(x))
+                write_word(out, x)
+            elif kind == NO_HOLE:
+                return
             elif kind == HOLE_Y:
-                write_i32_le(out, i32(y))
+                write_word(out, y)
             elif kind == HOLE_Z:
-                write_i32_le(out, i32(z))
+                write_word(out, z)
             elif kind == HOLE_BRANCH:
                 self.branch_at = len(out)
-                write_i32_le(out, 0)
+                write_word(out, 0)
             else:
-                self.fill_rare(kind, stencil.arguments[k], x, y)
-            out.write(stencil.rest[k])
-            k += 1
+                self.fill_rare(kind, part.argument, x, y)
+            part = part.rest
 
     def fill_rare(self, kind: i64, argument: int, x: i64, y: i64) -> None:
         """Fill in a hole of a kind that few stencils have."""
@@ -84,13 +89,13 @@ class Code:
             write_i64_le(out, x)
         elif kind == HOLE_TRAP:
             self.traps.append((len(out), argument))
-            write_i32_le(out, 0)
+            write_word(out, 0)
         elif kind == HOLE_CONSTANT:
             self.references.append((len(out), argument >> 1, argument & 1))
-            write_i32_le(out, 0)
+            write_word(out, 0)
         elif kind == HOLE_POOL:
             self.references.append((len(out), ~(self.pool_1 if argument else self.pool_0), 0))
-            write_i32_le(out, 0)
+            write_word(out, 0)
         else:
             write_i64_le(out, y)
 
@@ -100,15 +105,7 @@ class Code:
 
     def patch(self, at: i64, target: i64) -> None:
         """Fill in the distance to `target` from what follows."""
-        self.patch_number(at, target - at - 4)
-
-    def patch_number(self, at: i64, distance: i64) -> None:
-        """Fill in 32 bits."""
-        out = self.out
-        out[at] = u8(distance & 0xFF)
-        out[at + 1] = u8((distance >> 8) & 0xFF)
-        out[at + 2] = u8((distance >> 16) & 0xFF)
-        out[at + 3] = u8((distance >> 24) & 0xFF)
+        self.overwrite(at, target - at - 4)
 
     def constant(self, data: bytes) -> int:
         """The number of a constant of the function's own."""

@@ -9,39 +9,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from jormun.baseline import calls, control, step
-from jormun.baseline.catalogue import CLASS_I32, CLASS_I64, SLOT_BYTES, class_of
+from jormun.baseline import blocks, counters
+from jormun.baseline.body import run
+from jormun.baseline.catalogue import CLASS_V128, SLOT_BYTES, class_of
 from jormun.baseline.facts import REGISTER_COUNT, CallFacts, ModuleFacts
 from jormun.baseline.frame import BODY, Frame
 from jormun.baseline.library import Library
 from jormun.baseline.operands import CONSTANT, LOCAL, OWN, REGISTER
 from jormun.baseline.pieces import Pieces
 from jormun.baseline.reader import Reader
-from jormun.baseline.rows import (
-    BR_IF,
-    BR_IF_CODE,
-    CALL,
-    COMPARE,
-    END,
-    EQZ_CODE,
-    I32_CONST,
-    I64_CONST,
-    IF_CODE,
-    LOAD,
-    LOCAL_GET,
-    LOCAL_SET,
-    LOCAL_TEE,
-    ONE,
-    STORE,
-    TEST,
-    TWO,
-    Rows,
-)
+from jormun.baseline.rows import Rows
 from jormun.hints import i64
 from jormun.runtime import layout
 from jormun.runtime.layout import BASELINE_FRAME_BYTES
 from jormun.runtime.tiering.settings import Tiering
 from jormun.syntax.module import Function
+from jormun.validation.stack import IS_COMPILED, vec
 
 _FREE_FRAME_BYTES: Final = 32 << 10
 """A frame up to this size needs no look at the stack's limit: whatever it touches first behind it is in the guard."""
@@ -71,7 +54,9 @@ class FunctionCompiler(Reader):
         self.func_index: i64 = func_index
         self.own_index: i64 = func_index - facts.imported_function_count
         function: Function = facts.valid.module.functions[self.own_index]
-        self.code = function.body.code
+        self.body = function.body.code
+        # FAST: in plain Python a list's items are read twice as fast as those of bytes.
+        self.code = self.body if IS_COMPILED else list(self.body)  # type: ignore[assignment]
         self.at = 0
         self.call_facts: CallFacts = facts.function(func_index)
         self.is_reachable: bool = True
@@ -79,18 +64,21 @@ class FunctionCompiler(Reader):
         self.local_classes: list[int] = list(self.call_facts.params)
         for count, t in function.locals:
             self.local_classes += [class_of(t)] * count
-        self.local_places: list[int] = []
+        end: i64 = 0
+        entries: list[int] = []
+        for c in self.local_classes:
+            end += SLOT_BYTES[c]
+            entries.append((-BASELINE_FRAME_BYTES - end) << 5 | c << 2 | LOCAL)
+        self.local_entries: vec[i64] = vec[i64](entries)
+        """The locals as they are pushed, see operands.py."""
+        self.locals_bytes = end
+        self.deepest = end
+        self.has_vectors = CLASS_V128 in self.local_classes
         self.counts: bool = tiering is not None
         self.entry_weight: i64 = 0 if tiering is None else tiering.entry_weight
         self.loop_weight: i64 = 0 if tiering is None else tiering.loop_weight
         self.exits: list[tuple[int, int, int]] = []
-        """Branches of counters that are used up, where the code goes on, and the loops' offsets: see control.count."""
-        end: i64 = 0
-        for c in self.local_classes:
-            end += SLOT_BYTES[c]
-            self.local_places.append(-BASELINE_FRAME_BYTES - end)
-        self.locals_bytes = end
-        self.deepest = end
+        """Branches of counters that are used up, where the code goes on, and the loops' offsets: see counters.count."""
 
     @property
     def needs_probe(self) -> bool:
@@ -103,14 +91,14 @@ class FunctionCompiler(Reader):
         self.frames.append(Frame(BODY, 0, [], self.call_facts.results))
         while self.frames:
             if self.is_reachable:
-                self.run()
+                run(self)
             else:
-                control.skip(self)
-        control.write_exits(self)
+                blocks.skip(self)
+        counters.write_exits(self)
         self.write_traps()
         self.write_constants()
         self.finish_frame(frame_at)
-        return self.out.getvalue()
+        return self.value()
 
     # Entry and end.
 
@@ -120,7 +108,7 @@ class FunctionCompiler(Reader):
         self.stamp(numbers["enter"], 0, 0, 0)
         if self.has_probe:
             probe = numbers["probe"]
-            self.probe_at = self.here() + len(self.library.stencil(probe).first)
+            self.probe_at = self.here() + len(self.library.stencil(probe).code)
             self.stamp(probe, 0, 0, 0)
         self.stamp(numbers["frame"], 0, 0, 0)
         frame_at = self.here() - 4
@@ -134,31 +122,36 @@ class FunctionCompiler(Reader):
         for k in range(count):
             c, place = facts.params[k], facts.places[k]
             if place >= 0:
-                self.stamp(pieces.take[c * REGISTER_COUNT + place], self.local_places[k], 0, 0)
+                self.stamp(pieces.take[c * REGISTER_COUNT + place], self.local_place(k), 0, 0)
                 continue
             if not has_area:
                 has_area = True
                 self.stamp(numbers["area"], 0, 0, 0)
             area = layout.STACK_OVERFLOW_AREA + layout.VALUE_SLOT_BYTES * ~place
-            self.stamp(pieces.take_area[c], self.local_places[k], area, 0)
-        if len(self.local_places) > count:
-            lowest = self.local_places[-1]
-            words = (self.local_places[count] + SLOT_BYTES[self.local_classes[count]] - lowest) // 8
+            self.stamp(pieces.take_area[c], self.local_place(k), area, 0)
+        local_count = len(self.local_entries)
+        if local_count > count:
+            lowest = self.local_place(local_count - 1)
+            words = (self.local_place(count) + SLOT_BYTES[self.local_classes[count]] - lowest) // 8
             if words > 8:
                 self.stamp(numbers["zero.many"], lowest, words, 0)
             else:
                 for k in range(words):
                     self.stamp(numbers["zero.i64"], lowest + 8 * k, 0, 0)
-        control.count_entry(self)
+        counters.count_entry(self)
         return frame_at
+
+    def local_place(self, local: i64) -> i64:
+        """The offset from the frame pointer of a local's slot."""
+        return self.local_entries[local] >> 5
 
     def finish_frame(self, frame_at: i64) -> None:
         """Fill in the frame's size, which keeps the stack aligned to 16."""
         size = self.deepest + BASELINE_FRAME_BYTES - 16
         size = (size + 15) // 16 * 16
-        self.patch_number(frame_at, size)
+        self.overwrite(frame_at, size)
         if self.has_probe:
-            self.patch_number(self.probe_at, layout.STACK_LIMIT + size + _FREE_FRAME_BYTES)
+            self.overwrite(self.probe_at, layout.STACK_LIMIT + size + _FREE_FRAME_BYTES)
 
     def write_traps(self) -> None:
         """Write the code that traps, once for each kind, and fill in the branches to it."""
@@ -169,96 +162,18 @@ class FunctionCompiler(Reader):
                 self.stamp(self.pieces.numbers["trap"], kind, 0, 0)
             self.patch(at, places[kind])
 
-    # The main loop.
-
-    def run(self) -> None:
-        """Compile instructions up to the function's end, or to where the code cannot be reached."""
-        code = self.code
-        kinds = self.rows.kinds
-        bases = self.rows.bases
-        results = self.rows.results
-        # FAST: the arms below are most of all instructions; what is out of the ordinary goes to `step`.
-        while self.is_reachable and self.frames:
-            opcode = code[self.at]
-            kind = kinds[opcode]
-            if kind == LOCAL_GET:
-                local = self.local_index()
-                self.push(i64(self.local_places[local]) << 5 | i64(self.local_classes[local]) << 2 | LOCAL)
-            elif kind == TWO:
-                self.at += 1
-                self.two(bases[opcode], results[opcode])
-            elif kind == I32_CONST:
-                self.at += 1
-                self.push(self.read_signed() << 5 | CLASS_I32 << 2 | CONSTANT)
-            elif kind == LOCAL_SET:
-                local = self.local_index()
-                self.set_local(local)
-                self.drop(1)
-            elif kind == LOCAL_TEE:
-                local = self.local_index()
-                self.tee_local(local)
-            elif kind == LOAD:
-                step.load(self, opcode)
-            elif kind == STORE:
-                step.store(self, opcode)
-            elif kind == COMPARE:
-                self.at += 1
-                after = code[self.at]
-                if after == BR_IF_CODE:
-                    control.br_if_two(self, opcode, False)
-                elif after == IF_CODE:
-                    control.if_two(self, opcode, False)
-                elif after == EQZ_CODE and code[self.at + 1] == BR_IF_CODE:
-                    self.at += 1
-                    control.br_if_two(self, opcode, True)
-                else:
-                    self.two(bases[opcode], CLASS_I32)
-            elif kind == BR_IF:
-                control.br_if(self)
-            elif kind == ONE:
-                self.at += 1
-                self.one(bases[opcode], results[opcode])
-            elif kind == TEST:
-                self.at += 1
-                after = code[self.at]
-                if after == BR_IF_CODE:
-                    control.br_if_test(self, opcode)
-                elif after == IF_CODE:
-                    control.if_test(self, opcode)
-                else:
-                    self.one(bases[opcode], CLASS_I32)
-            elif kind == CALL:
-                self.at += 1
-                calls.call(self)
-            elif kind == END:
-                self.at += 1
-                control.end(self)
-            elif kind == I64_CONST:
-                self.at += 1
-                self.push_constant(CLASS_I64, self.read_signed())
-            else:
-                step.step(self)
-
-    def local_index(self) -> i64:
-        """The local that the instruction at hand names; reads both."""
-        at = self.at
-        local: i64 = self.code[at + 1]
-        if local < 0x80:
-            self.at = at + 2
-            return local
-        self.at = at + 1
-        return self.read_unsigned()
+    # Instructions that are stamped.
 
     def variant_of_two(self, base: i64) -> i64:
         """The number of the stencil for the two topmost operands, which are made to fit one."""
         height = self.height - 2
         x = self.entries[height]
         y = self.entries[height + 1]
-        number = base + (((x & 3) + 1) // 2 * 3 + ((y & 3) + 1) // 2) * 4 + (height & 3)
+        number = base + self.rows.binary[(x & 3) << 2 | y & 3] + (height & 3)
         if not self.rows.has[number]:
             self.fetch(height)
             y = self.entries[height + 1]
-            number = base + ((y & 3) + 1) // 2 * 4 + (height & 3)
+            number = base + self.rows.unary[y & 3] + (height & 3)
         return number
 
     def two(self, base: i64, c: i64) -> None:
@@ -282,7 +197,7 @@ class FunctionCompiler(Reader):
             x = self.entries[height]
         if x & 3 != REGISTER or (x >> 2) & 7 != c:
             self.claim(height)
-        self.stamp(base + ((x & 3) + 1) // 2 * 4 + (height & 3), x >> 5, 0, 0)
+        self.stamp(base + self.rows.unary[x & 3] + (height & 3), x >> 5, 0, 0)
         self.drop(1)
         self.push_register(c)
 
@@ -290,17 +205,18 @@ class FunctionCompiler(Reader):
 
     def set_local(self, local: i64) -> None:
         """Set a local to the topmost operand, which stays on the stack."""
-        place: i64 = self.local_places[local]
-        c: i64 = self.local_classes[local]
+        wanted = self.local_entries[local]
         k = self.height - 1
         entry = self.entries[k]
-        kind = entry & 3
-        if kind == LOCAL and entry >> 5 == place:
+        if entry == wanted:
             return
+        place = wanted >> 5
+        c = (wanted >> 2) & 7
         self.height = k  # what is set does not count among those that need the former value
         if self.low < k:
-            self.flush_local(place, c)
+            self.flush_local(wanted)
         self.height = k + 1
+        kind = entry & 3
         if kind == REGISTER:
             self.stamp(self.pieces.put[c * 4 + (k & 3)], place, 0, 0)
         elif kind == CONSTANT:
@@ -312,9 +228,7 @@ class FunctionCompiler(Reader):
         """Set a local to the topmost operand. One that is in a slot is from then on what the local holds."""
         self.set_local(local)
         k = self.height - 1
-        entry = self.entries[k]
-        if entry & 3 == OWN:
-            c: i64 = self.local_classes[local]
-            self.entries[k] = i64(self.local_places[local]) << 5 | c << 2 | LOCAL
+        if self.entries[k] & 3 == OWN:
+            self.entries[k] = self.local_entries[local]
             if self.low > k:
                 self.low = k

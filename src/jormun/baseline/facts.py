@@ -22,7 +22,7 @@ _LLVM_TYPES = ("i32", "i64", "float", "double", VECTOR)
 class CallFacts:
     """How a function type is called."""
 
-    __slots__ = ("has_buffer", "params", "places", "results")
+    __slots__ = ("has_area", "has_buffer", "params", "places", "results", "rows")
 
     def __init__(self, type: FuncType) -> None:
         self.params: list[int] = [class_of(t) for t in type.params]
@@ -32,6 +32,21 @@ class CallFacts:
         found = places([*before, *(_LLVM_TYPES[c] for c in self.params)])
         self.places: list[int] = found[len(before) :]
         """Of each parameter: an index of convention.REGISTERS, or ~k for slot k of the overflow area."""
+        self.has_area: bool = any(place < 0 for place in self.places)
+        self.rows: list[int] = [c * REGISTER_COUNT + p for c, p in zip(self.params, self.places, strict=True)]
+        """Of each parameter that comes in a register: its place in the tables of Pieces that are by class and place."""
+
+
+class Callee:
+    """A function as `call` sees it."""
+
+    __slots__ = ("facts", "is_imported", "offset")
+
+    def __init__(self, facts: CallFacts, is_imported: bool, offset: int) -> None:
+        self.facts = facts
+        self.is_imported = is_imported
+        self.offset: i64 = offset
+        """Of the slot with its record's address, in the instance, or of its entry in the code table."""
 
 
 class ModuleFacts:
@@ -43,6 +58,8 @@ class ModuleFacts:
         self.imported_function_count: i64 = valid.imported_function_count
         self.calls: dict[int, CallFacts] = {}
         self.function_types: tuple[int, ...] = valid.function_types
+        self.callees: list[Callee | None] = [None] * len(valid.function_types)
+        """Those that have been called, see `callee`."""
         self.memory_count: int = len(valid.memory_types)
         self.is_plain: bool = bool(valid.memory_types) and layout.is_guarded(valid.memory_types[0])
         """Whether accesses to memory 0 are not checked."""
@@ -63,6 +80,15 @@ class ModuleFacts:
     def function(self, func_index: int) -> CallFacts:
         """How a function is called, imported ones counted first."""
         return self.call(self.function_types[func_index])
+
+    def callee(self, func_index: i64) -> Callee:
+        """A function that is called, imported ones counted first."""
+        found = self.callees[func_index]
+        if found is None:
+            is_imported = func_index < self.imported_function_count
+            find = self.layout.imported_function_offset if is_imported else self.layout.code_table_offset
+            found = self.callees[func_index] = Callee(self.function(func_index), is_imported, find(func_index))
+        return found
 
     def memory(self, index: int) -> MemoryType:
         """The type of a memory."""

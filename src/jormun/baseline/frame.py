@@ -19,7 +19,10 @@ ELSE: Final = 4
 class Frame:
     """What the label of a block needs: classes of what it takes and gives, and who branches to it."""
 
-    __slots__ = ("else_at", "height", "is_targeted", "kind", "params", "position", "results", "sources")
+    __slots__ = (
+        "carried", "else_at", "height", "is_direct", "kind", "params", "position", "results", "sources",
+        "table_sources",
+    )  # fmt: skip
 
     def __init__(self, kind: i64, height: i64, params: list[int], results: list[int]) -> None:
         self.kind: i64 = kind
@@ -27,15 +30,15 @@ class Frame:
         """How many operands lie below the block's parameters."""
         self.params: list[int] = params
         self.results: list[int] = results
+        self.carried: list[int] = params if kind == LOOP else results
+        """The classes of what a branch to the label carries."""
+        self.is_direct: bool = kind != BODY and not self.carried
+        """Whether a branch goes to the label and does nothing else."""
         self.position: i64 = 0
         """Of a loop: where its code begins."""
         self.sources: list[int] = []
         """Branches to the end that are to be filled in."""
-        self.is_targeted: bool = False
+        self.table_sources: list[tuple[int, int]] | None = None
+        """The same in tables of branches, and the tables' offsets, from which their distances count."""
         self.else_at: i64 = -1
         """Of an `if`: the branch to its second part, to be filled in."""
-
-    @property
-    def carried(self) -> list[int]:
-        """The classes of what a branch to the label carries."""
-        return self.params if self.kind == LOOP else self.results

@@ -93,11 +93,15 @@ class Library:
         """The stencil with this number."""
         found = self.stencils[number]
         if found is None:
-            code, holes = self.read(number)
-            starts = [hole.offset for hole in holes]
-            ends = [hole.offset + hole_bytes(hole.kind) for hole in holes]
-            rest = [code[end:start] for end, start in zip(ends, [*starts[1:], len(code)], strict=False)]
-            first = code[: starts[0]] if holes else code
-            kinds, arguments = bytes([hole.kind for hole in holes]), [hole.argument for hole in holes]
-            found = self.stencils[number] = Stencil(first, kinds, arguments, rest)
+            found = self.stencils[number] = cut(*self.read(number))
         return found
+
+
+def cut(code: bytes, holes: list[Hole]) -> Stencil:
+    """A stencil in the form in which it is stamped. Holes are in order."""
+    if not holes:
+        return Stencil(code)
+    first, *others = holes
+    end = first.offset + hole_bytes(first.kind)
+    rest = [Hole(hole.offset - end, hole.kind, hole.argument) for hole in others]
+    return Stencil(code[: first.offset], first.kind, first.argument, cut(code[end:], rest) if code[end:] else None)

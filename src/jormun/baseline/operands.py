@@ -126,26 +126,19 @@ class Operands(Code):
             self.stamp(self.pieces.put_constant[c], entry >> 5, place, 0)
         self.entries[k] = place << 5 | c << 2 | OWN
 
-    def flush_below(self, end: i64) -> None:
-        """Have all operands below number `end` in their slots."""
-        k = self.low
-        while k < end:
-            self.flush(k)
-            k += 1
-        if end > self.low:
-            self.low = end
-
     def flush_all(self) -> None:
         """Have all operands in their slots."""
-        self.flush_below(self.height)
+        height = self.height
+        for k in range(self.low, height):
+            self.flush(k)
+        self.low = height
 
     def spill(self) -> None:
         """Empty all registers, which a call does not keep."""
-        k = self.low
-        while k < self.height:
-            if self.entries[k] & 3 == REGISTER:
+        entries = self.entries
+        for k in range(self.low, self.height):
+            if entries[k] & 3 == REGISTER:
                 self.flush(k)
-            k += 1
 
     def fetch(self, k: i64) -> None:
         """Have an operand, one of the topmost four, in its register."""
@@ -163,14 +156,12 @@ class Operands(Code):
         if k < self.low:
             self.low = k
 
-    def flush_local(self, place: i64, c: i64) -> None:
-        """Keep the present value of a local that is about to change wherever it was pushed."""
-        wanted = place << 5 | c << 2 | LOCAL
-        k = self.low
-        while k < self.height:
-            if self.entries[k] == wanted:
+    def flush_local(self, wanted: i64) -> None:
+        """Keep the present value of a local that is about to change wherever it, an entry, was pushed."""
+        entries = self.entries
+        for k in range(self.low, self.height):
+            if entries[k] == wanted:
                 self.flush(k)
-            k += 1
 
     def set_own(self, k: i64, c: i64) -> None:
         """Say that an operand is in its slot, where a call or a branch has put it."""

@@ -80,3 +80,5 @@ class Pieces:
         self.leave: int = numbers["leave"]
         self.count: int = numbers["count"]
         self.call_own: int = numbers["call.own"]
+        self.call_imported: int = numbers["call.imported"]
+        self.call_record: int = numbers["call.record"]

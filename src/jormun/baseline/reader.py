@@ -9,14 +9,19 @@ from typing import Final
 
 from jormun.baseline.operands import Operands
 from jormun.hints import i64
+from jormun.validation.stack import IS_COMPILED
 
+_MORE: Final = 0x80
+"""Set in each byte of a number but the last."""
 _GREATEST: Final = 0x7FFF_FFFF_FFFF_FFFF
 
 
 class Reader(Operands):
     """Operands, and a place in the bytes of a body."""
 
+    body: bytes
     code: bytes
+    """The same, to be read byte by byte."""
     at: i64
 
     def read_unsigned(self) -> i64:
@@ -25,7 +30,7 @@ class Reader(Operands):
         at = self.at
         byte: i64 = code[at]
         at += 1
-        if byte < 0x80:
+        if byte < _MORE:
             self.at = at
             return byte
         value = byte & 0x7F
@@ -46,23 +51,24 @@ class Reader(Operands):
         at = self.at
         value: i64 = 0
         shift: i64 = 0
-        while True:
-            byte: i64 = code[at]
-            at += 1
-            value |= (byte & 0x7F if shift < 63 else byte & 1) << shift
+        byte: i64 = _MORE
+        while byte >= _MORE:
+            byte = code[at]
+            value |= (byte & 0x7F) << shift
             shift += 7
-            if byte < 0x80:
-                break
+            at += 1
         self.at = at
-        if shift < 64:
-            value -= (byte & 0x40) << (shift - 6)  # twice the sign bit, which is the highest that was read
-        return wrapped(value)
+        # Twice the sign, the highest bit that was read. Of 64 bits the last is the sign as it is; in plain Python a
+        # number has as many as were read. (A literal is not shifted: compiled, it has 32 bits.)
+        if shift < 64 or not IS_COMPILED:
+            value -= (byte & 0x40) << (shift - 6)
+        return value
 
     def read_bits(self, size: i64) -> i64:
         """A number of 4 or 8 bytes, little endian, as a signed one."""
         at = self.at
         self.at = at + size
-        return int.from_bytes(self.code[at : at + size], "little", signed=True)
+        return int.from_bytes(self.body[at : at + size], "little", signed=True)
 
 
 def wrapped(value: i64) -> i64:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from jormun.baseline import calls, control, state
+from jormun.baseline import blocks, branches, calls, parametric, state
 from jormun.baseline.catalogue import CLASS_F32, CLASS_F64, CLASS_V128
 from jormun.baseline.operands import CONSTANT, REGISTER
 from jormun.baseline.rows import Op
@@ -25,19 +25,19 @@ _LARGEST_OFFSET: Final = 0x7FFF_FFFF
 _HAS_MEMORY: Final = 0x40
 
 _BY_RULE: dict[Rule, Handler] = {
-    Rule.UNREACHABLE: control.unreachable,
-    Rule.BLOCK: control.block,
-    Rule.LOOP: control.loop,
-    Rule.IF: control.if_,
-    Rule.ELSE: control.else_,
-    Rule.BR: control.br,
-    Rule.BR_TABLE: control.br_table,
-    Rule.BR_ON_NULL: control.br_on_null,
-    Rule.BR_ON_NON_NULL: control.br_on_non_null,
-    Rule.RETURN: control.return_,
-    Rule.DROP: control.drop,
-    Rule.SELECT: control.select,
-    Rule.SELECT_TYPED: control.select_typed,
+    Rule.UNREACHABLE: branches.unreachable,
+    Rule.BLOCK: blocks.block,
+    Rule.LOOP: blocks.loop,
+    Rule.IF: blocks.if_,
+    Rule.ELSE: blocks.else_,
+    Rule.BR: branches.br,
+    Rule.BR_TABLE: branches.br_table,
+    Rule.BR_ON_NULL: branches.br_on_null,
+    Rule.BR_ON_NON_NULL: branches.br_on_non_null,
+    Rule.RETURN: branches.return_,
+    Rule.DROP: parametric.drop,
+    Rule.SELECT: parametric.select,
+    Rule.SELECT_TYPED: parametric.select_typed,
     Rule.CALL_INDIRECT: calls.call_indirect,
     Rule.CALL_REF: calls.call_ref,
     Rule.RETURN_CALL: calls.return_call,
@@ -79,7 +79,7 @@ def f64_const(f: FunctionCompiler) -> None:
 
 def v128_const(f: FunctionCompiler) -> None:
     """`v128.const`."""
-    f.pool_0 = f.constant(f.code[f.at : f.at + 16])
+    f.pool_0 = f.constant(f.body[f.at : f.at + 16])
     f.at += 16
     f.claim(f.height)
     f.stamp(f.pieces.v128[f.height & 3], 0, 0, 0)
@@ -88,7 +88,7 @@ def v128_const(f: FunctionCompiler) -> None:
 
 def shuffle(f: FunctionCompiler) -> None:
     """`i8x16.shuffle`: each operand's bytes by a mask of its own, in which others' places have the highest bit set."""
-    lanes = f.code[f.at : f.at + 16]
+    lanes = f.body[f.at : f.at + 16]
     f.at += 16
     f.pool_0 = f.constant(bytes([lane if lane < 16 else 0x80 for lane in lanes]))
     f.pool_1 = f.constant(bytes([lane - 16 if lane >= 16 else 0x80 for lane in lanes]))
@@ -183,7 +183,7 @@ def load(f: FunctionCompiler, opcode: i64) -> None:
         offset += x >> 5
     if x & 3 != REGISTER or c >= CLASS_F32:
         f.claim(k)
-    f.stamp(f.rows.bases[opcode] + ((x & 3) + 1) // 2 * 4 + (k & 3), x >> 5, 0, offset)
+    f.stamp(f.rows.bases[opcode] + f.rows.unary[x & 3] + (k & 3), x >> 5, 0, offset)
     f.drop(1)
     f.push_register(c)
 
@@ -197,7 +197,7 @@ def store(f: FunctionCompiler, opcode: i64) -> None:
     y = f.entries[k + 1]
     if x & 3 == CONSTANT:
         offset += x >> 5
-    number = f.rows.bases[opcode] + (((x & 3) + 1) // 2 * 3 + ((y & 3) + 1) // 2) * 4 + (k & 3)
+    number = f.rows.bases[opcode] + f.rows.binary[(x & 3) << 2 | y & 3] + (k & 3)
     f.stamp(number, x >> 5, y >> 5, offset)
     f.drop(2)
 
