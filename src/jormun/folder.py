@@ -6,7 +6,7 @@ import errno
 import os
 import sys
 
-from jormun.interrupts import held_back
+from jormun.interrupts import postponed
 
 FOLDER_VARIABLE = "JORMUN_CACHE_DIR"
 
@@ -30,11 +30,11 @@ def cache_folder() -> str:
 def write_whole(path: str, data: bytes, mode: int = 0o600) -> None:
     """Write a file so that others see all of it or none, and what was there before until then. Raises OSError.
 
-    The name is given by a rename, so that who has the former file open keeps that. `mode` is the file's,
-    less the umask. Nothing is left of a write that fails, and signals that ask a process to end wait for it; what a
-    process leaves that is killed in the middle, `is_left_over` tells by its name.
+    The name is given by a rename, so that who has the former file open keeps that. `mode` is the file's, less the
+    umask. Nothing is left of a write that fails, and signals that ask the process to end wait for it; what a process
+    leaves that is killed in the middle, `is_left_over` tells by its name.
     """
-    with held_back():
+    with postponed():
         _write_whole(path, data, mode)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from jormun.errors import UnsupportedError
 from jormun.llvm.cpus import ask
 from jormun.llvm.target import Target, host
+from jormun.runtime.native.support import cpu_flags
 from jormun.runtime.requirements import KERNEL_FLAGS, Requirements, architecture_named, this_machine
 
 NATIVE = "native"
@@ -63,13 +64,16 @@ def destination(triple: str | None, cpu: str | None) -> Destination:
             )
         here = host()
         cpu = here.cpu
+        flags = cpu_flags()  # without what the kernel does not tell: the code would not be run where it was made
         has = {name[1:] for name in here.features.split(",") if name.startswith("+")}
+        has = {name for name in has if not flags or checked.get(name) in flags}
     else:
         known = ask(target, cpu, tuple(checked))
         if cpu not in known.names:
             names = sorted(known.names, key=lambda name: (not name.startswith(("x86-64", "generic")), name))
-            raise UnsupportedError(f"no CPU of {architecture} that code can be made for: {cpu!r}; there are"
-                                   f" {', '.join(names)}")  # fmt: skip
+            raise UnsupportedError(
+                f"no CPU of {architecture} that code can be made for: {cpu!r}; there are {', '.join(names)}"
+            )
         has = set(known.features)
     features = tuple(name for name in checked if name in has)
     told = [f"+{name}" for name in features]

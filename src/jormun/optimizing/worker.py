@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from typing import IO
 
 from jormun.errors import WasmError
-from jormun.interrupts import held_back
+from jormun.interrupts import kept_from_children
 from jormun.runtime.layout import Layout
 from jormun.validation.module import ValidModule
 
@@ -52,7 +52,7 @@ class Worker:
 
     def __init__(self, pickled_module: bytes) -> None:
         """Start the process. It is given the pickled module, and the target, with the first functions."""
-        with held_back("SIGINT"):  # which all of a terminal's foreground gets: it is for the parent
+        with kept_from_children():
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "jormun.optimizing.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
             )
