@@ -118,6 +118,18 @@ def test_programs(tmp_path: Path) -> None:
     assert out.getvalue() == "hello\n"
 
 
+def test_a_name_that_is_not_opened(tmp_path: Path) -> None:
+    """Is refused before the work is done."""
+    with pytest.raises(ValueError, match=r"by the name of a module, \.wasm or \.wat"):
+        jormun.Module("(module)").save(tmp_path / "app.wasm")
+
+
+def test_an_opened_module_is_saved_again(saved: Path, tmp_path: Path) -> None:
+    """It has what it was made from."""
+    jormun.Module.open(saved).save(tmp_path / "again", cpu="x86-64-v2")
+    assert jormun.load(tmp_path / "again", _log([])).exports.add(4, 5) == 9
+
+
 def test_features_are_kept(tmp_path: Path) -> None:
     """What was validated with features of its own is read with them."""
     config = jormun.Config(features=jormun.Features(threads=False))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from os import PathLike
+from os import PathLike, fspath
 from threading import Lock
 
 from jormun.api.config import Config
@@ -148,12 +148,15 @@ class Module:
         ("aarch64-unknown-linux-gnu") and `cpu` a CPU of its architecture by LLVM's name ("x86-64-v3", "znver4"). By
         default they are this machine and its CPU; with a target, the least CPU that Jormun supports. The file is for
         this version of Jormun, and has the module in it. What cannot be compiled yet fails when it is called. Raises
-        UnsupportedError for a target or CPU that there is no code for, and OSError.
+        UnsupportedError for a target or CPU that there is no code for, ValueError for a name that no such file is
+        opened by, and OSError.
         """
         from jormun.api.ahead import compile_ahead
-        from jormun.cache.artifact import write_artifact
+        from jormun.cache.artifact import NEVER, write_artifact
         from jormun.optimizing.destination import destination
 
+        if fspath(path).lower().endswith(NEVER):
+            raise ValueError(f"{path}: machine code is not opened by the name of a module, {' or '.join(NEVER)}")
         write_artifact(path, compile_ahead(self, destination(target, cpu), progress).encode())
 
     def __repr__(self) -> str:

@@ -16,7 +16,8 @@ _LEAST_CPU = {"x86_64": "x86-64-v2", "aarch64": "generic"}
 """What code is made for when a target is given and no CPU: those since 2009, and all."""
 _UNUSED = {
     "x86_64": (
-        "avx10.1", "avx10.2", "ccmp", "cf", "cmpccxadd", "egpr", "ndd", "nf", "ppx", "push2pop2", "zu",
+        "avx10.1", "avx10.2", "avxneconvert", "avxvnniint16", "avxvnniint8", "ccmp", "cf", "cmpccxadd", "egpr", "ndd",
+        "nf", "ppx", "push2pop2", "raoint", "zu",
     ),
     "aarch64": ("cssc", "lse128", "mops", "rcpc3", "sme", "sve"),
 }  # fmt: skip
