@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,15 @@ def test_load_takes_both(saved: Path, tmp_path: Path) -> None:
     (tmp_path / "calc.wat").write_text(MODULE)
     for source in (saved, str(saved), tmp_path / "calc.wat"):
         assert jormun.load(source, _log([])).exports.add(4, 5) == 9
+
+
+def test_load_reads_a_pipe(tmp_path: Path) -> None:
+    """Looking whether a file is an artifact does not take a pipe from its writer."""
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=(MODULE,))
+    writer.start()
+    assert jormun.load(tmp_path / "pipe", _log([])).exports.add(4, 5) == 9
+    writer.join()
 
 
 def test_instances_share_the_code(saved: Path) -> None:

@@ -39,6 +39,7 @@ NEVER: Final = (".wasm", ".wat")
 _HEADER: Final = Struct("<8sIQ24s16s16s32s")
 HEADER_BYTES: Final = _HEADER.size + DIGEST_BYTES
 _LENGTHS: Final = Struct("<QQ")
+_FLAGS: Final = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _PROGRAM_MODE: Final = 0o755
 _PACKAGE: Final = os.path.dirname(os.path.dirname(__file__))
 _AGREED: Final = (
@@ -149,11 +150,13 @@ def agreed() -> bytes:
 def is_artifact(path: str | os.PathLike[str]) -> bool:
     """Whether a file begins as artifacts do. False for what cannot be read: the error is for who does."""
     try:
-        fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0))
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return False  # a pipe is not even opened, since its writer would see that it is closed again
+        fd = os.open(path, _FLAGS)
     except OSError:
         return False
     try:
-        return stat.S_ISREG(os.fstat(fd).st_mode) and os.read(fd, len(ARTIFACT_MAGIC)) == ARTIFACT_MAGIC
+        return os.read(fd, len(ARTIFACT_MAGIC)) == ARTIFACT_MAGIC
     except OSError:
         return False
     finally:
@@ -165,7 +168,7 @@ def read_artifact(path: str | os.PathLike[str]) -> Artifact:
     damaged, or that is not trusted: see `_check_trusted`.
     """
     check_machine()
-    fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0))
+    fd = os.open(path, _FLAGS)
     with open(fd, "rb", buffering=0) as file:
         # Of the open file, not of its name, which may stand for another one by now; and it is read, not mapped, so
         # that what was checked is what is run.
