@@ -226,3 +226,10 @@ write_artifact({str(tmp_path / "out")!r}, b"0123456789")
     else:
         assert "KeyboardInterrupt" in done.stderr
     assert [each.name for each in tmp_path.iterdir()] in (["out"], [])
+
+
+def test_the_sources_that_code_agrees_with() -> None:
+    """Are all there, and their digest is the same each time."""
+    folder = Path(artifact_module.__file__).parents[1]
+    assert all((folder / name).is_file() for name in artifact_module._AGREED)
+    assert artifact_module.agreed() == artifact_module.agreed() != bytes(32)
