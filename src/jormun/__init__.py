@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from jormun.api.module import ExportType, ImportType, Module
     from jormun.api.run import CompletedProcess, run
     from jormun.errors import (
+        ArtifactError,
         ExhaustionError,
         Frame,
         HostError,
@@ -51,8 +52,8 @@ _PLACES = {
     "jormun.api.module": ("ExportType", "ImportType", "Module"),
     "jormun.api.run": ("CompletedProcess", "run"),
     "jormun.errors": (
-        "ExhaustionError", "Frame", "HostError", "InvalidError", "LinkError", "MalformedError", "TimeoutError", "Trap",
-        "TrapKind", "UnsupportedError", "WasmError",
+        "ArtifactError", "ExhaustionError", "Frame", "HostError", "InvalidError", "LinkError", "MalformedError",
+        "TimeoutError", "Trap", "TrapKind", "UnsupportedError", "WasmError",
     ),
     "jormun.features": ("Features",),
     "jormun.runtime.engine": ("Engine",),
@@ -73,6 +74,7 @@ _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
 _NAMES_THERE = {"Func": "Function"}
 
 __all__ = [
+    "ArtifactError",
     "CompletedProcess",
     "Config",
     "Engine",

@@ -81,6 +81,10 @@ class UnsupportedError(WasmError):
     """A module or a machine needs what Jormun does not have yet."""
 
 
+class ArtifactError(WasmError):
+    """A file of `jormun compile` that is not run: damaged, for another machine or version, or not to be trusted."""
+
+
 class HostError(WasmError):
     """A host function, or another thing that the host supplied, broke its contract."""
 

@@ -6,6 +6,8 @@ import errno
 import os
 import sys
 
+from jormun.interrupts import postponed
+
 FOLDER_VARIABLE = "JORMUN_CACHE_DIR"
 
 
@@ -25,18 +27,24 @@ def cache_folder() -> str:
     return user_cache_dir("jormun", False)
 
 
-def write_whole(path: str, data: bytes) -> None:
+def write_whole(path: str, data: bytes, mode: int = 0o600) -> None:
     """Write a file so that others see all of it or none, and what was there before until then. Raises OSError.
 
-    The name is given by a rename, so that who has the former file open keeps that. Nothing is left of a write that
-    fails; what a process leaves that is killed in the middle, `is_left_over` tells by its name.
+    The name is given by a rename, so that who has the former file open keeps that. `mode` is the file's, less the
+    umask. Nothing is left of a write that fails, and signals that ask the process to end wait for it; what a process
+    leaves that is killed in the middle, `is_left_over` tells by its name.
     """
+    with postponed():
+        _write_whole(path, data, mode)
+
+
+def _write_whole(path: str, data: bytes, mode: int) -> None:
     if _file_limit_bytes() < len(data):  # the signal of a write beyond it would end the process
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
     folder, name = os.path.split(path)
     os.makedirs(folder, 0o700, exist_ok=True)
     temporary = os.path.join(folder, f".{name}.{os.getpid()}.{os.urandom(4).hex()}.part")
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
     try:
         try:
             rest = memoryview(data)

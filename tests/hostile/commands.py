@@ -8,7 +8,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-VERBS = (("validate",), ("print",), ("objdump", "-d"), ("parse", "-o", "/dev/null"), ("run",), ("wast",))
+VERBS = (("validate",), ("print",), ("objdump", "-d"), ("parse", "-o", "/dev/null"), ("run",), ("wast",),
+         ("compile", "-o", "/dev/null"))  # fmt: skip
 TRAPPED = 134
 MEMORY_BYTES = 1_500_000_000
 """What a small file may make of a process."""

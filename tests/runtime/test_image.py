@@ -20,6 +20,13 @@ def test_joined() -> None:
     assert both.architecture == "x86_64"
 
 
+def test_joined_for_aarch64() -> None:
+    """Its code says how many pages away a constant is, so images stay where they are in their pages."""
+    one = CodeImage(bytes(8), (CodeFunction("f", 1, 0, 8),), "aarch64")
+    both = CodeImage.joined([one, one])
+    assert [f.offset for f in both.functions] == [0, 4096] and len(both.code) == 4104
+
+
 def test_names_say_what_a_function_is() -> None:
     """Functions, loop entries and parts; what is none of these is not listed."""
     names = ["@f3", "@t4", "@o5_17", "@other"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from jormun.api.config import Config
-from jormun.api.module import Module
-from jormun.api.source import Source
+from jormun.api.module import Module, open_program
+from jormun.api.source import Source, is_path
 from jormun.hints import Any
 from jormun.runtime import instance as runtime
 from jormun.runtime.limits import Limits
@@ -106,12 +106,16 @@ def load(
 ) -> Instance:
     """An instance of the module in a file, in bytes, or in WAT text. See `Module` and `Instance` for the arguments.
 
+    A file may also be what `jormun compile` or `Module.save` made, if it is marked as `Module.open` demands: then it is
+    machine code, and no sandbox. Who lets others say which file it is, or what it is called, uses `Module`.
+
     >>> import jormun
     >>> answer = jormun.load('(module (func (export "answer") (result i64) (i64.const 42)))')
     >>> answer.exports.answer()
     42
     """
-    return Instance(Module(source, config=config), imports, store=store, limits=limits)
+    module = open_program(source, config) if is_path(source) else Module(source, config=config)
+    return Instance(module, imports, store=store, limits=limits)
 
 
 def _store_of(module: Module, imports: Imports) -> Store | None:

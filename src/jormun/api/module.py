@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from functools import cached_property
+from os import PathLike, fspath
 from threading import Lock
 
 from jormun.api.config import Config
-from jormun.api.source import Source, decode_module, read_data
-from jormun.dataclass import dataclass
+from jormun.api.source import Source, decode_module, read_data, read_file
+from jormun.dataclass import dataclass, replace
 from jormun.hints import TYPE_CHECKING
 from jormun.runtime.blueprint import Blueprint, blueprint_of
 from jormun.runtime.engine import Progress
 from jormun.runtime.linking import describe
-from jormun.runtime.module import CompiledModule
+from jormun.runtime.module import CodeKeeper, CompiledModule
 from jormun.types import ExternKind, ExternType, kind_of
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Module:
     code, and a module may be instantiated by several threads.
 
     Raises MalformedError and InvalidError for what is no valid module, with the place where it is not, and OSError for
-    a file that cannot be read.
+    a file that cannot be read. Machine code is never taken for a module: `open` alone loads what `save` wrote.
 
     >>> import jormun
     >>> module = jormun.Module('(module (import "env" "log" (func (param i32))) (memory (export "memory") 1))')
@@ -67,10 +68,42 @@ class Module:
     def __init__(self, source: Source, *, config: Config | None = None) -> None:
         self.config = Config() if config is None else config
         self._origin = _Origin(read_data(source), self.config)
-        self._kept = self._origin.find()
-        known = None if self._kept is None else self._kept.blueprint
+        kept = self._origin.find()
+        self._keeper: CodeKeeper | None = kept
+        known = None if kept is None else kept.blueprint
         self.blueprint: Blueprint = self._origin.validated() if known is None else known
         """What instances are made from."""
+
+    @classmethod
+    def open(cls, path: str | PathLike[str], *, config: Config | None = None) -> Module:
+        """A module from a file that `save` or `jormun compile` wrote, with its machine code: nothing is decoded,
+        validated or compiled.
+
+        Open only files that you, or somebody whose native programs you would run, have made: what is in them is run
+        outside of the sandbox, and no check finds out what it does. The file has to be marked as a native program is:
+        executable, yours or root's, not writable for others, and not called .wasm or .wat. Raises ArtifactError for
+        one that is not, that is damaged, or that another version or another machine needs, and OSError. `config` is
+        for functions that were not compiled; its features and cache are not used.
+        """
+        from jormun.api.ahead import Loaded
+        from jormun.cache.artifact import read_artifact
+
+        artifact = read_artifact(path)
+        module = cls.__new__(cls)
+        module.config = replace(Config() if config is None else config, features=artifact.features, cache=False)
+        module._origin = _Origin(artifact.data, module.config)
+        module._keeper = loaded = Loaded(artifact)
+        module.blueprint = loaded.blueprint
+        return module
+
+    @property
+    def data(self) -> bytes:
+        """The bytes that it was made from, binary or text."""
+        return self._origin.data
+
+    def described(self) -> object:
+        """The blueprint as plain values (cache/plain.py)."""
+        return self._origin.describe()
 
     @property
     def valid(self) -> ValidModule:
@@ -81,7 +114,7 @@ class Module:
     def compiled(self) -> CompiledModule:
         """The machine code, as far as it is compiled."""
         origin = self._origin
-        return CompiledModule(lambda: origin.valid, self.config.engine, self.blueprint, self._kept)
+        return CompiledModule(lambda: origin.valid, self.config.engine, self.blueprint, self._keeper)
 
     @cached_property
     def imports(self) -> tuple[ImportType, ...]:
@@ -101,8 +134,40 @@ class Module:
         """
         self.compiled.compile_all(progress)
 
+    def save(
+        self,
+        path: str | PathLike[str],
+        *,
+        target: str | None = None,
+        cpu: str | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Compile all functions with the optimizing tier, on all cores, and write a file that `open` loads.
+
+        It appears whole or not at all, and executable. `target` is the triple of another machine
+        ("aarch64-unknown-linux-gnu") and `cpu` a CPU of its architecture by LLVM's name ("x86-64-v3", "znver4"). By
+        default they are this machine and its CPU; with a target, the least CPU that Jormun supports. The file is for
+        this version of Jormun, and has the module in it. What cannot be compiled yet fails when it is called. Raises
+        UnsupportedError for a target or CPU that there is no code for, ValueError for a name that no such file is
+        opened by, and OSError.
+        """
+        from jormun.api.ahead import compile_ahead
+        from jormun.cache.artifact import NEVER, write_artifact
+        from jormun.optimizing.destination import destination
+
+        if fspath(path).lower().endswith(NEVER):
+            raise ValueError(f"{path}: machine code is not opened by the name of a module, {' or '.join(NEVER)}")
+        write_artifact(path, compile_ahead(self, destination(target, cpu), progress).encode())
+
     def __repr__(self) -> str:
         return f"<Module of {len(self.imports)} imports and {len(self.exports)} exports>"
+
+
+def open_program(path: str | PathLike[str], config: Config | None = None) -> Module:
+    """The module in a file of either kind: WebAssembly, or machine code if it is marked as `Module.open` demands."""
+    from jormun.cache.artifact import is_artifact
+
+    return Module.open(path, config=config) if is_artifact(path) else Module(read_file(path), config=config)
 
 
 class _Origin:
@@ -114,6 +179,11 @@ class _Origin:
         self._valid: ValidModule | None = None
         self._blueprint: Blueprint | None = None
         self._lock = Lock()
+
+    @property
+    def data(self) -> bytes:
+        """The bytes of the module, binary or text."""
+        return self._data
 
     @property
     def valid(self) -> ValidModule:
@@ -142,9 +212,9 @@ class _Origin:
         from jormun.cache.key import module_key
 
         key = module_key(self._data, self._config.tier, repr(self._config.features), repr(self._config.tiering))
-        return KeptModule(cache, key, self._data, self._describe)
+        return KeptModule(cache, key, self._data, self.describe)
 
-    def _describe(self) -> object:
+    def describe(self) -> object:
         """The blueprint, as the cache keeps it."""
         from jormun.cache.plain import to_plain
 

@@ -6,8 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from jormun.api.config import Config
-from jormun.api.module import Module
-from jormun.api.source import read_file
+from jormun.api.module import open_program
 from jormun.dataclass import dataclass, field
 from jormun.errors import TimeoutError
 from jormun.hints import TYPE_CHECKING, TypeAlias
@@ -95,7 +94,11 @@ def run(
     `deterministic` the program runs alike each time: fixed clocks (a sleep takes no time), random numbers from a
     constant seed, sorted directories.
 
-    Raises MalformedError, InvalidError or LinkError for what is no program, Trap when it traps, and OSError for files
+    The file may also be what `jormun compile` or `Module.save` made, if it is marked as `Module.open` demands: that is
+    machine code, which no sandbox bounds.
+
+    Raises MalformedError, InvalidError or LinkError for what is no program, ArtifactError for compiled code that is not
+    run here, Trap when it traps, and OSError for files
     that cannot be opened.
 
     >>> import jormun, tempfile, pathlib
@@ -117,7 +120,7 @@ def run(
     # Made before the program is read, so that what is wrong with it is said first.
     limits = None if memory_limit is None else Limits(memory=memory_limit)
     directories = ready(dirs or {})
-    compiled = Module(read_file(args[0]), config=config).compiled
+    compiled = open_program(args[0], config).compiled
     require_start(compiled)
     try:
         returncode = run_command(

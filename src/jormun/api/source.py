@@ -7,9 +7,11 @@ from os import PathLike
 from jormun.errors import MalformedError
 from jormun.features import DEFAULT_FEATURES, Features
 from jormun.hints import TYPE_CHECKING, TypeAlias
-from jormun.syntax.preamble import looks_like_text
+from jormun.syntax.preamble import ARTIFACT_MAGIC, looks_like_text
 
 if TYPE_CHECKING:
+    from typing import TypeGuard
+
     from jormun.syntax.module import Module
 
 Source: TypeAlias = str | PathLike[str] | bytes | bytearray | memoryview
@@ -21,19 +23,26 @@ def read_module(source: Source, features: Features = DEFAULT_FEATURES) -> Module
     return decode_module(read_data(source), features)
 
 
+def is_path(source: Source) -> TypeGuard[str | PathLike[str]]:
+    """Whether a source is the path of a file, and not the module itself."""
+    if isinstance(source, str):
+        return not looks_like_text(source.encode(errors="replace"))
+    return isinstance(source, PathLike)
+
+
 def read_data(source: Source) -> bytes:
     """The bytes of a source, binary or text. Raises OSError, and MalformedError for text that is not Unicode."""
     if isinstance(source, bytes):
         return source
     if isinstance(source, (bytearray, memoryview)):
         return bytes(source)
-    if isinstance(source, str) and looks_like_text(source.encode(errors="replace")):
+    if is_path(source):
+        return read_file(source)
+    if isinstance(source, str):
         try:
             return source.encode()
         except UnicodeEncodeError as error:
             raise MalformedError(f"malformed UTF-8 encoding: {error}") from None
-    if isinstance(source, (str, PathLike)):
-        return read_file(source)
     raise TypeError(f"a module is made from a path, bytes or WAT text, not {type(source).__name__}")
 
 
@@ -50,6 +59,8 @@ def decode_module(data: bytes, features: Features = DEFAULT_FEATURES) -> Module:
         from jormun.text.module import parse_module
 
         return parse_module(decode_text(data))
+    if data.startswith(ARTIFACT_MAGIC):
+        raise MalformedError("not WebAssembly but machine code that `jormun compile` made, which is never run as one")
     from jormun.binary.decode import decode
 
     return decode(data, features)

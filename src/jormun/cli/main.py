@@ -19,6 +19,7 @@ examples:
   jormun run app.wasm --flag          run a program; what stands behind FILE is the program's
   jormun run --dir . app.wasm         let it use the files of this directory, and no others
   jormun run --invoke add calc.wasm 1 2
+  jormun compile app.wasm -o app      all of it to machine code, ahead of time; `jormun run app` runs it
   jormun validate app.wasm
   jormun parse app.wat -o app.wasm    text to binary; `jormun print app.wasm` goes the other way
   jormun objdump app.wasm             what is in a module
@@ -94,7 +95,7 @@ def make_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     import argparse
 
-    from jormun.cli import cache, objdump, parse, run, validate, wast
+    from jormun.cli import cache, compile, objdump, parse, run, validate, wast
     from jormun.cli import print as print_verb
     from jormun.cli.version import ShowVersion
 
@@ -109,6 +110,6 @@ def make_parser() -> argparse.ArgumentParser:
         "--version", action=ShowVersion, nargs=0, default=argparse.SUPPRESS, help="show the version and exit"
     )
     verbs = parser.add_subparsers(metavar="VERB", required=True)
-    for verb in (run, validate, parse, print_verb, objdump, wast, cache):
+    for verb in (run, compile, validate, parse, print_verb, objdump, wast, cache):
         verb.add_parser(verbs)
     return parser

@@ -30,7 +30,11 @@ examples:
   jormun run --preload env=lib.wat app.wasm      what the program imports from "env"
   jormun run --listen 127.0.0.1:8080 server.wasm it accepts connections on descriptor 3
 
-FILE is a binary module or text (.wat). The exit status is the program's; 134 after a trap, whose backtrace is on
+FILE is a binary module or text (.wat); or what `jormun compile` made of one, if it is marked as a native program is:
+executable, yours or root's, not writable for others, not called .wasm or .wat. Such a file is native code, which no
+sandbox bounds: run only what you have compiled, or would run as a native program.
+
+The exit status is the program's; 134 after a trap, whose backtrace is on
 standard error; 1 for a file that is not WebAssembly, malformed, invalid, or wants what it is not given; 2 for a wrong
 command line.
 """
@@ -183,11 +187,17 @@ def _preloaded(module: Module, wasi: Wasi, others: Mapping[str, ImportModule], s
 def _module(path: str, config: Config) -> Module:
     """A module from a file. Raises CommandError."""
     from jormun.api.module import Module
+    from jormun.cache.artifact import is_artifact
     from jormun.cli.progress import Progress
     from jormun.cli.report import CommandError, module_error
-    from jormun.cli.source import read_source
+    from jormun.cli.source import STANDARD_INPUT, read_source
     from jormun.errors import WasmError
 
+    if path != STANDARD_INPUT and is_artifact(path):
+        try:
+            return Module.open(path, config=config)
+        except WasmError as error:
+            raise module_error(path, error) from error
     with Progress(path) as progress:
         source = read_source(path)
         progress.announce("validating", len(source.data))

@@ -10,7 +10,7 @@ import sys
 from jormun.cli.report import CommandError, module_error, os_message
 from jormun.dataclass import dataclass
 from jormun.hints import TYPE_CHECKING, BinaryIO, Final
-from jormun.syntax.preamble import COMPONENT_VERSION, MAGIC, looks_like_text
+from jormun.syntax.preamble import ARTIFACT_MAGIC, COMPONENT_VERSION, MAGIC, looks_like_text
 
 if TYPE_CHECKING:
     from jormun.syntax.module import Module
@@ -75,6 +75,12 @@ def _read(name: str, file: BinaryIO) -> Source:
     from jormun.limits import MODULE_SIZE_BYTES
 
     start = _fill(file, _PROBE_BYTES)
+    if start.startswith(ARTIFACT_MAGIC):
+        from jormun.cache.artifact import made_for
+
+        raise CommandError(
+            f"{name}: is not WebAssembly but machine code for {made_for(start)}, which `jormun compile` made"
+        )
     if start.startswith(MAGIC):
         if start[4:8] == COMPONENT_VERSION:
             raise CommandError(f"{name}: is a component; Jormun runs core modules")

@@ -52,8 +52,8 @@ def binding() -> Any:
         import llvmlite.binding as llvm
     except ImportError as error:
         raise WasmError(f"llvmlite is needed to compile WebAssembly and cannot be imported: {error}") from error
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
     llvm.initialize_native_asmparser()
     return llvm
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from jormun.errors import WasmError
 from jormun.llvm.pipeline import assembly_of, compile_text
-from jormun.llvm.target import host
+from jormun.llvm.target import Target, host
 from jormun.optimizing.code_image import code_image
 from jormun.optimizing.shapes import ModuleShape
 from jormun.optimizing.unit import Unit, make_unit
@@ -28,10 +28,20 @@ IN_PROCESS_BYTES = 24_000
 
 
 class OptimizingEngine:
-    """LLVM's optimizer and code generator, behind the `Engine` protocol."""
+    """LLVM's optimizer and code generator, behind the `Engine` protocol. It generates code for this machine, or for
+    `target`.
+    """
 
     name = "optimizing"
     optimizer = None
+
+    def __init__(self, target: Target | None = None) -> None:
+        self._target = target
+
+    @property
+    def target(self) -> Target:
+        """The machine that code is for. Raises WasmError where that is this one, and it is too old."""
+        return host() if self._target is None else self._target
 
     def compile(
         self, module: ValidModule, layout: Layout, functions: Sequence[int], loops: Sequence[LoopHead] = ()
@@ -41,19 +51,19 @@ class OptimizingEngine:
         Raises UnsupportedError for a function with an instruction that this tier does not have, and for a loop that
         does not exist or that is never reached.
         """
-        return code_image(_object(make_unit(_shape(module, layout), functions, loops)))
+        return code_image(self._object(make_unit(self._shape(module, layout), functions, loops)))
 
     def assembly(self, module: ValidModule, layout: Layout, func_index: int) -> str:
         """The machine code of a function that the module defines, as assembly, for people to read.
 
         It is what `compile` makes of this function alone. Raises UnsupportedError as that does.
         """
-        unit = make_unit(_shape(module, layout), (func_index,))
-        return assembly_of(unit.text, host(), unit.effort, unit.most_phis)
+        unit = make_unit(self._shape(module, layout), (func_index,))
+        return assembly_of(unit.text, self.target, unit.effort, unit.most_phis)
 
     def object_of_supported(self, module: ValidModule, layout: Layout, functions: Sequence[int]) -> bytes:
         """The object file of these functions, without those that this tier cannot compile."""
-        return _object(make_unit(_shape(module, layout), functions, skips_unsupported=True))
+        return self._object(make_unit(self._shape(module, layout), functions, skips_unsupported=True))
 
     def improve(
         self, module: ValidModule, layout: Layout, functions: Sequence[int], loops: Sequence[LoopHead] = ()
@@ -61,8 +71,8 @@ class OptimizingEngine:
         """Like `compile`, for functions that run already: those are left out, and the entries at their loops, that this
         tier cannot compile or that LLVM's optimizer would take minutes for.
         """
-        unit = make_unit(_shape(module, layout), functions, loops, skips_unsupported=True, skips_hard=True)
-        return code_image(_object(unit))
+        unit = make_unit(self._shape(module, layout), functions, loops, skips_unsupported=True, skips_hard=True)
+        return code_image(self._object(unit))
 
     def compile_all(self, module: ValidModule, layout: Layout, progress: Progress | None = None) -> Iterator[CodeImage]:
         """Images that together have each function that this tier can compile; uses all cores.
@@ -91,7 +101,7 @@ class OptimizingEngine:
         for functions in units:
             tasks.put(functions)
         answers: queue.SimpleQueue[tuple[list[int], bytes] | BaseException] = queue.SimpleQueue()
-        pickled = pickle.dumps(module)
+        pickled = pickle.dumps((module, self._target))
         workers = [Worker(pickled) for _ in range(count)]
         for worker in workers:
             threading.Thread(target=_drive, args=(worker, tasks, answers), daemon=True).start()
@@ -105,13 +115,11 @@ class OptimizingEngine:
             for worker in workers:
                 worker.close()
 
+    def _shape(self, module: ValidModule, layout: Layout) -> ModuleShape:
+        return ModuleShape(module, layout, self.target.architecture)
 
-def _shape(module: ValidModule, layout: Layout) -> ModuleShape:
-    return ModuleShape(module, layout, host().architecture)
-
-
-def _object(unit: Unit) -> bytes:
-    return compile_text(unit.text, host(), unit.effort, unit.most_phis)
+    def _object(self, unit: Unit) -> bytes:
+        return compile_text(unit.text, self.target, unit.effort, unit.most_phis)
 
 
 def _drive(

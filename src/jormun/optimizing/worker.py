@@ -1,21 +1,27 @@
 """A process that compiles functions of one module for its parent: `python -m jormun.optimizing.worker`.
 
 LLVM, as llvmlite offers it, compiles in one thread at a time; processes use all cores. The protocol on standard input
-and output: messages of a length (8 bytes, little endian) and that many bytes. First comes the pickled `ValidModule`,
-then a pickled sequence of function indices for each object wanted; each is answered by the object. The end of input
-ends the worker. Both ends are the same installation of Jormun, and the pipes are private to them: that is what makes
-pickle safe here.
+and output: messages of a length (8 bytes, little endian) and that many bytes. First comes, pickled, the `ValidModule`
+and the `Target`, or None for this machine; then a pickled sequence of function indices for each object wanted; each is
+answered by the object. Both ends are the same installation of Jormun, and the pipes are private to them: that is what
+makes pickle safe here.
+
+The end of input ends the worker, whatever it is at: so it is not left behind when its parent is killed.
 """
 
 from __future__ import annotations
 
+import os
 import pickle
+import queue
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from typing import IO
 
 from jormun.errors import WasmError
+from jormun.interrupts import kept_from_children
 from jormun.runtime.layout import Layout
 from jormun.validation.module import ValidModule
 
@@ -45,9 +51,11 @@ class Worker:
     """The parent's end of a compiling process."""
 
     def __init__(self, pickled_module: bytes) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "jormun.optimizing.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
+        """Start the process. It is given the pickled module, and the target, with the first functions."""
+        with kept_from_children():
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "jormun.optimizing.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            )
         self._pickled_module = pickled_module
         self._is_told = False
 
@@ -74,17 +82,27 @@ class Worker:
 
 def main() -> None:
     """Serve the parent until it closes the pipe."""
+    requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(requests,), daemon=True).start()
+    # The rest is first needed when a module has come.
     from jormun.optimizing.engine import OptimizingEngine
 
-    source, sink = sys.stdin.buffer, sys.stdout.buffer
-    pickled = read_message(source)
-    if pickled is None:
-        return
-    valid: ValidModule = pickle.loads(pickled)
+    valid: ValidModule
+    valid, target = pickle.loads(requests.get())
     layout = Layout(valid)
-    engine = OptimizingEngine()
-    while (request := read_message(source)) is not None:
-        write_message(sink, engine.object_of_supported(valid, layout, pickle.loads(request)))
+    engine = OptimizingEngine(target)
+    while True:
+        functions = pickle.loads(requests.get())
+        write_message(sys.stdout.buffer, engine.object_of_supported(valid, layout, functions))
+
+
+def _read(requests: queue.SimpleQueue[bytes]) -> None:
+    """Hand on what the parent asks for, and end the process when it asks no more, in the middle of LLVM's work too."""
+    try:
+        while (message := read_message(sys.stdin.buffer)) is not None:
+            requests.put(message)
+    finally:
+        os._exit(0)
 
 
 if __name__ == "__main__":

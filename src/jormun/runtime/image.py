@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from jormun.dataclass import dataclass
 
 ALIGNMENT_BYTES = 64
-"""Images may lie at any multiple of this."""
+"""What an image and its parts are aligned to at most, and where images lie in files."""
+_PLACES_BYTES = {"aarch64": 4096}
+"""By architecture, what images may lie at any multiple of, where that is more: aarch64's `adrp` counts in pages."""
 FUNCTION = "f"
 """The kind of an optimized function."""
 BASELINE = "b"
@@ -34,8 +36,8 @@ class CodeFunction:
 class CodeImage:
     """Position-independent code and its constants, which refer to nothing outside of themselves.
 
-    It runs on `architecture` ("x86_64"), at any multiple of ALIGNMENT_BYTES, on CPUs with the features that it was
-    made for.
+    It runs on `architecture` ("x86_64"), at any multiple of ALIGNMENT_BYTES, or of a page on aarch64, on CPUs with the
+    features that it was made for.
     """
 
     code: bytes | memoryview
@@ -52,7 +54,7 @@ class CodeImage:
         for image in images:
             assert architecture in ("", image.architecture)
             architecture = image.architecture
-            code += bytes(-len(code) % ALIGNMENT_BYTES)
+            code += bytes(-len(code) % _PLACES_BYTES.get(architecture, ALIGNMENT_BYTES))
             start = len(code)
             functions += [
                 CodeFunction(f.kind, f.index, start + f.offset, f.size_bytes, f.loop) for f in image.functions

@@ -1,4 +1,5 @@
-"""What files begin with: binary modules (core specification, section 5.5.16), components, and text (6.3).
+"""What files begin with: binary modules (core specification, section 5.5.16), components, text (6.3), and what
+`jormun compile` makes of them.
 
 Here, below both formats, because it says which of them a file is in.
 """
@@ -12,6 +13,8 @@ VERSION: Final = b"\1\0\0\0"
 """What stands behind the magic number of a module."""
 COMPONENT_VERSION: Final = b"\x0d\0\1\0"
 """What stands there in a component."""
+ARTIFACT_MAGIC: Final = b"\xcaJORMUN\n"
+"""What machine code in a file begins with (cache/artifact.py)."""
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
