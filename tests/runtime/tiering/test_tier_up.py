@@ -16,7 +16,7 @@ from jormun.runtime.tiering.tier_up import BetterCode
 
 from .fakes import CALLER, LEAF, LONG, MIDDLE, TOP, FakeModule, address
 
-ALONE = Tiering(threshold=100, unit_bytes=1)
+ALONE = Tiering(threshold=100, unit_bytes=1, patience_ns=0, delay_ms=0)
 """Functions are compiled without neighbours."""
 
 
@@ -92,7 +92,7 @@ def test_the_hottest_is_first() -> None:
 
 def test_neighbours_are_compiled_together() -> None:
     """Callees that are warm or small, and callers that wait too; then they do not wait any more."""
-    module = FakeModule(Tiering(threshold=100, small_bytes=4))
+    module = FakeModule(Tiering(threshold=100, small_bytes=4, patience_ns=0, delay_ms=0))
     module.run(MIDDLE, 20)
     module.run(CALLER, 101)
     module.run(LONG, 102)
@@ -106,7 +106,7 @@ def test_neighbours_are_compiled_together() -> None:
 
 def test_what_is_refused_never_asks_again() -> None:
     """A function that cannot be optimized, as a root or a neighbour: its counter is as full as can be."""
-    module = FakeModule(Tiering(threshold=100))
+    module = FakeModule(Tiering(threshold=100, patience_ns=0, delay_ms=0))
     module.refused = {MIDDLE}
     module.run(TOP, 101)
     module.tier_up.work()
@@ -121,7 +121,7 @@ def test_what_is_refused_never_asks_again() -> None:
 
 def test_an_exception_is_kept_and_warned_of_once() -> None:
     """It costs the function that was to be optimized, and neither its neighbours nor the guest."""
-    module = FakeModule(Tiering(threshold=100))
+    module = FakeModule(Tiering(threshold=100, patience_ns=0, delay_ms=0))
     module.error = WasmError("no code today")
     with pytest.warns(RuntimeWarning, match="WasmError: no code today") as warned:
         for each in (TOP, CALLER):
@@ -201,6 +201,57 @@ def test_what_was_learned_is_expected() -> None:
     assert other.run(TOP, 1, loop=4) == address(TOP, 4)
 
 
+def test_what_still_waits_is_learned() -> None:
+    """A process that ends before all is optimized tells the next one what is left, the hottest first, with loops."""
+    module = FakeModule(ALONE)
+    module.run(LEAF, 101)
+    module.run(TOP, 300, loop=4)
+    module.run(LONG, 200)
+    module.tier_up.work()
+    assert module.tier_up.learned() == Learned((TOP, LONG, LEAF))
+    module.run(MIDDLE, 101, loop=0)
+    assert module.tier_up.learned() == Learned((TOP, LONG, LEAF, MIDDLE), (LoopHead(MIDDLE, 0),))
+
+
+def test_what_is_expected_waits_for_a_question() -> None:
+    """Functions that another run left are optimized when baseline code has run for a while, not before."""
+    for delay_ms, is_begun in ((0, True), (MAX_COUNTER, False)):
+        module = FakeModule(Tiering(threshold=100, unit_bytes=1, patience_ns=MAX_COUNTER, delay_ms=delay_ms))
+        module.tier_up.expect(Learned((TOP, LEAF)))
+        assert not module.no_thread.submitted
+        assert module.run(LEAF, 101) == 0
+        assert bool(module.no_thread.submitted) == is_begun
+        assert module.tier_up.learned() == Learned((TOP, LEAF))
+
+
+def test_patience() -> None:
+    """A function that has not run for long, given its size, is not optimized, however often it asks."""
+    module = FakeModule(Tiering(threshold=100, patience_ns=MAX_COUNTER, delay_ms=0))
+    for _ in range(10):
+        assert module.run(TOP, 101, loop=4) == 0
+    assert module.tier_up.heat() == module.no_thread.submitted == 0
+    assert module.tier_up.learned() == Learned()
+
+
+def test_what_another_run_refused_does_not_ask() -> None:
+    """It is not tried again, and the next run knows it too; what failed for another reason is tried again."""
+    module = FakeModule(ALONE)
+    module.refused = {MIDDLE}
+    module.run(MIDDLE, 101)
+    module.tier_up.work()
+    module.error = WasmError("no code today")
+    module.run(TOP, 101)
+    with pytest.warns(RuntimeWarning):
+        module.tier_up.work()
+    learned = module.tier_up.learned()
+    assert learned == Learned((), (), (MIDDLE,))
+    other = FakeModule(ALONE)
+    other.tier_up.expect(Learned((MIDDLE,), (LoopHead(MIDDLE, 0),), (MIDDLE, 10**9)))
+    assert other.counter(MIDDLE) == MAX_COUNTER
+    assert other.tier_up.heat() == 0
+    assert other.tier_up.learned() == learned
+
+
 def test_what_a_module_does_not_have_is_not_expected() -> None:
     """What was learned comes from a file: functions that are imported or do not exist are passed over."""
     module = FakeModule(ALONE)
@@ -235,7 +286,9 @@ def test_a_module_is_not_kept_alive() -> None:
     tier_up.work()
 
 
-@pytest.mark.parametrize("name", ["entry_weight", "loop_weight", "threshold", "unit_bytes", "small_bytes"])
+@pytest.mark.parametrize(
+    "name", ["entry_weight", "loop_weight", "threshold", "patience_ns", "delay_ms", "unit_bytes", "small_bytes"]
+)
 @pytest.mark.parametrize("value", [-1, 1 << 31])
 def test_settings_are_counters(name: str, value: int) -> None:
     """What does not fit an i32 is refused."""
