@@ -33,13 +33,15 @@ def test_a_function_asks_when_its_counter_is_used_up() -> None:
 
 
 def test_better_code_is_there_at_the_next_opportunity() -> None:
-    """As soon as it is compiled, functions ask at their next call, or head of a loop."""
+    """As soon as it is compiled, functions ask at their next call, or head of a loop. One that is left at a loop is
+    compiled itself when nothing else waits.
+    """
     module = FakeModule(ALONE)
-    module.run(TOP, 101, loop=4)
+    module.run(TOP, 110, loop=4)
     module.run(LEAF, 101)
     while module.tier_up.heat():
         module.tier_up.work()
-    assert module.improved == [([LEAF], []), ([TOP], [LoopHead(TOP, 4)])]
+    assert module.improved == [([], [LoopHead(TOP, 4)]), ([LEAF], []), ([TOP], [])]
     assert module.counter(TOP) == module.counter(LEAF) == 0
     assert module.run(LEAF, 1) == address(LEAF)
     assert module.run(TOP, 1, loop=4) == address(TOP, 4)
@@ -52,6 +54,23 @@ def test_all_activations_leave_a_loop() -> None:
     module.run(TOP, 101, loop=4)
     module.tier_up.work()
     assert [module.run(TOP, 1, loop=4) for _ in range(3)] == [address(TOP, 4)] * 3
+
+
+def test_a_function_that_is_called_needs_no_entry() -> None:
+    """It ends soon, and its next call finds the better code."""
+    module = FakeModule(ALONE)
+    assert [module.run(TOP, 101), module.run(TOP, 101, loop=4)] == [0, 0]
+    module.tier_up.work()
+    assert module.improved == [([TOP], [])]
+    assert module.tier_up.heat() == 0
+
+
+def test_an_entry_has_neighbours_too() -> None:
+    """What a loop calls is compiled with its entry, though the function itself is not."""
+    module = FakeModule(Tiering(threshold=100, patience_ns=0, delay_ms=0))
+    module.run(TOP, 101, loop=4)
+    module.tier_up.work()
+    assert module.improved == [([MIDDLE, LEAF], [LoopHead(TOP, 4)])]
 
 
 def test_an_entry_is_made_for_a_loop_that_asks() -> None:
@@ -73,7 +92,7 @@ def test_the_latest_loops_are_wanted() -> None:
     for loop in (4, 5, 6, 4, 7):
         module.run(TOP, 101, loop)
     module.tier_up.work()
-    assert module.improved == [([TOP], [LoopHead(TOP, 4), LoopHead(TOP, 7)])]
+    assert module.improved == [([], [LoopHead(TOP, 7)])]
 
 
 def test_the_hottest_is_first() -> None:
@@ -101,7 +120,7 @@ def test_neighbours_are_compiled_together() -> None:
     assert module.tier_up.heat() == 0
     module.run(TOP, 101, loop=0)
     module.tier_up.work()
-    assert module.improved[1:] == [([TOP, MIDDLE, LEAF], [LoopHead(TOP, 0)])]
+    assert module.improved[1:] == [([MIDDLE, LEAF], [LoopHead(TOP, 0)])]
 
 
 def test_what_is_refused_never_asks_again() -> None:
@@ -192,12 +211,12 @@ def test_what_was_learned_is_expected() -> None:
         module.tier_up.work()
     module.run(TOP, 1, loop=4)
     learned = module.tier_up.learned()
-    assert learned == Learned((TOP, LEAF), (LoopHead(TOP, 4),))
+    assert learned == Learned((LEAF, TOP), (LoopHead(TOP, 4),))
     other = FakeModule(ALONE)
     other.tier_up.expect(learned)
     while other.tier_up.heat():
         other.tier_up.work()
-    assert other.improved == [([TOP], [LoopHead(TOP, 4)]), ([LEAF], [])]
+    assert other.improved == [([LEAF], []), ([TOP], [LoopHead(TOP, 4)])]
     assert other.run(TOP, 1, loop=4) == address(TOP, 4)
 
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from jormun.runtime.tiering.call_graph import CallGraph
 
-_WANTED_LOOPS = 2
-"""How many loops of a function may wait for entries. Each costs as much as the function; a function that has gone on to
-another loop while it waited needs that one, and more than the inner and the outer loop of a nest hardly ask.
+_WANTED_LOOPS = 1
+"""How many loops of a function may wait for entries. Each costs as much as the function. The last that asked is the one
+that the function is in, or one within that, from which the entry goes on to all of them.
 """
 _UNIT_COST_BYTES = 200
 """What a unit costs LLVM apart from its functions, as so many bytes of body."""
@@ -69,12 +69,19 @@ class _Candidate:
     """For better code of itself."""
     is_refused: bool = False
     """It gets none, and is not to ask again."""
+    is_called: bool = False
+    """It has asked at its entry, so it does not run for so long that it has to be left at a loop."""
     credited: int = 0
     """What it had spent when it last asked."""
     entries: dict[int, int] = field(default_factory=dict)
     """The entries that there are, by the offsets of their loops."""
     wanted: dict[int, None] = field(default_factory=dict)
     """The loops that wait for theirs, in order."""
+
+    @property
+    def is_late(self) -> bool:
+        """It was left at a loop, and nobody has called it since: if it waits, then for the next run of the module."""
+        return bool(self.entries) and not self.is_called
 
 
 class TierUp:
@@ -123,6 +130,7 @@ class TierUp:
             if self._is_kept_waiting(func_index, candidate):
                 return 0
             answer = self._answer(func_index, candidate, loop)
+            candidate.is_called = candidate.is_called or loop is None
             is_wanted = not answer and self._is_ripe(func_index, candidate)
             if is_wanted:
                 self._request(func_index, candidate, loop)
@@ -168,8 +176,12 @@ class TierUp:
         return candidate.address if loop is None else candidate.entries.get(loop, 0)
 
     def _request(self, func_index: int, candidate: _Candidate, loop: int | None) -> None:
-        candidate.is_waiting = candidate.address == 0
-        if loop is not None:
+        """Have code made for it: of the function if it is called again and again, else of an entry at the loop that it
+        is in, which takes half the time of both.
+        """
+        if not candidate.address and (candidate.is_called or self.settings.is_synchronous):
+            candidate.is_waiting = True
+        if loop is not None and (candidate.address or not candidate.is_called or self.settings.is_synchronous):
             candidate.wanted.pop(loop, None)
             candidate.wanted[loop] = None
             if len(candidate.wanted) > _WANTED_LOOPS:
@@ -207,7 +219,10 @@ class TierUp:
                 return
             try:
                 root = min(waiting, key=lambda each: self._rank(module, each))
-                functions = self._unit(module, root, waiting) if self._candidates[root].is_waiting else []
+                functions = self._unit(module, root, waiting)
+                candidate = self._candidates[root]
+                if not candidate.is_waiting or (candidate.is_late and candidate.wanted):
+                    functions.remove(root)  # what it calls is compiled with its loops all the same, to be inlined
             except Exception as error:  # the thread must go on, for other modules too
                 self._note(error)
                 self._refuse(root)
@@ -220,13 +235,16 @@ class TierUp:
         """The least is compiled first: what another run found to be hot, then what ran longest for what it costs."""
         time_ns = self._time_spent.of(func_index)
         worth = time_ns / (_UNIT_COST_BYTES + module.call_graph.size_bytes(func_index)) if time_ns else 0.0
-        return (-self._expected.get(func_index, 0), -worth, -self.spent(func_index), func_index)
+        candidate = self._candidates[func_index]
+        is_last = candidate.is_late and not candidate.wanted
+        return (is_last, -self._expected.get(func_index, 0), -worth, -self.spent(func_index), func_index)
 
     def _unit(self, module: Improvable, root: int, waiting: list[int]) -> list[int]:
         """The function and its neighbours."""
         from jormun.runtime.tiering.call_graph import unit_around  # reads code, which is not needed to start
 
-        callers = [each for each in waiting if self._candidates[each].is_waiting]
+        candidates = self._candidates
+        callers = [each for each in waiting if candidates[each].is_waiting and not candidates[each].is_late]
         refused = [each for each, candidate in self._candidates.items() if candidate.is_refused]
         return unit_around(root, module.call_graph, self.settings, self.spent, callers, refused)
 
@@ -242,12 +260,13 @@ class TierUp:
         ]
 
     def _improve(self, module: Improvable, root: int, functions: list[int], loops: list[LoopHead]) -> None:
-        """Do it, and note what came of it. No functions are given if the root runs already."""
+        """Do it, and note what came of it. The root is not among the functions if only its loops wait."""
         try:
             code = module.improve(functions, loops)
         except BaseException as error:
-            if len(functions) > 1:  # perhaps it was a neighbour's fault
-                self._improve(module, root, [root], [loop for loop in loops if loop.func_index == root])
+            alone = [each for each in functions if each == root]
+            if functions != alone:  # perhaps it was a neighbour's fault
+                self._improve(module, root, alone, [loop for loop in loops if loop.func_index == root])
                 return
             self._note(error)
             with self._lock:
@@ -278,6 +297,7 @@ class TierUp:
             candidate = self._candidate(loop.func_index)
             candidate.entries.setdefault(loop.offset, address)
             candidate.wanted.pop(loop.offset, None)
+            candidate.is_waiting = candidate.address == 0 and not candidate.is_refused
             self._hurry(loop.func_index)
 
     def _refuse(self, func_index: int) -> None:
