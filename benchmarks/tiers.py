@@ -20,7 +20,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from compilation import WASM, BuildError, build, missing_compiler, program_names
@@ -55,12 +56,15 @@ def code_seconds(program: str, tier: str) -> tuple[float, bytes]:
     return result.seconds, result.output
 
 
-def process_seconds(program: Program, tier: str, environment: Mapping[str, str]) -> tuple[float, bytes]:
+def process_seconds(program: Program, environment: Mapping[str, str], tier: str) -> tuple[float, bytes]:
     """What a whole process takes, and what it prints."""
     command = [sys.executable, "-m", "jormun", "run", "--no-cache", "--tier", tier, *program.words]
     data = program.input.read_bytes() if program.input is not None else b""
     began = time.perf_counter()
-    done = subprocess.run(command, input=data, capture_output=True, env=environment, timeout=TIMEOUT_SECONDS)
+    try:
+        done = subprocess.run(command, input=data, capture_output=True, env=environment, timeout=TIMEOUT_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise RunError(f"did not end within {TIMEOUT_SECONDS:.0f} s") from error
     seconds = time.perf_counter() - began
     if done.returncode != 0:
         raise RunError(f"exit status {done.returncode}: {done.stderr[-200:].decode(errors='replace')}")
@@ -136,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"calls of _start, medians of {options.rounds}, in seconds\n{heading()}", flush=True)
         rows = []
         for name in options.only:
-            rows += measured(name, options.rounds, lambda tier, name=name: code_seconds(name, tier), failed)
+            rows += measured(name, options.rounds, partial(code_seconds, name), failed)
         if rows:
             print(means("all", rows), end="\n\n", flush=True)
     environment = environment_of(SOURCE_TREE.parent / "benchmarks" / "build" / "bytecode")
@@ -146,12 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"whole processes, medians of {options.rounds}, in seconds\n{heading()}", flush=True)
     rows = []
     for program in programs:
-        rows += measured(
-            program.name,
-            options.rounds,
-            lambda tier, program=program: process_seconds(program, tier, environment),
-            failed,
-        )
+        rows += measured(program.name, options.rounds, partial(process_seconds, program, environment), failed)
     long = [medians for medians in rows if medians["optimizing"] >= options.long]
     for label, some in (("all", rows), (f"{options.long:g} s or more", long)):
         if some:
@@ -161,7 +160,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if failed else 0
 
 
-def measured(name: str, rounds: int, seconds_in, failed: list[str]) -> list[Medians]:
+def measured(
+    name: str, rounds: int, seconds_in: Callable[[str], tuple[float, bytes]], failed: list[str]
+) -> list[Medians]:
     """One row, printed; none if a tier fails or prints something else than another."""
     seconds: dict[str, list[float]] = {tier: [] for tier in TIERS}
     output = None

@@ -25,9 +25,9 @@ class Tiering:
     threshold: int = 20_000
     """What a counter starts with, and gets when it has asked in vain: some 0.2 ms of running, so that a switch to new
     code is never far, and asking takes 2 % of the time at most."""
-    patience_ns: int = 10_000
-    """How long a function must have run, for each byte of its body, before it is optimized, which takes LLVM some 50 us
-    a byte: what is optimized in vain holds up the rest, and slows guests on cores that are threads of one."""
+    patience_ns: int = 40_000
+    """How long a function must have run, for each byte of its body, before it is optimized, which takes LLVM some 100
+    us a byte: what is optimized in vain holds up the rest, and slows guests on cores that are threads of one."""
     delay_ms: int = 30
     """How long baseline code must have run before anything is optimized: a part of what it takes to load LLVM."""
     unit_bytes: int = 8_000
