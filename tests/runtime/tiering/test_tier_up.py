@@ -216,7 +216,7 @@ def test_what_was_learned_is_expected() -> None:
     other.tier_up.expect(learned)
     while other.tier_up.heat():
         other.tier_up.work()
-    assert other.improved == [([LEAF], []), ([TOP], [LoopHead(TOP, 4)])]
+    assert other.improved == [([LEAF], []), ([], [LoopHead(TOP, 4)]), ([TOP], [])]
     assert other.run(TOP, 1, loop=4) == address(TOP, 4)
 
 

@@ -356,7 +356,8 @@ class TierUp:
         """Another run of the module found those functions to be hot: they are to be optimized before others, hottest
         first, when baseline code has run for a while, and those that were refused are not to ask.
 
-        Functions that the module does not have are passed over, and so are loops that it does not have.
+        Functions that the module does not have are passed over, and so are loops of such. Of several loops of a
+        function the last counts.
         """
         with self._lock:
             for func_index in learned.refused:
@@ -370,5 +371,7 @@ class TierUp:
                     self._expected[func_index] = MAX_COUNTER - place
             for loop in learned.loops:
                 known = self._candidates.get(loop.func_index)
-                if known is not None and known.is_waiting and loop.offset not in known.entries:
-                    known.wanted.setdefault(loop.offset)
+                if known is not None and (known.is_waiting or known.wanted) and loop.offset not in known.entries:
+                    known.is_waiting = False  # it comes behind the entry, as ever
+                    known.wanted.clear()
+                    known.wanted[loop.offset] = None
