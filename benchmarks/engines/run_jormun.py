@@ -1,5 +1,5 @@
 """Runs a WASI program in Jormun's optimizing tier; the last line on standard error is the time of its `_start`, the one
-before that what it took of the processor's, in seconds.
+before that what it took of the processor's, in seconds. `--tier NAME` before the program is another tier.
 
 A folder behind the program is given to it as `/`; behind that, in what its files are kept: host, memory or overlay.
 """
@@ -11,15 +11,16 @@ import time
 from pathlib import Path
 
 from jormun import Config, Module
+from jormun.api.tier import TIERS, Tier
 from jormun.runtime.function import Function
 from jormun.wasi.linking import instantiate_with_wasi
 from jormun.wasi.process import Exit
 from jormun.wasi.run import START, open_wasi
 
 
-def compiled(path: str) -> Module:
+def compiled(path: str, tier: Tier) -> Module:
     """The module at the path, with every function compiled ahead."""
-    module = Module(path, config=Config(tier="optimizing"))
+    module = Module(path, config=Config(tier=tier, cache=False))
     module.compile()
     return module
 
@@ -61,14 +62,17 @@ def execute(module: Module, path: str, given: dict[str, object]) -> tuple[int, f
         wasi.close()
 
 
-def main(path: str, folder: str | None = None, kind: str = "host") -> int:
+def main(path: str, folder: str | None = None, kind: str = "host", tier: Tier = "optimizing") -> int:
     """Compile, then run; with `--check` in place of a path, only see whether all of this can be imported."""
     if path == "--check":
         return 0
-    status, seconds, worked = execute(compiled(path), path, directories(folder, kind))
+    status, seconds, worked = execute(compiled(path, tier), path, directories(folder, kind))
     print(f"{worked:.6f}\n{seconds:.6f}", file=sys.stderr)
     return status
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    words = sys.argv[1:]
+    if words[0] == "--tier":
+        sys.exit(main(*words[2:], tier=next(tier for tier in TIERS if tier == words[1])))
+    sys.exit(main(*words))

@@ -12,7 +12,9 @@ import pytest
 from jormun.cache import cache as cache_module
 from jormun.cache.cache import Cache
 from jormun.cache.entry import Entry
+from jormun.runtime.engine import LoopHead
 from jormun.runtime.image import CodeFunction, CodeImage
+from jormun.runtime.tiering.learned import Learned
 from jormun.sealed import seal
 
 KEY = bytes(range(32))
@@ -184,6 +186,17 @@ def test_new_code_is_added() -> None:
     assert entry.with_code([_entry(index=7).image]) is entry
     more = entry.with_code([_entry(index=7).image, _entry(b"\xc3", 9).image])
     assert [(f.kind, f.index) for f in more.image.functions] == [("f", 7), ("f", 9)]
+
+
+def test_what_was_learned_is_added(cache: Cache) -> None:
+    """It is found again, new code keeps it, and an entry that knows all of it is the same one."""
+    learned = Learned((7, 9), (LoopHead(7, 3),), (8,))
+    entry = _entry(index=7).with_learned(learned)
+    cache.save(KEY, entry)
+    found = cache.find(KEY)
+    assert found is not None and found.learned == learned
+    assert found.with_learned(Learned((9,))) is found
+    assert found.with_code([_entry(b"\xc3", 9).image]).learned == learned
 
 
 WRITER = """

@@ -58,3 +58,17 @@ def test_a_build_of_the_same_version(tmp_path: Path) -> None:
     with (package / "limits.py").open("a") as file:
         file.write("# changed\n")
     assert found() not in (in_tree, installed)
+
+
+def test_another_llvm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Code of one llvmlite is not found with another one, nor with none, and to ask imports nothing."""
+    found = {module_key(b"", "auto")}
+    for name in ("one", "two"):
+        (tmp_path / name / "llvmlite").mkdir(parents=True)
+        (tmp_path / name / "llvmlite" / "__init__.py").write_text("raise ImportError")
+        with monkeypatch.context() as patch:
+            patch.syspath_prepend(tmp_path / name)
+            found.add(module_key(b"", "auto"))
+    monkeypatch.setattr(sys, "meta_path", [])
+    found.add(module_key(b"", "auto"))
+    assert len(found) == 4

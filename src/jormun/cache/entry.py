@@ -1,7 +1,9 @@
-"""An entry of the cache: a module that is known to be valid, as a blueprint, and code of its functions.
+"""An entry of the cache: a module that is known to be valid, as a blueprint, code of its functions, and what tiering
+learned.
 
-The contents of a sealed file (sealed.py): the length of what follows, as 8 bytes; the blueprint and the table of
-functions, by `marshal`, whose version 4 every Python from 3.4 on reads; padding; the code. Read only behind the seal.
+The contents of a sealed file (sealed.py): the length of what follows, as 8 bytes; the blueprint, the table of functions
+and what was learned, by `marshal`, whose version 4 every Python from 3.4 on reads; padding; the code. Read only behind
+the seal.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import marshal
 from jormun.cache.plain import Plain
 from jormun.dataclass import dataclass
 from jormun.runtime.image import ALIGNMENT_BYTES, CodeFunction, CodeImage
+from jormun.runtime.tiering.learned import Learned
 
 _MARSHAL_VERSION = 4
 _LENGTH_BYTES = 8
@@ -23,11 +26,12 @@ class Entry:
     plain: Plain
     """Its blueprint (cache/plain.py)."""
     image: CodeImage
+    learned: Learned = Learned()
 
     def encode(self) -> bytes:
         """The contents of the file."""
         rows = [(f.kind, f.index, f.offset, f.size_bytes, f.loop) for f in self.image.functions]
-        table = marshal.dumps((self.plain, rows), _MARSHAL_VERSION)
+        table = marshal.dumps((self.plain, rows, self.learned.data()), _MARSHAL_VERSION)
         head = len(table).to_bytes(_LENGTH_BYTES, "little") + table
         return b"".join([head, bytes(-len(head) % ALIGNMENT_BYTES), self.image.code])
 
@@ -35,12 +39,19 @@ class Entry:
     def decode(contents: memoryview, architecture: str) -> Entry:
         """The entry in the contents of a file whose seal holds."""
         end = _LENGTH_BYTES + int.from_bytes(contents[:_LENGTH_BYTES], "little")
-        plain, rows = marshal.loads(contents[_LENGTH_BYTES:end])
+        plain, rows, learned = marshal.loads(contents[_LENGTH_BYTES:end])
         code = contents[-(-end // ALIGNMENT_BYTES) * ALIGNMENT_BYTES :]
-        return Entry(plain, CodeImage(code, tuple([CodeFunction(*row) for row in rows]), architecture))
+        return Entry(
+            plain, CodeImage(code, tuple([CodeFunction(*row) for row in rows]), architecture), Learned.of(learned)
+        )
 
     def with_code(self, images: list[CodeImage]) -> Entry:
         """The entry with those of the images that have something new."""
         known = {(f.kind, f.index, f.loop) for f in self.image.functions}
         new = [i for i in images if any((f.kind, f.index, f.loop) not in known for f in i.functions)]
-        return Entry(self.plain, CodeImage.joined([self.image, *new])) if new else self
+        return Entry(self.plain, CodeImage.joined([self.image, *new]), self.learned) if new else self
+
+    def with_learned(self, learned: Learned) -> Entry:
+        """The entry with what else was learned."""
+        more = self.learned.joined(learned)
+        return self if more is self.learned else Entry(self.plain, self.image, more)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from jormun.runtime.module_instance import ModuleInstance
     from jormun.runtime.native.code import LoadedCode
     from jormun.runtime.tiering.call_graph import CallGraph
+    from jormun.runtime.tiering.learned import Learned
     from jormun.syntax.names import Names
     from jormun.validation.module import ValidModule
 
@@ -33,6 +34,12 @@ class CodeKeeper(Protocol):
 
     def images(self) -> Iterable[CodeImage]:
         """The code that there is."""
+
+    def learned(self) -> Learned:
+        """What tiering learned in other processes."""
+
+    def watch(self, learned: Callable[[], Learned]) -> None:
+        """Ask this, from any thread, for what tiering has learned in this process, to keep it too."""
 
     def keep(self, image: CodeImage) -> None:
         """Take what was compiled."""
@@ -82,6 +89,9 @@ class CompiledModule:
                 code = self._load(image)
                 if self.tier_up is not None:
                     self.tier_up.adopt(code)
+            if self.tier_up is not None:
+                self.tier_up.expect(keeper.learned())
+                keeper.watch(self.tier_up.learned)
 
     @property
     def valid(self) -> ValidModule:

@@ -25,8 +25,13 @@ LEAF, MIDDLE, TOP, LONG, CALLER = range(1, 6)
 class NoThread(Background):
     """Work waits until a test does it."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.submitted = 0
+
     def submit(self, work: object) -> None:
         """Nothing happens."""
+        self.submitted += 1
 
 
 class FakeModule:
@@ -41,7 +46,8 @@ class FakeModule:
         self.improved: list[tuple[list[int], list[LoopHead]]] = []
         self.refused: set[int] = set()
         self.error: BaseException | None = None
-        self.tier_up = TierUp(self, settings, NoThread() if thread is None else thread)
+        self.no_thread = NoThread()
+        self.tier_up = TierUp(self, settings, self.no_thread if thread is None else thread)
 
     def improve(self, functions: Sequence[int], loops: Sequence[LoopHead]) -> BetterCode:
         """Raises `error`, if there is one; `refused` functions are left out."""

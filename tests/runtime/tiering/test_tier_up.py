@@ -16,7 +16,7 @@ from jormun.runtime.tiering.tier_up import BetterCode
 
 from .fakes import CALLER, LEAF, LONG, MIDDLE, TOP, FakeModule, address
 
-ALONE = Tiering(threshold=100, unit_bytes=1)
+ALONE = Tiering(threshold=100, unit_bytes=1, patience_ns=0, delay_ms=0)
 """Functions are compiled without neighbours."""
 
 
@@ -33,13 +33,15 @@ def test_a_function_asks_when_its_counter_is_used_up() -> None:
 
 
 def test_better_code_is_there_at_the_next_opportunity() -> None:
-    """As soon as it is compiled, functions ask at their next call, or head of a loop."""
+    """As soon as it is compiled, functions ask at their next call, or head of a loop. One that is left at a loop is
+    compiled itself when nothing else waits.
+    """
     module = FakeModule(ALONE)
-    module.run(TOP, 101, loop=4)
+    module.run(TOP, 110, loop=4)
     module.run(LEAF, 101)
     while module.tier_up.heat():
         module.tier_up.work()
-    assert module.improved == [([LEAF], []), ([TOP], [LoopHead(TOP, 4)])]
+    assert module.improved == [([], [LoopHead(TOP, 4)]), ([LEAF], []), ([TOP], [])]
     assert module.counter(TOP) == module.counter(LEAF) == 0
     assert module.run(LEAF, 1) == address(LEAF)
     assert module.run(TOP, 1, loop=4) == address(TOP, 4)
@@ -52,6 +54,23 @@ def test_all_activations_leave_a_loop() -> None:
     module.run(TOP, 101, loop=4)
     module.tier_up.work()
     assert [module.run(TOP, 1, loop=4) for _ in range(3)] == [address(TOP, 4)] * 3
+
+
+def test_a_function_that_is_called_needs_no_entry() -> None:
+    """It ends soon, and its next call finds the better code."""
+    module = FakeModule(ALONE)
+    assert [module.run(TOP, 101), module.run(TOP, 101, loop=4)] == [0, 0]
+    module.tier_up.work()
+    assert module.improved == [([TOP], [])]
+    assert module.tier_up.heat() == 0
+
+
+def test_an_entry_has_neighbours_too() -> None:
+    """What a loop calls is compiled with its entry, though the function itself is not."""
+    module = FakeModule(Tiering(threshold=100, patience_ns=0, delay_ms=0))
+    module.run(TOP, 101, loop=4)
+    module.tier_up.work()
+    assert module.improved == [([MIDDLE, LEAF], [LoopHead(TOP, 4)])]
 
 
 def test_an_entry_is_made_for_a_loop_that_asks() -> None:
@@ -73,7 +92,7 @@ def test_the_latest_loops_are_wanted() -> None:
     for loop in (4, 5, 6, 4, 7):
         module.run(TOP, 101, loop)
     module.tier_up.work()
-    assert module.improved == [([TOP], [LoopHead(TOP, 4), LoopHead(TOP, 7)])]
+    assert module.improved == [([], [LoopHead(TOP, 7)])]
 
 
 def test_the_hottest_is_first() -> None:
@@ -92,7 +111,7 @@ def test_the_hottest_is_first() -> None:
 
 def test_neighbours_are_compiled_together() -> None:
     """Callees that are warm or small, and callers that wait too; then they do not wait any more."""
-    module = FakeModule(Tiering(threshold=100, small_bytes=4))
+    module = FakeModule(Tiering(threshold=100, small_bytes=4, patience_ns=0, delay_ms=0))
     module.run(MIDDLE, 20)
     module.run(CALLER, 101)
     module.run(LONG, 102)
@@ -101,12 +120,12 @@ def test_neighbours_are_compiled_together() -> None:
     assert module.tier_up.heat() == 0
     module.run(TOP, 101, loop=0)
     module.tier_up.work()
-    assert module.improved[1:] == [([TOP, MIDDLE, LEAF], [LoopHead(TOP, 0)])]
+    assert module.improved[1:] == [([MIDDLE, LEAF], [LoopHead(TOP, 0)])]
 
 
 def test_what_is_refused_never_asks_again() -> None:
     """A function that cannot be optimized, as a root or a neighbour: its counter is as full as can be."""
-    module = FakeModule(Tiering(threshold=100))
+    module = FakeModule(Tiering(threshold=100, patience_ns=0, delay_ms=0))
     module.refused = {MIDDLE}
     module.run(TOP, 101)
     module.tier_up.work()
@@ -121,7 +140,7 @@ def test_what_is_refused_never_asks_again() -> None:
 
 def test_an_exception_is_kept_and_warned_of_once() -> None:
     """It costs the function that was to be optimized, and neither its neighbours nor the guest."""
-    module = FakeModule(Tiering(threshold=100))
+    module = FakeModule(Tiering(threshold=100, patience_ns=0, delay_ms=0))
     module.error = WasmError("no code today")
     with pytest.warns(RuntimeWarning, match="WasmError: no code today") as warned:
         for each in (TOP, CALLER):
@@ -192,13 +211,64 @@ def test_what_was_learned_is_expected() -> None:
         module.tier_up.work()
     module.run(TOP, 1, loop=4)
     learned = module.tier_up.learned()
-    assert learned == Learned((TOP, LEAF), (LoopHead(TOP, 4),))
+    assert learned == Learned((LEAF, TOP), (LoopHead(TOP, 4),))
     other = FakeModule(ALONE)
     other.tier_up.expect(learned)
     while other.tier_up.heat():
         other.tier_up.work()
-    assert other.improved == [([TOP], [LoopHead(TOP, 4)]), ([LEAF], [])]
+    assert other.improved == [([LEAF], []), ([], [LoopHead(TOP, 4)]), ([TOP], [])]
     assert other.run(TOP, 1, loop=4) == address(TOP, 4)
+
+
+def test_what_still_waits_is_learned() -> None:
+    """A process that ends before all is optimized tells the next one what is left, the hottest first, with loops."""
+    module = FakeModule(ALONE)
+    module.run(LEAF, 101)
+    module.run(TOP, 300, loop=4)
+    module.run(LONG, 200)
+    module.tier_up.work()
+    assert module.tier_up.learned() == Learned((TOP, LONG, LEAF))
+    module.run(MIDDLE, 101, loop=0)
+    assert module.tier_up.learned() == Learned((TOP, LONG, LEAF, MIDDLE), (LoopHead(MIDDLE, 0),))
+
+
+def test_what_is_expected_waits_for_a_question() -> None:
+    """Functions that another run left are optimized when baseline code has run for a while, not before."""
+    for delay_ms, is_begun in ((0, True), (MAX_COUNTER, False)):
+        module = FakeModule(Tiering(threshold=100, unit_bytes=1, patience_ns=MAX_COUNTER, delay_ms=delay_ms))
+        module.tier_up.expect(Learned((TOP, LEAF)))
+        assert not module.no_thread.submitted
+        assert module.run(LEAF, 101) == 0
+        assert bool(module.no_thread.submitted) == is_begun
+        assert module.tier_up.learned() == Learned((TOP, LEAF))
+
+
+def test_patience() -> None:
+    """A function that has not run for long, given its size, is not optimized, however often it asks."""
+    module = FakeModule(Tiering(threshold=100, patience_ns=MAX_COUNTER, delay_ms=0))
+    for _ in range(10):
+        assert module.run(TOP, 101, loop=4) == 0
+    assert module.tier_up.heat() == module.no_thread.submitted == 0
+    assert module.tier_up.learned() == Learned()
+
+
+def test_what_another_run_refused_does_not_ask() -> None:
+    """It is not tried again, and the next run knows it too; what failed for another reason is tried again."""
+    module = FakeModule(ALONE)
+    module.refused = {MIDDLE}
+    module.run(MIDDLE, 101)
+    module.tier_up.work()
+    module.error = WasmError("no code today")
+    module.run(TOP, 101)
+    with pytest.warns(RuntimeWarning):
+        module.tier_up.work()
+    learned = module.tier_up.learned()
+    assert learned == Learned((), (), (MIDDLE,))
+    other = FakeModule(ALONE)
+    other.tier_up.expect(Learned((MIDDLE,), (LoopHead(MIDDLE, 0),), (MIDDLE, 10**9)))
+    assert other.counter(MIDDLE) == MAX_COUNTER
+    assert other.tier_up.heat() == 0
+    assert other.tier_up.learned() == learned
 
 
 def test_what_a_module_does_not_have_is_not_expected() -> None:
@@ -235,7 +305,9 @@ def test_a_module_is_not_kept_alive() -> None:
     tier_up.work()
 
 
-@pytest.mark.parametrize("name", ["entry_weight", "loop_weight", "threshold", "unit_bytes", "small_bytes"])
+@pytest.mark.parametrize(
+    "name", ["entry_weight", "loop_weight", "threshold", "patience_ns", "delay_ms", "unit_bytes", "small_bytes"]
+)
 @pytest.mark.parametrize("value", [-1, 1 << 31])
 def test_settings_are_counters(name: str, value: int) -> None:
     """What does not fit an i32 is refused."""

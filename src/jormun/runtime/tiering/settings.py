@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jormun.dataclass import dataclass
 
+_BOUNDS = ("patience_ns", "delay_ms", "unit_bytes", "small_bytes")
 MAX_COUNTER = (1 << 31) - 1
 """Counters are i32."""
 
@@ -24,17 +25,22 @@ class Tiering:
     threshold: int = 20_000
     """What a counter starts with, and gets when it has asked in vain: some 0.2 ms of running, so that a switch to new
     code is never far, and asking takes 2 % of the time at most."""
+    patience_ns: int = 40_000
+    """How long a function must have run, for each byte of its body, before it is optimized, which takes LLVM some 100
+    us a byte: what is optimized in vain holds up the rest, and slows guests on cores that are threads of one."""
+    delay_ms: int = 30
+    """How long baseline code must have run before anything is optimized: a part of what it takes to load LLVM."""
     unit_bytes: int = 8_000
     """About how many bytes of bodies are compiled together, unless one alone has more: a fifth of a second for LLVM."""
     small_bytes: int = 100
     """A callee of no more than this is compiled with its caller however seldom it is called: LLVM inlines it."""
     is_synchronous: bool = False
-    """Whether the guest waits for its code."""
+    """Whether the guest waits for its code, and nothing is too cold to be optimized."""
     seed: int | None = None
     """If given, counters start anywhere below the threshold, and half of all questions are answered with no."""
 
     def __post_init__(self) -> None:
-        for name in ("entry_weight", "loop_weight", "threshold", "unit_bytes", "small_bytes"):
+        for name in ("entry_weight", "loop_weight", "threshold", *_BOUNDS):
             value = getattr(self, name)
             if not 0 <= value <= MAX_COUNTER:
                 raise ValueError(f"{name} must be from 0 to {MAX_COUNTER}, and is {value}")

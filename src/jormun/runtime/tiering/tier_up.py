@@ -14,16 +14,19 @@ from jormun.runtime.engine import LoopHead
 from jormun.runtime.tiering.background import Background, background
 from jormun.runtime.tiering.learned import Learned
 from jormun.runtime.tiering.settings import MAX_COUNTER, Tiering
+from jormun.runtime.tiering.time_spent import TimeSpent
 
 if TYPE_CHECKING:
     from random import Random
 
     from jormun.runtime.tiering.call_graph import CallGraph
 
-_WANTED_LOOPS = 2
-"""How many loops of a function may wait for entries. Each costs as much as the function; a function that has gone on to
-another loop while it waited needs that one, and more than the inner and the outer loop of a nest hardly ask.
+_WANTED_LOOPS = 1
+"""How many loops of a function may wait for entries. Each costs as much as the function. The last that asked is the one
+that the function is in, or one within that, from which the entry goes on to all of them.
 """
+_UNIT_COST_BYTES = 200
+"""What a unit costs LLVM apart from its functions, as so many bytes of body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +69,19 @@ class _Candidate:
     """For better code of itself."""
     is_refused: bool = False
     """It gets none, and is not to ask again."""
+    is_called: bool = False
+    """It has asked at its entry, so it does not run for so long that it has to be left at a loop."""
+    credited: int = 0
+    """What it had spent when it last asked."""
     entries: dict[int, int] = field(default_factory=dict)
     """The entries that there are, by the offsets of their loops."""
     wanted: dict[int, None] = field(default_factory=dict)
     """The loops that wait for theirs, in order."""
+
+    @property
+    def is_late(self) -> bool:
+        """It was left at a loop, and nobody has called it since: if it waits, then for the next run of the module."""
+        return bool(self.entries) and not self.is_called
 
 
 class TierUp:
@@ -97,7 +109,9 @@ class TierUp:
         self._candidates: dict[int, _Candidate] = {}
         self._promoted: dict[int, None] = {}
         self._left: dict[LoopHead, None] = {}
+        self._impossible: dict[int, None] = {}
         self._expected: dict[int, int] = {}
+        self._time_spent = TimeSpent()
         self.failures: list[BaseException] = []
         """What optimizing raised, other than what it refused."""
         if self._random is not None:
@@ -115,7 +129,10 @@ class TierUp:
             candidate = self._candidate(func_index)
             if self._is_kept_waiting(func_index, candidate):
                 return 0
-            if not self._answer(func_index, candidate, loop):
+            answer = self._answer(func_index, candidate, loop)
+            candidate.is_called = candidate.is_called or loop is None
+            is_wanted = not answer and self._is_ripe(func_index, candidate)
+            if is_wanted:
                 self._request(func_index, candidate, loop)
             if self.settings.is_synchronous:
                 while self.heat():
@@ -124,7 +141,7 @@ class TierUp:
             if answer and loop is not None:
                 self._left[LoopHead(func_index, loop)] = None
                 self._hurry(func_index)  # other activations may be in loops of this function too
-        if not self.settings.is_synchronous and not answer:
+        if not self.settings.is_synchronous and is_wanted:
             self._submit()
         return answer
 
@@ -136,12 +153,35 @@ class TierUp:
         self._restart(func_index)
         return self._random is not None and self._random.random() < 0.5
 
+    def _is_ripe(self, func_index: int, candidate: _Candidate) -> bool:
+        """Whether a function has run for long enough that better code is worth its while, as far as can be known."""
+        settings, time_spent = self.settings, self._time_spent
+        delay_ns = settings.delay_ms * 1_000_000
+        if settings.is_synchronous or not (settings.patience_ns or delay_ns):
+            return True
+        module = self._module()
+        if module is None or time_spent.elapsed_ns() < delay_ns:
+            return False  # sizes are not known before code is read, which a short run does without
+        counted = self._counted(func_index)
+        size_bytes = module.call_graph.size_bytes(func_index)
+        time_spent.credit(func_index, counted - candidate.credited, size_bytes)
+        candidate.credited = counted
+        if time_spent.total_ns < delay_ns:
+            return False
+        # An entry at a loop costs as much as the function did, and so did each that is there already.
+        copies = 1 + (candidate.address != 0) + len(candidate.entries)
+        return func_index in self._expected or time_spent.of(func_index) >= copies * size_bytes * settings.patience_ns
+
     def _answer(self, func_index: int, candidate: _Candidate, loop: int | None) -> int:
         return candidate.address if loop is None else candidate.entries.get(loop, 0)
 
     def _request(self, func_index: int, candidate: _Candidate, loop: int | None) -> None:
-        candidate.is_waiting = candidate.address == 0
-        if loop is not None:
+        """Have code made for it: of the function if it is called again and again, else of an entry at the loop that it
+        is in, which takes half the time of both.
+        """
+        if not candidate.address and (candidate.is_called or self.settings.is_synchronous):
+            candidate.is_waiting = True
+        if loop is not None and (candidate.address or not candidate.is_called or self.settings.is_synchronous):
             candidate.wanted.pop(loop, None)
             candidate.wanted[loop] = None
             if len(candidate.wanted) > _WANTED_LOOPS:
@@ -158,10 +198,15 @@ class TierUp:
             return max((max(self.spent(each), 1) for each in self._waiting()), default=0)
 
     def spent(self, func_index: int) -> int:
-        """How much of its counter a function has used up: for calls and rounds of loops, by their weights."""
+        """How much of its counter a function has used up: for calls and rounds of loops, by their weights; more than
+        that if it is expected to be hot.
+        """
+        return self._counted(func_index) + self._expected.get(func_index, 0)
+
+    def _counted(self, func_index: int) -> int:
         place = func_index - self._own.start
         counter: int = self._counters[place]
-        return self._given[place] - counter + self._expected.get(func_index, 0)
+        return self._given[place] - counter
 
     def work(self) -> None:
         """Optimize the hottest function that waits, with its neighbours and the loops that wait for entries."""
@@ -172,9 +217,12 @@ class TierUp:
             waiting = self._waiting()
             if not waiting:
                 return
-            root = min(waiting, key=lambda each: (-self.spent(each), each))
             try:
-                functions = self._unit(module, root, waiting) if self._candidates[root].is_waiting else []
+                root = min(waiting, key=lambda each: self._rank(module, each))
+                functions = self._unit(module, root, waiting)
+                candidate = self._candidates[root]
+                if not candidate.is_waiting or (candidate.is_late and candidate.wanted):
+                    functions.remove(root)  # what it calls is compiled with its loops all the same, to be inlined
             except Exception as error:  # the thread must go on, for other modules too
                 self._note(error)
                 self._refuse(root)
@@ -183,11 +231,20 @@ class TierUp:
         # Without the lock: guests go on asking meanwhile.
         self._improve(module, root, functions, loops)
 
+    def _rank(self, module: Improvable, func_index: int) -> tuple[float, ...]:
+        """The least is compiled first: what another run found to be hot, then what ran longest for what it costs."""
+        time_ns = self._time_spent.of(func_index)
+        worth = time_ns / (_UNIT_COST_BYTES + module.call_graph.size_bytes(func_index)) if time_ns else 0.0
+        candidate = self._candidates[func_index]
+        is_last = candidate.is_late and not candidate.wanted
+        return (is_last, -self._expected.get(func_index, 0), -worth, -self.spent(func_index), func_index)
+
     def _unit(self, module: Improvable, root: int, waiting: list[int]) -> list[int]:
         """The function and its neighbours."""
         from jormun.runtime.tiering.call_graph import unit_around  # reads code, which is not needed to start
 
-        callers = [each for each in waiting if self._candidates[each].is_waiting]
+        candidates = self._candidates
+        callers = [each for each in waiting if candidates[each].is_waiting and not candidates[each].is_late]
         refused = [each for each, candidate in self._candidates.items() if candidate.is_refused]
         return unit_around(root, module.call_graph, self.settings, self.spent, callers, refused)
 
@@ -203,24 +260,25 @@ class TierUp:
         ]
 
     def _improve(self, module: Improvable, root: int, functions: list[int], loops: list[LoopHead]) -> None:
-        """Do it, and note what came of it. No functions are given if the root runs already."""
+        """Do it, and note what came of it. The root is not among the functions if only its loops wait."""
         try:
             code = module.improve(functions, loops)
         except BaseException as error:
-            if len(functions) > 1:  # perhaps it was a neighbour's fault
-                self._improve(module, root, [root], [loop for loop in loops if loop.func_index == root])
+            alone = [each for each in functions if each == root]
+            if functions != alone:  # perhaps it was a neighbour's fault
+                self._improve(module, root, alone, [loop for loop in loops if loop.func_index == root])
                 return
             self._note(error)
-            code = BetterCode({}, {})
-            functions = [root]
+            with self._lock:
+                self._refuse(root)
+            return
         with self._lock:
             self._adopt(code)
-            for func_index in functions:
-                if func_index not in code.functions:
-                    self._refuse(func_index)
-            for loop in loops:
-                if loop not in code.loops:
-                    self._refuse(loop.func_index)
+            missing = [each for each in functions if each not in code.functions]
+            missing += [loop.func_index for loop in loops if loop not in code.loops]
+            for func_index in missing:
+                self._refuse(func_index)
+                self._impossible[func_index] = None
 
     def adopt(self, code: BetterCode) -> None:
         """There is better code already, from a cache: functions are to go on with it."""
@@ -239,6 +297,7 @@ class TierUp:
             candidate = self._candidate(loop.func_index)
             candidate.entries.setdefault(loop.offset, address)
             candidate.wanted.pop(loop.offset, None)
+            candidate.is_waiting = candidate.address == 0 and not candidate.is_refused
             self._hurry(loop.func_index)
 
     def _refuse(self, func_index: int) -> None:
@@ -286,23 +345,33 @@ class TierUp:
     # What was learned.
 
     def learned(self) -> Learned:
-        """The functions and loops that got better code, in the order in which they did or were left."""
+        """What another run of the module may begin with. What failed is not part of it: it may be tried again."""
         with self._lock:
-            return Learned(tuple(self._promoted), tuple(self._left))
+            expected = self._expected
+            waiting = sorted(self._waiting(), key=lambda each: (-expected.get(each, 0), -self.spent(each), each))
+            loops = dict.fromkeys([*self._left, *self._wanted(waiting)])
+            return Learned(tuple(dict.fromkeys([*self._promoted, *waiting])), tuple(loops), tuple(self._impossible))
 
     def expect(self, learned: Learned) -> None:
-        """Have those functions optimized at once that another run of the module found to be hot, hottest first.
+        """Another run of the module found those functions to be hot: they are to be optimized before others, hottest
+        first, when baseline code has run for a while, and those that were refused are not to ask.
 
-        Functions that the module does not have are passed over, and so are loops that it does not have.
+        Functions that the module does not have are passed over, and so are loops of such. Of several loops of a
+        function the last counts.
         """
         with self._lock:
-            for place, func_index in enumerate(learned.functions):
+            for func_index in learned.refused:
                 if func_index in self._own:
+                    self._refuse(func_index)
+                    self._impossible[func_index] = None
+            for place, func_index in enumerate(learned.functions):
+                if func_index in self._own and not self._candidate(func_index).is_refused:
                     candidate = self._candidate(func_index)
                     candidate.is_waiting = candidate.address == 0
                     self._expected[func_index] = MAX_COUNTER - place
             for loop in learned.loops:
                 known = self._candidates.get(loop.func_index)
-                if known is not None and known.is_waiting:
-                    known.wanted.setdefault(loop.offset)
-        self._submit()
+                if known is not None and (known.is_waiting or known.wanted) and loop.offset not in known.entries:
+                    known.is_waiting = False  # it comes behind the entry, as ever
+                    known.wanted.clear()
+                    known.wanted[loop.offset] = None
