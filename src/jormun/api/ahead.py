@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from jormun.cache.artifact import Artifact
 from jormun.cache.entry import Entry
 from jormun.cache.plain import from_plain
 from jormun.hints import TYPE_CHECKING
 from jormun.runtime.image import CodeImage
+from jormun.runtime.tiering.learned import Learned
 
 if TYPE_CHECKING:
     from jormun.api.module import Module
@@ -26,6 +27,13 @@ class Loaded:
     def images(self) -> Iterable[CodeImage]:
         """The code that there is."""
         return (self._image,) if self._image.functions else ()
+
+    def learned(self) -> Learned:
+        """Nothing: there is optimized code of all functions."""
+        return Learned()
+
+    def watch(self, learned: Callable[[], Learned]) -> None:
+        """Do not ask: nothing is kept."""
 
     def keep(self, image: CodeImage) -> None:
         """Take what was compiled, which is the next process's work again."""
