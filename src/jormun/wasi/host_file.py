@@ -213,6 +213,11 @@ class HostFile:
         changeable = FdFlags.APPEND | FdFlags.NONBLOCK
         self._flags = (self._flags & ~changeable) | (flags & changeable)
 
+    @property
+    def direct_fd(self) -> int | None:
+        """The host's descriptor, when reading is one read(2) and writing one write(2) of it, which wait for nobody."""
+        return None if self.type is not FileType.REGULAR_FILE or self._account is not None else self._fd
+
     def fileno(self) -> int | None:
         """See File."""
         return None if self.type is FileType.REGULAR_FILE else self._fd
