@@ -25,6 +25,7 @@ from jormun.runtime.native import pages
 from jormun.runtime.world import CALLS, ENTRIES, ENTRY_BYTES, ENTRY_OPERATIONS, TABLE_BUSY, TABLE_ENTRIES
 from jormun.wasi import calls
 from jormun.wasi.abi import ALL_RIGHTS, PREVIEW1, FdFlags, OFlags, Rights
+from jormun.wasi.descriptors import Descriptor
 from jormun.wasi.errno import Errno
 from jormun.wasi.filesystem import Buffers
 from jormun.wasi.functions import functions_of
@@ -55,6 +56,7 @@ IMPORTS = "".join(
 )
 EXPORTS = "".join(f'(export "{name}" (func ${name}))' for name in TYPES)
 TEXT = f'(module {IMPORTS} {EXPORTS} (memory (export "memory") 1 4))'
+KINDS = ["memory", "files", "pipes"]
 PAGE = 1 << 16
 ROOT = 3
 
@@ -74,23 +76,45 @@ def without_shortcuts() -> Iterator[None]:
 
 
 class Guest:
-    """A guest with one directory, and its standard streams in memory or in files."""
+    """A guest with one directory, and its standard streams in memory, in files or in pipes."""
 
-    def __init__(self, module: jormun.Module, folder: Path, input: bytes = b"", *, on_files: bool = False) -> None:
+    def __init__(self, module: jormun.Module, folder: Path, input: bytes = b"", kind: str = "memory") -> None:
         self.folder = folder
-        if on_files:
+        self.reader: threading.Thread | None = None
+        self.received = b""
+        self.streams: list[MemoryStream] | list[HostFile]
+        if kind == "memory":
+            self.streams = [MemoryStream(input), MemoryStream()]
+        elif kind == "files":
             (folder / "stdin").write_bytes(input)
             self.streams = [
                 HostFile(os.open(folder / "stdin", os.O_RDONLY)),
                 HostFile(os.open(folder / "stdout", os.O_WRONLY | os.O_CREAT)),
             ]
         else:
-            self.streams = [MemoryStream(input), MemoryStream()]  # type: ignore[list-item]
+            (stdin, source), (target, stdout) = os.pipe(), os.pipe()
+            os.write(source, input)
+            os.close(source)
+            self.streams = [HostFile(stdin), HostFile(stdout)]
+            self.reader = threading.Thread(target=self.receive, args=(target,))
+            self.reader.start()
         self.wasi: Wasi = make_wasi(["guest"], {}, [*self.streams, MemoryStream()], {"/": HostDirectory(folder)})
         self.instance: Instance = instantiate_with_wasi(module.compiled, self.wasi)
         memory = self.instance.exports["memory"]
         assert isinstance(memory, Memory)
         self.memory = memory
+
+    def receive(self, fd: int) -> None:
+        """Takes all that comes out of the pipe that the guest writes to."""
+        with open(fd, "rb") as file:
+            self.received = file.read()
+
+    def close(self) -> bytes:
+        """Ends it; what it wrote to a pipe."""
+        self.wasi.close()
+        if self.reader is not None:
+            self.reader.join()
+        return self.received
 
     def call(self, name: str, *arguments: int) -> Errno:
         function = self.instance.exports[name]
@@ -167,9 +191,9 @@ def do(guest: Guest, operation: tuple[object, ...]) -> object:
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(OPERATIONS, max_size=30), st.binary(max_size=100), st.booleans())
+@given(st.lists(OPERATIONS, max_size=30), st.binary(max_size=100), st.sampled_from(KINDS))
 def test_the_same_calls_give_the_same_results(
-    module: jormun.Module, operations: list[tuple[object, ...]], input: bytes, on_files: bool
+    module: jormun.Module, operations: list[tuple[object, ...]], input: bytes, kind: str
 ) -> None:
     """With and without machine code: results, memory, output and files, whatever a guest passes."""
     with tempfile.TemporaryDirectory() as name:
@@ -180,17 +204,16 @@ def test_the_same_calls_give_the_same_results(
             (folder / "a").write_bytes(b"content")
             if place == "python":
                 with without_shortcuts():
-                    guests.append(Guest(module, folder, input, on_files=on_files))
+                    guests.append(Guest(module, folder, input, kind))
             else:
-                guests.append(Guest(module, folder, input, on_files=on_files))
+                guests.append(Guest(module, folder, input, kind))
                 # The first calls are Python's turn; let them not be among those that are compared.
                 for function in ("fd_read", "fd_write"):
                     guests[0].call(function, 99, 0, 0, 0)
         for operation in [*operations, ("state",)]:
             by_machine, by_python = [do(guest, operation) for guest in guests]
             assert by_machine == by_python, operation
-        for guest in guests:
-            guest.wasi.close()
+        assert guests[0].close() == guests[1].close()
 
 
 @pytest.fixture
@@ -211,15 +234,15 @@ def _noting(made: list[str], name: str, method: Callable[..., int]) -> Callable[
     return noted
 
 
-@pytest.mark.parametrize("on_files", [False, True])
-def test_python_is_not_asked(module: jormun.Module, tmp_path: Path, python_calls: list[str], on_files: bool) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_python_is_not_asked(module: jormun.Module, tmp_path: Path, python_calls: list[str], kind: str) -> None:
     """Of many plain calls, Python gets one in CALLS."""
-    guest = Guest(module, tmp_path, b"abc" * CALLS, on_files=on_files)
+    guest = Guest(module, tmp_path, b"abc" * CALLS, kind)
     for _ in range(3 * CALLS):
         assert guest.read(0, 1) + guest.read(0, 1) + guest.read(0, 1) in (b"abc", b"")
         assert not guest.write(1, b"x")
     assert len(python_calls) == -(-12 * CALLS // (CALLS + 1))
-    guest.wasi.close()
+    guest.close()
 
 
 def test_a_wide_call_is_pythons(module: jormun.Module, tmp_path: Path) -> None:
@@ -243,13 +266,49 @@ def test_a_wide_call_is_pythons(module: jormun.Module, tmp_path: Path) -> None:
 
 def test_overlapping_buffers_are_filled_in_order(module: jormun.Module, tmp_path: Path) -> None:
     """Also when they cover the iovecs themselves, and the place of the result."""
-    for on_files in (False, True):
-        guest = Guest(module, tmp_path, bytes(range(1, 60)), on_files=on_files)
+    for kind in KINDS:
+        guest = Guest(module, tmp_path, bytes(range(1, 60)), kind)
         guest.read(0, 1)
         guest.iovecs(0, (4, 10), (8, 10), (0, 4))
         assert not guest.call("fd_read", 0, 0, 3, 2)
         assert guest.memory.read(0, 18) == bytes([22, 23, 24, 0, 0, 0, 4, 5, *range(12, 22)])
-        guest.wasi.close()
+        guest.close()
+
+
+def test_python_waits_for_pipes(module: jormun.Module, tmp_path: Path) -> None:
+    """A guest that finds a pipe empty gets what comes later, and one that finds it full gets rid of all."""
+    (stdin, source), (target, stdout) = os.pipe(), os.pipe()
+    guest = Guest(module, tmp_path)
+    table = guest.wasi.table
+    for fd, host_fd in enumerate((stdin, stdout)):
+        table.remove(fd).close()
+        assert table.insert(Descriptor.of_file(HostFile(host_fd))) == fd
+    assert guest.call("fd_read", 99, 0, 0, 0) is Errno.EBADF  # Python's turn
+    feeding = threading.Timer(0.05, os.write, (source, b"late"))
+    feeding.start()
+    assert guest.read(0, 10) == b"late"
+    guest.reader = threading.Timer(0.05, guest.receive, (target,))
+    guest.reader.start()
+    expected = b""
+    for k, size in enumerate([4096] * 20 + [1, 4097, 5000, 30_000, 3]):
+        assert not guest.write(1, bytes([k]) * size)
+        assert int.from_bytes(guest.memory.read(16, 4), "little") == size
+        expected += bytes([k]) * size
+    assert guest.close() == expected
+    os.close(source)
+
+
+def test_nobody_reads_a_pipe(module: jormun.Module, tmp_path: Path) -> None:
+    """EPIPE, and no signal ends the process."""
+    target, stdout = os.pipe()
+    guest = Guest(module, tmp_path)
+    guest.wasi.table.remove(0).close()
+    assert guest.wasi.table.insert(Descriptor.of_file(HostFile(stdout))) == 0
+    assert not guest.write(0, b"x")
+    assert not guest.write(0, b"x")
+    os.close(target)
+    assert guest.write(0, b"x") is Errno.EPIPE
+    guest.close()
 
 
 def test_a_closed_descriptor_is_closed_at_once(module: jormun.Module, tmp_path: Path) -> None:
@@ -263,7 +322,7 @@ def test_a_closed_descriptor_is_closed_at_once(module: jormun.Module, tmp_path: 
     assert guest.write(two, b"c") is Errno.EBADF
     assert guest.open("three") == two
     assert not guest.write(two, b"d")
-    guest.wasi.close()
+    guest.close()
     assert guest.write(one, b"e") is guest.write(1, b"e") is Errno.EBADF
     assert {name: (tmp_path / name).read_text() for name in ("one", "two", "three")} == {
         "one": "a",
@@ -295,7 +354,7 @@ def test_what_is_appended_goes_to_the_end(module: jormun.Module, tmp_path: Path)
     assert not guest.call("fd_seek", other, 0, 0, 16)
     assert not guest.write(other, b"0")
     assert (tmp_path / "file").read_text() == "023456"
-    guest.wasi.close()
+    guest.close()
 
 
 def test_memory_that_has_grown_is_inside(module: jormun.Module, tmp_path: Path) -> None:

@@ -48,6 +48,10 @@ READ_STREAM: Final = 4
 """Reading takes from the input of ENTRY_STREAM."""
 WRITE_STREAM: Final = 8
 """Writing adds to the output of ENTRY_STREAM."""
+READ_PIPE: Final = 16
+"""Reading is read(2) of ENTRY_FILE, which is Python's when nothing is there."""
+WRITE_PIPE: Final = 32
+"""Writing is write(2) of ENTRY_FILE, which is Python's when there is no room."""
 
 STREAM_BUSY: Final = 0
 """u32: 1 while machine code uses the record."""

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from jormun.wasi.wasi import Wasi
 
 _CLOCK: Final = "clock_time_get"
-_READ: Final = world.READ_FILE | world.READ_STREAM
-_WRITE: Final = world.WRITE_FILE | world.WRITE_STREAM
+_FILE: Final = world.READ_FILE | world.WRITE_FILE
+_PIPE: Final = world.READ_PIPE | world.WRITE_PIPE
+_READ: Final = world.READ_FILE | world.READ_STREAM | world.READ_PIPE
+_WRITE: Final = world.WRITE_FILE | world.WRITE_STREAM | world.WRITE_PIPE
 
 
 def shortcut_of(name: str, wasi: Wasi) -> Shortcut | None:
@@ -67,7 +69,7 @@ class NativeTable:
         if isinstance(file, HostFile):
             if file.direct_fd is not None:
                 words[(at + world.ENTRY_FILE) >> 2] = file.direct_fd
-                operations = world.READ_FILE | world.WRITE_FILE
+                operations = _PIPE if file.is_pipe else _FILE
         elif isinstance(file, MemoryStream) and file.native is not None:
             stream = self._streams[fd] = file.native
             self._words64[(at + world.ENTRY_STREAM) >> 3] = stream.address

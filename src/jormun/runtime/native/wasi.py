@@ -1,10 +1,10 @@
 """Calls of WASI that machine code answers: clock_time_get, fd_read and fd_write, in LLVM text.
 
 Each is called in place of a host function, with the same arguments, and answers what is plain and succeeds: a clock of
-the host, a regular file of the host, a stream in memory. All else it leaves to the host function, by a jump that finds
-everything as the guest passed it: what is unknown, what fails, what Python wants to see. So errors and their order are
-Python's, and a call that failed here, which had no effect, is made again there. What is known of descriptors and memory
-is in records (runtime/world.py).
+the host, a regular file of the host, a pipe that is ready, a stream in memory. All else it leaves to the host function,
+by a jump that finds everything as the guest passed it: what is unknown, what fails, what would wait, what Python wants
+to see. So errors and their order are Python's, and a call that failed here, which had no effect, is made again there.
+What is known of descriptors and memory is in records (runtime/world.py).
 
 Safe because:
 - They run on the guest's stack, without the GIL, call nothing that takes it, and touch no object of Python's.
@@ -21,6 +21,7 @@ Safe because:
 
 from __future__ import annotations
 
+from jormun.dataclass import dataclass
 from jormun.hints import Final
 from jormun.runtime import layout, world
 from jormun.runtime.native import x86_64
@@ -35,8 +36,12 @@ _CLOCKS: Final = 4
 """REALTIME, MONOTONIC, PROCESS_CPUTIME_ID, THREAD_CPUTIME_ID: clock_gettime(2) numbers them alike."""
 _CLOCK_STACK_BYTES: Final = 4096
 """More stack than clock_gettime(2) takes, which is a function of the kernel's in user space."""
-_READ, _WRITE, _READV, _WRITEV = 0, 1, 19, 20
+_READ, _WRITE, _READV, _WRITEV, _PREADV2, _PWRITEV2 = 0, 1, 19, 20, 327, 328
 """Numbers of system calls (x86-64)."""
+_PIPE_BYTES: Final = 4096
+"""As much is written to a pipe whole or not at all (PIPE_BUF in pipe(7)); of more, a part might be."""
+_NO_WAIT: Final = 8
+"""RWF_NOWAIT of preadv2(2): an error in place of waiting. It is one on all but new kernels, and Python's then."""
 _ATTRIBUTES: Final = 'nounwind "frame-pointer"="all" "probe-stack"="inline-asm" "no-builtins"'
 
 _DECLARATIONS: Final = """
@@ -168,9 +173,7 @@ python:
 
 def text() -> str:
     """The functions' LLVM text. They jump to jormun_host_function and call clock_gettime."""
-    read = _transfer("fd_read", world.READ_FILE, _READ, _READV, world.READ_STREAM, _TAKE, "%here", "%there")
-    write = _transfer("fd_write", world.WRITE_FILE, _WRITE, _WRITEV, world.WRITE_STREAM, _ADD, "%there", "%here")
-    return "".join([_DECLARATIONS, _BUFFERS, _CLOCK, read, write])
+    return "".join([_DECLARATIONS, _BUFFERS, _CLOCK, *map(_transfer, (_FD_READ, _FD_WRITE))])
 
 
 # What a stream has for a reader and for a writer, whose record is %record. They define %moved, how many bytes are
@@ -200,6 +203,40 @@ _ADD: Final = f"""
 """
 
 
+@dataclass(frozen=True, slots=True)
+class _Transfer:
+    """What is different in fd_read and fd_write."""
+
+    name: str
+    on_file: int
+    """The bit of ENTRY_OPERATIONS that allows it."""
+    on_stream: int
+    on_pipe: int
+    one: int
+    """The system call for one buffer."""
+    many: int
+    """And for several."""
+    without_waiting: int
+    """And for those that have the flag _NO_WAIT."""
+    pipe_bytes: int
+    """How many bytes may be asked of a pipe."""
+    stream: str
+    """What a stream has for it."""
+    target: str
+    """What is written: %here, the guest's buffer, or %there, the stream's bytes."""
+    source: str
+
+
+_FD_READ: Final = _Transfer(
+    "fd_read", world.READ_FILE, world.READ_STREAM, world.READ_PIPE, _READ, _READV, _PREADV2, _TRANSFER_BYTES,
+    _TAKE, "%here", "%there",
+)  # fmt: skip
+_FD_WRITE: Final = _Transfer(
+    "fd_write", world.WRITE_FILE, world.WRITE_STREAM, world.WRITE_PIPE, _WRITE, _WRITEV, _PWRITEV2, _PIPE_BYTES,
+    _ADD, "%there", "%here",
+)  # fmt: skip
+
+
 def _lock(name: str, record: str, busy: int, otherwise: str) -> str:
     """Lines that make a record ours, or go to `otherwise`, when another thread has it.
 
@@ -220,14 +257,9 @@ def _unlock(name: str) -> str:
     return f"  store atomic i32 0, ptr %{name}.busy release, align 4\n"
 
 
-def _transfer(
-    name: str, on_file: int, one: int, many: int, on_stream: int, stream: str, target: str, source: str
-) -> str:
-    """fd_read or fd_write: the bits of ENTRY_OPERATIONS that allow it, the system calls for one buffer and for many,
-    what a stream has for it, and which of %here, the guest's buffer, and %there, the stream's bytes, is written.
-    """
+def _transfer(it: _Transfer) -> str:
     return f"""
-define i32 @{FUNCTIONS[name]}(ptr %host, i32 %fd, i32 %iovs, i32 %count, i32 %result) {_ATTRIBUTES} {{
+define i32 @{FUNCTIONS[it.name]}(ptr %host, i32 %fd, i32 %iovs, i32 %count, i32 %result) {_ATTRIBUTES} {{
   %buffers = alloca [{_IOVECS} x {{ptr, i64}}]
 {_BEGIN}
   %result.start = zext i32 %result to i64
@@ -254,13 +286,19 @@ enter:
   %entry = getelementptr i8, ptr %table, i64 %entry.offset
   %operations.at = getelementptr i8, ptr %entry, i64 {world.ENTRY_OPERATIONS}
   %operations = load atomic i32, ptr %operations.at seq_cst, align 4
-  %on.file = and i32 %operations, {on_file}
+  %on.file = and i32 %operations, {it.on_file}
   %is.file = icmp ne i32 %on.file, 0
   br i1 %is.file, label %file, label %no.file
 no.file:
-  %on.stream = and i32 %operations, {on_stream}
+  %on.stream = and i32 %operations, {it.on_stream}
   %is.stream = icmp ne i32 %on.stream, 0
-  br i1 %is.stream, label %stream, label %leave
+  br i1 %is.stream, label %stream, label %no.stream
+no.stream:
+  %on.pipe = and i32 %operations, {it.on_pipe}
+  %is.pipe = icmp ne i32 %on.pipe, 0
+  %is.small = icmp ule i64 %total, {it.pipe_bytes}
+  %is.whole = and i1 %is.pipe, %is.small
+  br i1 %is.whole, label %pipe, label %leave
 leave:
 {_unlock("table")}
   br label %python
@@ -273,10 +311,23 @@ file:
   %first = load ptr, ptr %buffers
   %first.bytes.at = getelementptr i8, ptr %buffers, i64 8
   %first.bytes = load i64, ptr %first.bytes.at
-  %number = select i1 %is.one, i64 {one}, i64 {many}
+  %number = select i1 %is.one, i64 {it.one}, i64 {it.many}
   %from = select i1 %is.one, ptr %first, ptr %buffers
   %length = select i1 %is.one, i64 %first.bytes, i64 %found
-  %done = {x86_64.SYSTEM_CALL}(i64 %number, i64 %file.64, ptr %from, i64 %length)
+  %file.done = {x86_64.SYSTEM_CALL}(i64 %number, i64 %file.64, ptr %from, i64 %length, i64 0, i64 0, i64 0)
+  br label %called
+
+pipe:
+  %pipe.at = getelementptr i8, ptr %entry, i64 {world.ENTRY_FILE}
+  %pipe.32 = load i32, ptr %pipe.at
+  %pipe.64 = sext i32 %pipe.32 to i64
+  ; An offset of -1 is the position, if there is one.
+  %pipe.done = {x86_64.SYSTEM_CALL}(
+    i64 {it.without_waiting}, i64 %pipe.64, ptr %buffers, i64 %found, i64 -1, i64 0, i64 {_NO_WAIT})
+  br label %called
+
+called:
+  %done = phi i64 [%file.done, %file], [%pipe.done, %pipe]
 {_unlock("table")}
   %is.error = icmp slt i64 %done, 0
   br i1 %is.error, label %python, label %answer
@@ -293,7 +344,7 @@ give.up:
 {_unlock("stream")}
   br label %leave
 use:
-{stream}
+{it.stream}
 copy:
   %bytes = load ptr, ptr %bytes.at
   br label %head
@@ -310,7 +361,7 @@ piece:
   %is.short = icmp ult i64 %rest, %piece.bytes
   %piece.moved = select i1 %is.short, i64 %rest, i64 %piece.bytes
   %there.address = getelementptr i8, ptr %bytes, i64 %position
-  %copied = {x86_64.COPY}(ptr {target}.address, ptr {source}.address, i64 %piece.moved)
+  %copied = {x86_64.COPY}(ptr {it.target}.address, ptr {it.source}.address, i64 %piece.moved)
   %at.next = getelementptr i8, ptr %at, i64 16
   %rest.next = sub i64 %rest, %piece.moved
   %position.next = add i64 %position, %piece.moved
@@ -321,7 +372,7 @@ close:
   br label %answer
 
 answer:
-  %count.64 = phi i64 [%done, %file], [%moved, %close]
+  %count.64 = phi i64 [%done, %called], [%moved, %close]
   %count.32 = trunc i64 %count.64 to i32
   %result.at = getelementptr i8, ptr %base, i64 %result.start
   store i32 %count.32, ptr %result.at, align 1
