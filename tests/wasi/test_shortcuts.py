@@ -22,6 +22,7 @@ from jormun.runtime.function import Function
 from jormun.runtime.instance import Instance
 from jormun.runtime.memory import Memory
 from jormun.runtime.native import pages
+from jormun.runtime.native_stream import OUTPUT_BYTES
 from jormun.runtime.world import CALLS, ENTRIES, ENTRY_BYTES, ENTRY_OPERATIONS, TABLE_BUSY, TABLE_ENTRIES
 from jormun.wasi import calls
 from jormun.wasi.abi import ALL_RIGHTS, PREVIEW1, FdFlags, OFlags, Rights
@@ -33,7 +34,6 @@ from jormun.wasi.host_directory import HostDirectory
 from jormun.wasi.host_file import HostFile
 from jormun.wasi.linking import instantiate_with_wasi
 from jormun.wasi.memory_stream import MemoryStream
-from jormun.wasi.native_stream import OUTPUT_BYTES
 from jormun.wasi.native_table import NativeTable
 from jormun.wasi.threads import ThreadGroup
 from jormun.wasi.trace import Trace

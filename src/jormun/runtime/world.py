@@ -1,7 +1,7 @@
 """Byte offsets of what machine code knows of a guest's world of WASI: the single source of them.
 
 Beside runtime/layout.py, since code of guests knows nothing of this: only the glue (native/wasi.py) reads it, and
-wasi/native.py writes it. All fields are little-endian and naturally aligned.
+native_stream.py and wasi/native_table.py write it. All fields are little-endian and naturally aligned.
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from jormun.hints import TypeAlias
+from jormun.runtime.native_stream import NativeStream
 from jormun.wasi.abi import FileType
 from jormun.wasi.filesystem import Buffers, Stat
-from jormun.wasi.native_stream import NativeStream
 from jormun.wasi.unseekable import Unseekable
 
 Source: TypeAlias = Callable[[int], bytes]

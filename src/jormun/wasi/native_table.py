@@ -7,12 +7,12 @@ from jormun.runtime import world
 from jormun.runtime.host import Shortcut
 from jormun.runtime.native import pages
 from jormun.runtime.native.wasi import FUNCTIONS
+from jormun.runtime.native_stream import NativeStream, await_machine_code
 from jormun.wasi.abi import Rights
 from jormun.wasi.clocks import HostClocks
 from jormun.wasi.filesystem import File
 from jormun.wasi.host_file import HostFile
 from jormun.wasi.memory_stream import MemoryStream
-from jormun.wasi.native_stream import NativeStream, await_machine_code
 
 if TYPE_CHECKING:
     from jormun.wasi.wasi import Wasi
