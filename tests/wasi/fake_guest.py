@@ -25,6 +25,9 @@ class FakeMemory:
     def __init__(self, size_bytes: int = SIZE_BYTES) -> None:
         self.data = bytearray(size_bytes)
 
+    record = 0
+    """Machine code has none of it."""
+
     def view(self) -> memoryview:
         return memoryview(self.data)
 

@@ -45,7 +45,8 @@ GLUE = Artefact(
     "jormun.runtime.native.glue_image:build",
     (
         "errors.py", "llvm/convention.py", "llvm/object.py", "llvm/target.py", "runtime/layout.py",
-        "runtime/native/bulk.py", "runtime/native/glue.py", "runtime/native/glue_image.py", "runtime/native/x86_64.py",
+        "runtime/native/bulk.py", "runtime/native/glue.py", "runtime/native/glue_image.py", "runtime/native/wasi.py",
+        "runtime/native/x86_64.py", "runtime/world.py",
     ),
 )  # fmt: skip
 STENCILS = Artefact(

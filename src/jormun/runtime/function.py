@@ -14,6 +14,7 @@ from jormun.types import DefType, FuncExternType, FuncType
 if TYPE_CHECKING:
     import inspect
 
+    from jormun.runtime.host import Shortcut
     from jormun.runtime.store import Store
 
 
@@ -67,13 +68,14 @@ class Function:
         function: Callable[..., object],
         failed: Callable[[Exception], int],
         name: str,
+        shortcut: Shortcut | None = None,
     ) -> Function:
         """A WebAssembly function of numbers that calls a Python one with their bits, as unsigned ints.
 
         The result, of which there is one at most, is bits too, and not checked. `failed` is called with an exception
-        that `function` raised: it returns the result then, or raises.
+        that `function` raised: it returns the result then, or raises. `shortcut` may answer calls before.
         """
-        return store.host_function(func_type, function, name, failed)
+        return store.host_function(func_type, function, name, failed, shortcut)
 
     @property
     def type(self) -> FuncExternType:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from weakref import ref
 
+from jormun.dataclass import dataclass
 from jormun.errors import HostError, WasmError
 from jormun.hints import TYPE_CHECKING, TypeAlias
-from jormun.runtime import layout
-from jormun.runtime.native import pages
+from jormun.runtime import layout, world
+from jormun.runtime.native import pages, wasi
 from jormun.runtime.native.machine import Native
 from jormun.runtime.owners import register
 from jormun.runtime.slots import slots_of
@@ -22,16 +23,32 @@ Failed: TypeAlias = Callable[[Exception], int]
 """Makes the result of a call that raised, or raises."""
 
 
+@dataclass(frozen=True, slots=True)
+class Shortcut:
+    """Machine code that answers the plain ones of a host function's calls, and jumps to it with all others."""
+
+    name: str
+    """Which: a key of native/wasi.py's FUNCTIONS."""
+    world: pages.Block
+    """The world record (runtime/world.py) that it looks at."""
+
+
 class HostFunctionInstance:
     """A Python function as guests call it: a function record, and the conversion of arguments and results.
 
     Owned by the store, to which it refers weakly: while guest code runs, its caller holds the store.
     """
 
-    __slots__ = ("__weakref__", "_deftype", "_native", "_record", "name")
+    __slots__ = ("__weakref__", "_deftype", "_native", "_record", "_world", "name")
 
     def __init__(
-        self, store: Store, deftype: DefType, function: Callable[..., object], name: str, failed: Failed | None = None
+        self,
+        store: Store,
+        deftype: DefType,
+        function: Callable[..., object],
+        name: str,
+        failed: Failed | None = None,
+        shortcut: Shortcut | None = None,
     ) -> None:
         """With `failed`, `function` takes and returns bits; see `Function.host_bits`."""
         func_type = deftype.composite
@@ -46,7 +63,13 @@ class HostFunctionInstance:
         self._native = Native.get().host_function(slots_of(func_type).overflow_slots, callback)
         pages.write_u64(self._native.vm + layout.HOST_KEY, register(self))
         self._record = pages.Block(layout.FUNCTION_RECORD_BYTES, 32)
-        self._record.write_u64(layout.FUNCTION_CODE, self._native.code)
+        code = self._native.code
+        self._world = None if shortcut is None else shortcut.world
+        if shortcut is not None:
+            # It gets the host record as its first argument, as the host function does, and finds the world there.
+            code = Native.get().symbols[wasi.FUNCTIONS[shortcut.name]]
+            pages.write_u64(self._native.vm + world.HOST_WORLD, shortcut.world.address)
+        self._record.write_u64(layout.FUNCTION_CODE, code)
         self._record.write_u64(layout.FUNCTION_VM, self._native.vm)
         self._record.write_u64(layout.FUNCTION_TYPE_ID, deftype.id)
 

@@ -18,7 +18,7 @@ from jormun.hints import TYPE_CHECKING, TypeVar
 from jormun.runtime import layout, values
 from jormun.runtime.address_space import Budget
 from jormun.runtime.function import Function
-from jormun.runtime.host import Failed, HostFunctionInstance
+from jormun.runtime.host import Failed, HostFunctionInstance, Shortcut
 from jormun.runtime.limits import Limits
 from jormun.runtime.native import pages
 from jormun.runtime.owners import owner_of
@@ -112,11 +112,16 @@ class Store:
         return deftypes[0]
 
     def host_function(
-        self, t: FuncType | DefType, function: Callable[..., object], name: str, failed: Failed | None = None
+        self,
+        t: FuncType | DefType,
+        function: Callable[..., object],
+        name: str,
+        failed: Failed | None = None,
+        shortcut: Shortcut | None = None,
     ) -> Function:
         """See `Function.host`, and with `failed` `Function.host_bits`."""
         name = name or getattr(function, "__name__", "host function")
-        host = self.keep(HostFunctionInstance(self, self.deftype(t), function, name, failed))
+        host = self.keep(HostFunctionInstance(self, self.deftype(t), function, name, failed, shortcut))
         return self.function(host.address)
 
     def to_bits(self, t: ValType, value: object) -> int:

@@ -14,6 +14,7 @@ from jormun.runtime.function import Function
 from jormun.runtime.store import Store
 from jormun.wasi.errno import errno_of
 from jormun.wasi.function import WasiFunction
+from jormun.wasi.native_table import shortcut_of
 from jormun.wasi.wasi import Wasi
 
 Call: TypeAlias = Callable[..., int]
@@ -27,7 +28,8 @@ _SHARING: Final = (_ON_DESCRIPTORS, "path_")
 
 def link(function: WasiFunction, wasi: Wasi, store: Store) -> Function:
     """The function as an instance in `store` imports it."""
-    return Function.host_bits(store, function.type, call_of(function, wasi), errno_of, function.name)
+    call, shortcut = call_of(function, wasi), shortcut_of(function.name, wasi)
+    return Function.host_bits(store, function.type, call, errno_of, function.name, shortcut)
 
 
 def call_of(function: WasiFunction, wasi: Wasi) -> Call:

@@ -20,6 +20,7 @@ from jormun.wasi.abi import (
 from jormun.wasi.errno import Errno, WasiError
 from jormun.wasi.filesystem import Directory, File
 from jormun.wasi.memory_stream import MemoryStream
+from jormun.wasi.native_table import NativeTable
 
 if TYPE_CHECKING:
     from jormun.wasi.listing import Listing
@@ -123,17 +124,22 @@ class DescriptorTable:
     Once it is shared, each descriptor that a call gets is pinned until the call's end, `unpin`.
     """
 
-    __slots__ = ("_entries", "_free", "_lock", "_pinned")
+    __slots__ = ("_entries", "_free", "_lock", "_pinned", "native")
 
     def __init__(self) -> None:
         self._entries: list[Descriptor | None] = []
         self._free: list[int] = []
         self._lock = Lock()
         self._pinned: _Pinned | None = None
+        self.native: Final = NativeTable()
+        """What machine code knows of it. Nothing once it is shared, since only Python pins what it uses."""
 
     def share(self) -> None:
         """From now on, several threads use it."""
-        self._pinned = _Pinned()
+        with self._lock:
+            self._pinned = _Pinned()
+            for fd in range(len(self._entries)):
+                self.native.put(fd, None, 0)
 
     def unpin(self) -> None:
         """Ends a call of the calling thread, in a table that is shared."""
@@ -154,12 +160,13 @@ class DescriptorTable:
         with self._lock:
             if self._free:
                 fd = heapq.heappop(self._free)
-                self._entries[fd] = descriptor
-                return fd
-            if len(self._entries) >= DESCRIPTORS:
+            elif len(self._entries) < DESCRIPTORS:
+                fd = len(self._entries)
+                self._entries.append(None)
+            else:
                 raise WasiError(Errno.EMFILE)
-            self._entries.append(descriptor)
-            return len(self._entries) - 1
+            self._put(fd, descriptor)
+            return fd
 
     def get(self, fd: int) -> Descriptor:
         """What `fd` (unsigned) stands for. Raises EBADF."""
@@ -214,8 +221,30 @@ class DescriptorTable:
             replaced = self._open(target)
             if source == target:
                 return
-            self._entries[target] = self._take(source)
+            self._put(target, self._take(source))
         replaced.close()
+
+    def limit(self, fd: int, rights: int, inheriting: int) -> None:
+        """Takes all rights but these from `fd`. Raises EBADF; ENOTCAPABLE when it has not all of them."""
+        descriptor = self.get(fd)
+        if rights & ~descriptor.rights or inheriting & ~descriptor.inheriting:
+            raise WasiError(Errno.ENOTCAPABLE)
+        with self._lock:
+            descriptor.rights = rights
+            descriptor.inheriting = inheriting
+            if fd < len(self._entries) and self._entries[fd] is descriptor:  # else a thread has closed it meanwhile
+                self._put(fd, descriptor)
+
+    def _put(self, fd: int, descriptor: Descriptor | None) -> None:
+        """Makes `fd` stand for a descriptor, or for none. Machine code is told here and nowhere else: when this
+        returns, it uses nothing that `fd` stood for before.
+        """
+        self._entries[fd] = descriptor
+        if self._pinned is None:
+            if descriptor is None:
+                self.native.put(fd, None, 0)
+            else:
+                self.native.put(fd, descriptor.file, descriptor.rights)
 
     def _open(self, fd: int) -> Descriptor:
         descriptor = self._entries[fd] if fd < len(self._entries) else None
@@ -225,14 +254,17 @@ class DescriptorTable:
 
     def _take(self, fd: int) -> Descriptor:
         descriptor = self._open(fd)
-        self._entries[fd] = None
+        self._put(fd, None)
         heapq.heappush(self._free, fd)
         return descriptor
 
     def close_all(self) -> None:
         """Closes everything that is open."""
         with self._lock:
-            entries, self._entries, self._free = self._entries, [], []
+            entries = list(self._entries)
+            for fd in range(len(entries)):
+                self._put(fd, None)
+            self._entries, self._free = [], []
         for descriptor in entries:
             if descriptor is not None:
                 descriptor.close()

@@ -100,11 +100,7 @@ def fd_fdstat_set_rights(wasi: Wasi, fd: U32, rights_base: U64, rights_inheritin
     EBADF: `fd` is not open
     ENOTCAPABLE: it has not all these rights
     """
-    descriptor = wasi.table.get(fd)
-    if rights_base & ~descriptor.rights or rights_inheriting & ~descriptor.inheriting:
-        raise WasiError(Errno.ENOTCAPABLE)
-    descriptor.rights = rights_base
-    descriptor.inheriting = rights_inheriting
+    wasi.table.limit(fd, rights_base, rights_inheriting)
     return SUCCESS
 
 

@@ -89,7 +89,7 @@ class HostFile:
     file may have an `account` that bounds how it grows.
     """
 
-    __slots__ = ("_account", "_fd", "_flags", "_is_borrowed", "_is_read_only", "is_seekable", "type")
+    __slots__ = ("_account", "_fd", "_flags", "_is_borrowed", "_is_read_only", "is_pipe", "is_seekable", "type")
 
     def __init__(
         self,
@@ -107,7 +107,9 @@ class HostFile:
         self._account = account
         if account is not None:
             account.opened(fd)
-        self.type = file_type(os.fstat(fd).st_mode)
+        status = os.fstat(fd)
+        self.type = file_type(status.st_mode)
+        self.is_pipe: Final = stat_module.S_ISFIFO(status.st_mode)
         self.is_seekable = True
         if self.type is not FileType.REGULAR_FILE:
             try:
@@ -212,6 +214,14 @@ class HostFile:
             fcntl.fcntl(self._fd, fcntl.F_SETFL, host_flags)
         changeable = FdFlags.APPEND | FdFlags.NONBLOCK
         self._flags = (self._flags & ~changeable) | (flags & changeable)
+
+    @property
+    def direct_fd(self) -> int | None:
+        """The host's descriptor, when reading is one read(2) and writing one write(2) of it: a regular file without an
+        account, or a pipe.
+        """
+        is_direct = self.is_pipe or (self.type is FileType.REGULAR_FILE and self._account is None)
+        return self._fd if is_direct else None
 
     def fileno(self) -> int | None:
         """See File."""

@@ -7,6 +7,8 @@ from struct import Struct
 from struct import error as StructError
 
 from jormun.hints import Final, Protocol
+from jormun.runtime import world
+from jormun.runtime.native import pages
 from jormun.wasi.abi import IOVEC, U32_RECORD, U64_RECORD
 from jormun.wasi.errno import Errno, WasiError
 
@@ -22,6 +24,10 @@ class LinearMemory(Protocol):
     def view(self) -> memoryview:
         """The whole memory at its present size, writable."""
 
+    @property
+    def record(self) -> int:
+        """The address of its record (runtime/layout.py), or 0 where machine code has none of it."""
+
 
 class GuestMemory:
     """Reads and writes a guest's memory. Addresses and sizes are in bytes and unsigned.
@@ -30,9 +36,11 @@ class GuestMemory:
     an access does not fit them.
     """
 
-    __slots__ = ("_memory", "_view", "size_bytes", "words32", "words64")
+    __slots__ = ("_memory", "_view", "size_bytes", "words32", "words64", "world")
 
     def __init__(self) -> None:
+        self.world: Final = pages.Block(world.WORLD_BYTES)
+        """What machine code knows of the guest (runtime/world.py)."""
         self._memory: LinearMemory | None = None
         self._set_view(memoryview(b""))
 
@@ -40,6 +48,7 @@ class GuestMemory:
         """From now on, `memory` is the guest's. Before that, every address is outside."""
         self._memory = memory
         self._set_view(memory.view())
+        self.world.write_u64(world.WORLD_MEMORY, memory.record)
 
     def _set_view(self, view: memoryview) -> None:
         self._view = view

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from jormun.hints import TypeAlias
+from jormun.runtime.native_stream import NativeStream
 from jormun.wasi.abi import FileType
 from jormun.wasi.filesystem import Buffers, Stat
 from jormun.wasi.unseekable import Unseekable
@@ -22,16 +23,35 @@ class MemoryStream(Unseekable):
     to `output` where there is none.
     """
 
-    __slots__ = ("_position", "_sink", "_source", "flags", "input", "output", "type")
+    __slots__ = ("_native", "_output", "_position", "_sink", "_source", "flags", "input", "type")
 
     def __init__(self, input: bytes = b"", *, source: Source | None = None, sink: Sink | None = None) -> None:
         self.input = input
-        self.output = bytearray()
+        self._output = bytearray()
         self.type = FileType.UNKNOWN
         self.flags = 0
         self._position = 0
         self._source = source
         self._sink = sink
+        self._native: NativeStream | None = None
+
+    @property
+    def native(self) -> NativeStream | None:
+        """The part of it that machine code uses, from the first time that this is asked for; None where functions do
+        all.
+        """
+        if self._native is None and (self._source is None or self._sink is None):
+            self._native = NativeStream(self.input if self._source is None else None, has_output=self._sink is None)
+            self._native.position = self._position
+        return self._native
+
+    @property
+    def output(self) -> bytearray:
+        """What was written, where there is no sink."""
+        if self._native is not None:
+            with self._native:
+                self._output += self._native.drain()
+        return self._output
 
     @property
     def may_wait(self) -> bool:
@@ -40,6 +60,17 @@ class MemoryStream(Unseekable):
 
     def read(self, buffers: Buffers) -> int:
         """See File."""
+        native = self._native
+        if native is None:
+            return self._read(buffers)
+        with native:
+            self._position = native.position
+            try:
+                return self._read(buffers)
+            finally:
+                native.position = self._position
+
+    def _read(self, buffers: Buffers) -> int:
         if self._source is not None and self._position == len(self.input):
             self.input, self._position = self._source(sum(map(len, buffers))), 0
         start = self._position
@@ -60,13 +91,21 @@ class MemoryStream(Unseekable):
             data = b"".join(buffers)
             self._sink(data)
             return len(data)
+        native = self._native
+        if native is None:
+            return self._write(buffers)
+        with native:
+            self._output += native.drain()
+            return self._write(buffers)
+
+    def _write(self, buffers: Buffers) -> int:
         if len(buffers) == 1:  # FAST: what C libraries send nearly always
-            self.output += buffers[0]
+            self._output += buffers[0]
             return len(buffers[0])
-        before = len(self.output)
+        before = len(self._output)
         for buffer in buffers:
-            self.output += buffer
-        return len(self.output) - before
+            self._output += buffer
+        return len(self._output) - before
 
     def stat(self) -> Stat:
         """See File. All zero but the type and one link."""
@@ -82,6 +121,9 @@ class MemoryStream(Unseekable):
 
     def available(self) -> int:
         """See File."""
+        if self._native is not None:
+            with self._native:
+                self._position = self._native.position
         return len(self.input) - self._position
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from jormun.dataclass import dataclass
 from jormun.errors import TrapKind
 from jormun.runtime import layout
-from jormun.runtime.native import bulk, x86_64
+from jormun.runtime.native import bulk, wasi, x86_64
 
 # The glue's data.
 DATA_CODE_BASE = 0
@@ -56,7 +56,7 @@ PYTHON_FUNCTIONS = (
     "Py_IncRef",
     "Py_DecRef",
 )
-LIBC_FUNCTIONS = ("memmove", "memset", "sigaction", "raise")
+LIBC_FUNCTIONS = ("memmove", "memset", "sigaction", "raise", "clock_gettime")
 
 
 OUTSIDE = (*PYTHON_FUNCTIONS, *LIBC_FUNCTIONS)
@@ -212,7 +212,9 @@ def text() -> str:
     """The module's LLVM text."""
     islands = {name: DATA_OUTSIDE + layout.POINTER_BYTES * k for k, name in enumerate(OUTSIDE)}
     assembly = [f'module asm "{line}"\n' for line in x86_64.glue(islands).splitlines()]
-    return "".join([*assembly, _DECLARATIONS, *map(_service, SERVICES), _CALL_PYTHON, _ON_FAULT, bulk.text()])
+    return "".join(
+        [*assembly, _DECLARATIONS, *map(_service, SERVICES), _CALL_PYTHON, _ON_FAULT, bulk.text(), wasi.text()]
+    )
 
 
 def service_record(name: str) -> int:

@@ -1,6 +1,7 @@
 """Address space and native memory: to reserve, protect, give back and release pages; to read and write addresses.
 
-Addresses are plain ints. Nothing here checks them: a wrong address crashes the process, so only runtime/ may hold any.
+Addresses are plain ints. Nothing here checks them: a wrong address crashes the process, so only runtime/ may hold any,
+and wasi/native_table.py, which tells machine code of a guest's descriptors.
 """
 
 from __future__ import annotations

@@ -44,6 +44,17 @@ _TRAP_SP = layout.CONTEXT_TRAP_SP
 _FRAME_REGISTERS = 48
 """Where in the frame that HOST_SP points to the address of the register record is."""
 
+SYSTEM_CALL = (
+    'call i64 asm sideeffect "syscall", "={ax},0,{di},{si},{dx},{r10},{r8},{r9},'
+    '~{rcx},~{r11},~{memory},~{dirflag},~{fpsr},~{flags}"'
+)
+"""LLVM text of a call of the kernel: its number and six arguments follow, of which it may take fewer; a result below 0
+is an error. It takes no stack and touches no state of the C library's."""
+COPY = (
+    'call {ptr, ptr, i64} asm sideeffect "rep movsb", "={di},={si},={cx},0,1,2,~{memory},~{dirflag},~{fpsr},~{flags}"'
+)
+"""LLVM text of a copy from low to high addresses, without a call: target, source and size follow."""
+
 _INTEGERS = ("%rdi", "%rsi", "%rdx", "%rcx", "%r8", "%r9")
 _VECTORS = tuple(f"%xmm{k}" for k in range(8))
 
