@@ -34,14 +34,14 @@ _HOST_SP = layout.CONTEXT_HOST_SP
 _GUEST_SP = layout.CONTEXT_GUEST_SP
 _GUEST_FP = layout.CONTEXT_GUEST_FP
 _ACTIVATION = layout.CONTEXT_ACTIVATION
-_ACTIVATIONS = layout.CONTEXT_ACTIVATIONS
+_STOP = layout.CONTEXT_STOP
 _THREAD_STATE = layout.CONTEXT_THREAD_STATE
 _HOST_LIMIT = layout.CONTEXT_HOST_LIMIT
 _TRAP_KIND = layout.CONTEXT_TRAP_KIND
 _TRAP_PC = layout.CONTEXT_TRAP_PC
 _TRAP_FP = layout.CONTEXT_TRAP_FP
 _TRAP_SP = layout.CONTEXT_TRAP_SP
-_FRAME_REGISTERS = 48
+_FRAME_REGISTERS = 56
 """Where in the frame that HOST_SP points to the address of the register record is."""
 
 _INTEGERS = ("%rdi", "%rsi", "%rdx", "%rcx", "%r8", "%r9")
@@ -64,11 +64,14 @@ def _registers_from(base: str, vectors: int) -> str:
 # register record. Called and returns with the GIL held; the guest runs without it. Returns 0 or the kind of the trap.
 #
 # Safe because: everything that the caller owns is on the host's stack before HOST_SP is set, and is taken from there at
-# `jormun_resume`, however it is reached: by return, from `jormun_trap`, from `jormun_host_call`, or from the fault
-# handler. None of these needs a register of the guest's but %rsp. The fields of the context that the activation changes
-# are in the same frame, so that activations nest. 6 + 7 pushes make %rsp a multiple of 16 for the calls. The record and
-# its overflow slots, at most as many as the context's area has, are Python's, which holds them until we return.
-_ENTER = f"""
+# `jormun_resume`, however it is reached: by return, from `jormun_trap`, from `jormun_host_call`, or from the signal
+# handlers. None of these needs a register of the guest's but %rsp. The fields of the context that the activation
+# changes are in the same frame, so that activations nest; 6 + 9 pushes make %rsp a multiple of 16 for the calls. The
+# record and its overflow slots, at most as many as the context's area has, are Python's, which holds them until we
+# return. The activation gets the next number of a count whose address is in the glue's data, at `count`; the GIL is
+# held meanwhile.
+def _enter(count: int) -> str:
+    return f"""
 .type jormun_enter,@function
 jormun_enter:
     pushq %rbp
@@ -80,6 +83,8 @@ jormun_enter:
     cmpq {_HOST_LIMIT}(%rdi), %rsp
     jb 2f
     pushq %rdx
+    pushq %rdx
+    pushq {_STOP}(%rdi)
     pushq {_HOST_SP}(%rdi)
     pushq {_GUEST_SP}(%rdi)
     pushq {_GUEST_FP}(%rdi)
@@ -89,12 +94,15 @@ jormun_enter:
     movq %rdi, %rbx
     movq %rsi, %r12
     movq %rdx, %r13
+    movq jormun_data+{count}(%rip), %rcx
+    movq (%rcx), %rax
+    incq %rax
+    movq %rax, (%rcx)
+    movq %rax, {_ACTIVATION}(%rbx)
+    movq {layout.REGISTERS_STOP}(%r13), %rax
+    movq %rax, {_STOP}(%rbx)
     callq PyEval_SaveThread
     movq %rax, {_THREAD_STATE}(%rbx)
-    movq {_ACTIVATIONS}(%rbx), %rax
-    incq %rax
-    movq %rax, {_ACTIVATIONS}(%rbx)
-    movq %rax, {_ACTIVATION}(%rbx)
     movq {layout.REGISTERS_OVERFLOW_SLOTS}(%r13), %rcx
     addq %rcx, %rcx
     leaq {layout.REGISTERS_OVERFLOW}(%r13), %rsi
@@ -125,7 +133,8 @@ jormun_resume:
     popq {_GUEST_FP}(%rbx)
     popq {_GUEST_SP}(%rbx)
     popq {_HOST_SP}(%rbx)
-    addq $8, %rsp
+    popq {_STOP}(%rbx)
+    addq $16, %rsp
 1:  popq %r15
     popq %r14
     popq %r13
@@ -141,6 +150,7 @@ jormun_resume:
     jmp 1b
 .size jormun_enter, . - jormun_enter
 """
+
 
 # void jormun_trap(i32 kind), noreturn: leave the innermost activation. Called by guest code on the guest stack.
 # Safe because: it reads what the call pushed and writes the context only. The return address may lie behind the end of
@@ -162,7 +172,8 @@ jormun_trap:
 """
 
 # void jormun_host_call(ptr host, ptr values): call Python, on the host's stack, from guest code on the guest stack.
-# Returns when Python did so without an exception; otherwise leaves the innermost activation with HOST_EXCEPTION.
+# Returns when Python did so without an exception; otherwise leaves the innermost activation, with the kind of trap that
+# jormun_call_python says.
 #
 # Safe because: the guest's %rsp waits in %rbx, the context in %r12, the activation's HOST_SP in %r13, which
 # jormun_call_python preserves as any C function does. The host's stack below HOST_SP is free: `jormun_enter` left it
@@ -198,7 +209,7 @@ jormun_host_call:
     popq %rbx
     popq %rbp
     retq
-1:  movl ${TrapKind.HOST_EXCEPTION.value}, {_TRAP_KIND}(%r12)
+1:  movl %eax, {_TRAP_KIND}(%r12)
     movq $0, {_TRAP_PC}(%r12)
     movq %rbp, {_TRAP_FP}(%r12)
     movq %rbx, {_TRAP_SP}(%r12)
@@ -273,13 +284,14 @@ EXPORTED = (
 )  # fmt: skip
 
 
-def glue(islands: Mapping[str, int]) -> str:
+def glue(islands: Mapping[str, int], count: int) -> str:
     """The machine code as assembly text. `islands` maps the name of a function outside of the code region, which may
-    be out of the reach of a call, to where in the glue's data its address is.
+    be out of the reach of a call, to where in the glue's data its address is; at `count` is that of the count of
+    activations.
     """
     jumps = [f"{name}:\n    jmpq *jormun_data+{offset}(%rip)\n" for name, offset in islands.items()]
     exported = [f".globl {name}\n" for name in (*EXPORTED, *islands)]
-    return "".join([".text\n", *exported, _ENTER, _TRAP, _HOST_CALL, _HOST_FUNCTION, _COMPILE, *jumps])
+    return "".join([".text\n", *exported, _enter(count), _TRAP, _HOST_CALL, _HOST_FUNCTION, _COMPILE, *jumps])
 
 
 def stubs(address: int, first: int, count: int, target: int) -> bytes:
