@@ -158,7 +158,10 @@ CONTEXT_ATTENDED = 104
 CONTEXT_ATTENDING = 112
 """u64: how long that took."""
 CONTEXT_NOTED = 120
-"""u64: 1 when a signal to stop came where it could not be heeded: code that comes back from there looks at it."""
+"""u64: what came by a signal where it could not be heeded, or 0: code that comes back from there looks at it."""
+NOTED_STOP = 1
+NOTED_ATTENTION = 2
+"""What is in CONTEXT_NOTED: to end the activation if it is to end; to ask Python."""
 CONTEXT_RECORD_BYTES = 128
 
 # Frames of baseline code, below the frame pointer `fp` (%rbp on x86-64), from which optimized code may take over at the

@@ -23,7 +23,7 @@ _HEED = [
     "br label %out",
     "out:",
 ]
-"""Lines that leave the activation if a signal to stop came meanwhile."""
+"""Lines that heed a signal that came meanwhile."""
 _MEMORY, _TABLE = TrapKind.MEMORY_OUT_OF_BOUNDS.value, TrapKind.TABLE_OUT_OF_BOUNDS.value
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from jormun.dataclass import dataclass
 from jormun.errors import TrapKind
+from jormun.llvm.convention import overflow_area
 from jormun.runtime import layout
 from jormun.runtime.native import bulk, x86_64
 
@@ -35,6 +36,9 @@ HANDLED = (SIGSEGV, SIGBUS, INTERRUPT)
 SIGINFO_VALUE = 24
 """Where siginfo_t of <signal.h> keeps what was sent with the signal (si_value): the address of the glue's data, if we
 did."""
+_SI_TIMER = -2
+_OVERFLOW_BYTES = 1000 * layout.VALUE_SLOT_BYTES
+_ATTENDING_PART = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ SERVICES = (
     Service("jormun_memory_notify", ("ptr", "i32", "i64", "i32"), "i32"),
     Service("jormun_is_subtype", ("i64", "i64"), "i32"),
     Service("jormun_tier_up", ("ptr", "i32", "i32"), "i64"),
+    Service("jormun_attention", ("i32",), "i32"),
 )
 PYTHON_FUNCTIONS = (
     "PyEval_SaveThread",
@@ -119,7 +124,8 @@ leave:
 
 # i1 jormun_is_stopped(ptr context): whether a stop record says that the innermost activation is to end. Safe because
 # records are never unmapped, and those that a context leads to belong to who called the guest.
-# void jormun_heed(ptr context): leave it then; for code of the glue, on the guest's stack, that a signal found there.
+# void jormun_heed(ptr context): leave it then, or ask Python; for code of the glue, on the guest's stack, that finds a
+# note in the context. There was room when the note was made.
 _IS_STOPPED = f"""
 define internal i1 @jormun_is_stopped(ptr %context) nounwind {{
   %activation_at = getelementptr i8, ptr %context, i64 {layout.CONTEXT_ACTIVATION}
@@ -135,9 +141,16 @@ define internal i1 @jormun_is_stopped(ptr %context) nounwind {{
 }}
 define void @jormun_heed(ptr %context) nounwind "frame-pointer"="all" {{
   %noted_at = getelementptr i8, ptr %context, i64 {layout.CONTEXT_NOTED}
+  %noted = load volatile i64, ptr %noted_at
   store volatile i64 0, ptr %noted_at
   %is_stopped = call i1 @jormun_is_stopped(ptr %context)
-  br i1 %is_stopped, label %trap, label %done
+  br i1 %is_stopped, label %trap, label %run
+run:
+  %is_asked = icmp eq i64 %noted, {layout.NOTED_ATTENTION}
+  br i1 %is_asked, label %attend, label %done
+attend:
+  call void @jormun_attend()
+  ret void
 trap:
   call void @jormun_trap(i32 {TrapKind.INTERRUPTED.value})
   unreachable
@@ -269,15 +282,44 @@ define internal void @jormun_trap_at(ptr %ucontext, i32 %kind) nounwind {{
 }}
 """
 
+# void jormun_attend(): give Python's main thread the opportunity to run handlers of signals, in the middle of a guest.
+# They may call guests, so that the overflow area is kept. How long it took bounds how soon it is done again: another
+# thread may have the GIL, for milliseconds.
+_ATTEND = f"""
+declare ptr @llvm.frameaddress.p0(i32)
+declare ptr @llvm.ptrmask.p0.i64(ptr, i64)
+declare i64 @llvm.readcyclecounter()
+define void @jormun_attend() nounwind "frame-pointer"="all" "probe-stack"="inline-asm" {{
+  %kept = alloca [{_OVERFLOW_BYTES} x i8], align 16
+  %before = call i64 @llvm.readcyclecounter()
+{chr(10).join(overflow_area("%area", layout.STACK_BLOCK_BYTES, layout.STACK_OVERFLOW_AREA))}
+  %unused = call ptr @memmove(ptr %kept, ptr %area, i64 {_OVERFLOW_BYTES})
+  %unused2 = call i32 @jormun_attention(i32 0)
+  %unused3 = call ptr @memmove(ptr %area, ptr %kept, i64 {_OVERFLOW_BYTES})
+  %after = call i64 @llvm.readcyclecounter()
+  %taken = sub i64 %after, %before
+  %attended_at = getelementptr i8, ptr %area.b, i64 {layout.CONTEXT_ATTENDED}
+  store i64 %after, ptr %attended_at
+  %attending_at = getelementptr i8, ptr %area.b, i64 {layout.CONTEXT_ATTENDING}
+  store i64 %taken, ptr %attending_at
+  ret void
+}}
+"""
+
 # void jormun_on_interrupt(i32 signal, ptr info, ptr ucontext): the handler of INTERRUPT, on the signal stack.
 #
 # It acts where the stack pointer is in the range of guest stacks and the instruction is a guest's. There HOST_SP is
 # the innermost activation's, and compiled code owns nothing, so that it can be left at any instruction. Everywhere else
 # (the glue, which changes contexts; the C library, which may hold locks; Python) it leaves a note at most: who wants
-# something sends the signal again. Nothing but a context, stop records and ucontext is touched. A signal that nobody
-# of us sent is for who handled it before.
+# something sends the signal again. A guest that goes on is diverted to ask Python, where a timer sent the signal
+# (native/tick.py), there is room on the stack, and asking takes no more than one _ATTENDING_PARTth of the time. Nothing
+# but a context, stop records, ucontext and free room of the guest's stack is touched. A signal that nobody of us sent
+# is for who handled it before.
 _ON_INTERRUPT = f"""
 define void @jormun_on_interrupt(i32 %signal, ptr %info, ptr %ucontext) nounwind {{
+  %value_at = getelementptr i8, ptr %info, i64 {SIGINFO_VALUE}
+  %value = load ptr, ptr %value_at
+  %is_ours = icmp eq ptr %value, @jormun_data
   %sp_at = getelementptr i8, ptr %ucontext, i64 {x86_64.UCONTEXT_SP}
   %sp = load i64, ptr %sp_at
   %stack_base = load i64, ptr getelementptr (i8, ptr @jormun_data, i64 {DATA_STACK_BASE})
@@ -297,20 +339,57 @@ inside:
   %block = and i64 %sp, {-layout.STACK_BLOCK_BYTES}
   %context = inttoptr i64 %block to ptr
   %is_stopped = call i1 @jormun_is_stopped(ptr %context)
-  br i1 %is_stopped, label %stop, label %elsewhere
+  br i1 %is_stopped, label %stop, label %run
+run:
+  %code_at = getelementptr i8, ptr %info, i64 8
+  %code = load i32, ptr %code_at
+  %is_timer = icmp eq i32 %code, {_SI_TIMER}
+  %is_tick = and i1 %is_timer, %is_ours
+  br i1 %is_tick, label %tick, label %elsewhere
+tick:
+  %now = call i64 @llvm.readcyclecounter()
+  %attended_at = getelementptr i8, ptr %context, i64 {layout.CONTEXT_ATTENDED}
+  %attended = load i64, ptr %attended_at
+  %since = sub i64 %now, %attended
+  %attending_at = getelementptr i8, ptr %context, i64 {layout.CONTEXT_ATTENDING}
+  %attending = load i64, ptr %attending_at
+  %pause = mul i64 %attending, {_ATTENDING_PART}
+  %is_due = icmp uge i64 %since, %pause
+  %depth = sub i64 %sp, %block
+  %has_room = icmp uge i64 %depth, {layout.STACK_LIMIT + x86_64.ASIDE_BYTES}
+  %is_asked = and i1 %is_due, %has_room
+  br i1 %is_asked, label %ask, label %elsewhere
+ask:
+  br i1 %is_code, label %divert, label %note
+divert:
+  %fp_at = getelementptr i8, ptr %ucontext, i64 {x86_64.UCONTEXT_FP}
+  %fp = load i64, ptr %fp_at
+  %flags_at = getelementptr i8, ptr %ucontext, i64 {x86_64.UCONTEXT_FLAGS}
+  %flags = load i64, ptr %flags_at
+  %kept_pc = sub i64 %sp, {x86_64.RED_ZONE_BYTES + 8}
+  %kept_pc_at = inttoptr i64 %kept_pc to ptr
+  store i64 %pc, ptr %kept_pc_at
+  %kept_fp = sub i64 %sp, {x86_64.RED_ZONE_BYTES + 16}
+  %kept_fp_at = inttoptr i64 %kept_fp to ptr
+  store i64 %fp, ptr %kept_fp_at
+  %kept_flags = sub i64 %sp, {x86_64.RED_ZONE_BYTES + 24}
+  %kept_flags_at = inttoptr i64 %kept_flags to ptr
+  store i64 %flags, ptr %kept_flags_at
+  store i64 %kept_flags, ptr %sp_at
+  store i64 %kept_fp, ptr %fp_at
+  store i64 ptrtoint (ptr @jormun_divert to i64), ptr %pc_at
+  ret void
 stop:
   br i1 %is_code, label %trap, label %note
 note:
+  %noted = phi i64 [ {layout.NOTED_ATTENTION}, %ask ], [ {layout.NOTED_STOP}, %stop ]
   %noted_at = getelementptr i8, ptr %context, i64 {layout.CONTEXT_NOTED}
-  store volatile i64 1, ptr %noted_at
+  store volatile i64 %noted, ptr %noted_at
   br label %elsewhere
 trap:
   call void @jormun_trap_at(ptr %ucontext, i32 {TrapKind.INTERRUPTED.value})
   ret void
 elsewhere:
-  %value_at = getelementptr i8, ptr %info, i64 {SIGINFO_VALUE}
-  %value = load ptr, ptr %value_at
-  %is_ours = icmp eq ptr %value, @jormun_data
   %previous = load i64, ptr getelementptr (i8, ptr @jormun_data, i64 {DATA_PREVIOUS + 16})
   %is_none = icmp ule i64 %previous, 1
   %is_nothing = or i1 %is_ours, %is_none
@@ -327,6 +406,7 @@ done:
 _DECLARATIONS = """
 @jormun_data = external dso_local constant i8
 declare dso_local void @jormun_resume()
+declare dso_local void @jormun_divert()
 declare dso_local void @jormun_host_call(ptr, ptr)
 declare dso_local void @PyEval_RestoreThread(ptr)
 declare dso_local ptr @PyEval_SaveThread()
@@ -346,7 +426,7 @@ def text() -> str:
     """The module's LLVM text."""
     islands = {name: DATA_OUTSIDE + layout.POINTER_BYTES * k for k, name in enumerate(OUTSIDE)}
     assembly = [f'module asm "{line}"\n' for line in x86_64.glue(islands, DATA_COUNT).splitlines()]
-    handlers = (_TRAP_AT, _ON_FAULT, _ON_INTERRUPT)
+    handlers = (_TRAP_AT, _ON_FAULT, _ATTEND, _ON_INTERRUPT)
     parts = [_DECLARATIONS, *map(_service, SERVICES), _CALL_PYTHON, _IS_STOPPED, *handlers, bulk.text()]
     return "".join([*assembly, *parts])
 

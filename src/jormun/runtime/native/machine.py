@@ -25,6 +25,7 @@ from jormun.runtime.native.pages import Block, Protection
 from jormun.runtime.native.stacks import StackPool
 from jormun.runtime.native.stop_record import StopRecord
 from jormun.runtime.native.support import check_machine
+from jormun.runtime.native.tick import Tick
 from jormun.runtime.trap import MAX_BACKTRACE_FRAMES, frames, make_trap, note_cut
 
 if TYPE_CHECKING:
@@ -116,7 +117,8 @@ class Native:
     def __init__(self) -> None:
         check_machine()
         self.code = CodeRegion(glue.DATA_BYTES)
-        self._stacks = StackPool()
+        self._stacks = StackPool(self._begin_thread)
+        self.tick = Tick(self.code.data)
         self.stacks_base = self._stacks.base
         """The address of the first byte of `stacks_view`."""
         self.stacks_view = pages.view(self._stacks.base, self._stacks.size_bytes)
@@ -277,9 +279,16 @@ class Native:
             signals.install(signal, self.symbols[name], data + glue.DATA_PREVIOUS + layout.POINTER_BYTES * index)
         pages.protect(data, pages.round_up(glue.DATA_BYTES), Protection.READ)
 
+    def _begin_thread(self) -> None:
+        """The calling thread will run guests. In the main thread, Python's handlers of signals are to run meanwhile."""
+        has_xsave = ctypes.PYFUNCTYPE(ctypes.c_int)(self.symbols["jormun_has_xsave"])
+        if threading.get_ident() == threading.main_thread().ident and has_xsave():
+            self.tick.start()
+
     def _after_fork(self) -> None:
         """In a new process, which has only the thread that forked."""
         self._stacks.after_fork()
+        self.tick.after_fork()
         if self._watch is not None:
             self._watch.after_fork()
 
@@ -304,8 +313,14 @@ def _service_callables(services: Services) -> list[Callable[[int], None]]:
         "jormun_memory_notify": services.memory_notify,
         "jormun_is_subtype": services.is_subtype,
         "jormun_tier_up": services.tier_up,
+        "jormun_attention": _attend,
     }
     return [_service_callable(methods[service.name], service) for service in glue.SERVICES]
+
+
+def _attend(_: int) -> int:
+    """Python runs handlers of signals when it begins a call, as this one."""
+    return 0
 
 
 def _service_callable(method: Callable[..., int], service: glue.Service) -> Callable[[int], None]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+from collections.abc import Callable
 
 from jormun.errors import ExhaustionError, TrapKind, WasmError
 from jormun.runtime import layout
@@ -102,7 +103,8 @@ class GuestStack:
 class StackPool:
     """The blocks of all threads. `base` to `end` is where guest stacks are and nothing else is."""
 
-    def __init__(self) -> None:
+    def __init__(self, begun: Callable[[], None] = lambda: None) -> None:
+        """`begun` is called in each thread that has a stack then."""
         self.base, self.size_bytes = pages.reserve_most(_REGION_BYTES, _LEAST_REGION_BYTES, layout.STACK_BLOCK_BYTES)
         self.end = self.base + self.size_bytes
         self._unused = self.base
@@ -110,6 +112,7 @@ class StackPool:
         # Reentrant: a garbage collection inside of `take` may end in a `give`.
         self._lock = threading.RLock()
         self._local = threading.local()
+        self._begun = begun
         self._threads: dict[int, int] = {}
 
     def threads(self) -> list[tuple[int, int]]:
@@ -133,6 +136,7 @@ class StackPool:
         if stack is None:
             stack = GuestStack(self)
             self._local.stack = stack
+            self._begun()
         return stack
 
     def take(self) -> int:

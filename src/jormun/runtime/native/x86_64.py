@@ -44,6 +44,15 @@ _TRAP_SP = layout.CONTEXT_TRAP_SP
 _FRAME_REGISTERS = 56
 """Where in the frame that HOST_SP points to the address of the register record is."""
 
+RED_ZONE_BYTES = 128
+"""What a function may use below its stack pointer (System V)."""
+ASIDE_BYTES = 24 << 10
+"""The room that `jormun_divert` and what it calls need on the guest's stack, most of it for registers and the overflow
+area."""
+_SAVED = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15")
+_XSAVE_STATES = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 19
+_XSAVE_BYTES = 2688
+
 _INTEGERS = ("%rdi", "%rsi", "%rdx", "%rcx", "%r8", "%r9")
 _VECTORS = tuple(f"%xmm{k}" for k in range(8))
 
@@ -279,8 +288,57 @@ jormun_compile_stub:
 .size jormun_compile_stub, . - jormun_compile_stub
 """
 
+# What a guest is diverted to that a signal interrupted: ask Python whether it wants something, and go on as if nothing
+# had been. The signal's handler left, below the 128 bytes that the interrupted code may use below its %rsp, the address
+# of that code and its %rbp, which are a frame, and its flags; %rsp and %rbp are where it left them.
+#
+# Safe because: the handler found ASIDE_BYTES of room. All general registers, all flags, and by XSAVE all other
+# registers that compiled code uses are put back: x87 and SSE, AVX, AVX-512, and the general registers of APX, whose
+# places in the area end at 2,688 bytes on every CPU. The header behind the first 512 bytes must be zeros. %rbx and %rsp
+# are kept by the call. `retq $128` takes the address, and leaves %rsp as it was.
+_DIVERT = f"""
+.type jormun_divert,@function
+jormun_divert:
+    {"; ".join(f"pushq %{r}" for r in _SAVED)}
+    cld
+    movq %rsp, %rbx
+    subq ${_XSAVE_BYTES}, %rsp
+    andq $-64, %rsp
+    xorl %eax, %eax
+    {"; ".join(f"movq %rax, {512 + 8 * k}(%rsp)" for k in range(8))}
+    movl ${_XSAVE_STATES:#x}, %eax
+    xorl %edx, %edx
+    xsave64 (%rsp)
+    callq jormun_attend
+    movl ${_XSAVE_STATES:#x}, %eax
+    xorl %edx, %edx
+    xrstor64 (%rsp)
+    movq %rbx, %rsp
+    {"; ".join(f"popq %{r}" for r in reversed(_SAVED))}
+    popfq
+    popq %rbp
+    retq $128
+.size jormun_divert, . - jormun_divert
+"""
+
+# i32 jormun_has_xsave(): whether the CPU has XSAVE and the system uses it (CPUID.1:ECX.OSXSAVE).
+_HAS_XSAVE = """
+.type jormun_has_xsave,@function
+jormun_has_xsave:
+    movq %rbx, %r8
+    movl $1, %eax
+    cpuid
+    movq %r8, %rbx
+    movl %ecx, %eax
+    shrl $27, %eax
+    andl $1, %eax
+    retq
+.size jormun_has_xsave, . - jormun_has_xsave
+"""
+
 EXPORTED = (
     "jormun_enter", "jormun_resume", "jormun_trap", "jormun_host_call", "jormun_host_function", "jormun_compile_stub",
+    "jormun_divert", "jormun_has_xsave",
 )  # fmt: skip
 
 
@@ -291,7 +349,9 @@ def glue(islands: Mapping[str, int], count: int) -> str:
     """
     jumps = [f"{name}:\n    jmpq *jormun_data+{offset}(%rip)\n" for name, offset in islands.items()]
     exported = [f".globl {name}\n" for name in (*EXPORTED, *islands)]
-    return "".join([".text\n", *exported, _enter(count), _TRAP, _HOST_CALL, _HOST_FUNCTION, _COMPILE, *jumps])
+    return "".join(
+        [".text\n", *exported, _enter(count), _TRAP, _HOST_CALL, _HOST_FUNCTION, _COMPILE, _DIVERT, _HAS_XSAVE, *jumps]
+    )
 
 
 def stubs(address: int, first: int, count: int, target: int) -> bytes:
