@@ -10,9 +10,9 @@ import os
 import select
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
-from jormun.errors import Trap, TrapKind
+from jormun.errors import TimeoutError, Trap, TrapKind
 from jormun.hints import Final
 from jormun.runtime.native.machine import Native
 from jormun.runtime.native.stop_record import StopRecord
@@ -42,7 +42,7 @@ class Interruption:
         self._lock = threading.RLock()
         self._wakers: dict[object, Callable[[], None]] = {}
         self._records: set[StopRecord] = set()
-        self._reading_end, self._writing_end = os.pipe()
+        self._reading_end = self._writing_end = -1  # until something is waited for
 
     def interrupt(self) -> None:
         """End all activations and waits, those to come too. Activations end in a Trap (INTERRUPTED), within moments;
@@ -99,7 +99,10 @@ class Interruption:
 
     def poll(self, wanted: dict[int, int], timeout_ms: int | None) -> dict[int, int]:
         """As the function `poll`. Raises Trap when it is interrupted, before or meanwhile."""
-        self.check()
+        with self._lock:
+            self.check()
+            if self._reading_end < 0:
+                self._reading_end, self._writing_end = os.pipe()
         answers = poll({**wanted, self._reading_end: select.POLLIN}, timeout_ms)
         self.check()
         return answers
@@ -127,10 +130,39 @@ def current() -> Interruption | None:
 
 @contextmanager
 def running_under(interruption: Interruption) -> Iterator[None]:
-    """The calling thread runs under `interruption` while the context lasts."""
-    before, _local.interruption = _local.interruption, interruption
-    try:
-        with interruption._scope():
+    """The calling thread runs under `interruption` while the context lasts. If it ran under another one before, that
+    one interrupts this one too.
+    """
+    before = _local.interruption
+    with nullcontext() if before is None else before.waking(interruption.interrupt), interruption._scope():
+        _local.interruption = interruption
+        try:
             yield
+        finally:
+            _local.interruption = before
+
+
+@contextmanager
+def time_limit(timeout_s: float) -> Iterator[None]:
+    """What the calling thread runs while the context lasts is stopped after this time. Raises TimeoutError then."""
+    interruption = Interruption()
+    is_late = False
+
+    def stop() -> None:
+        nonlocal is_late
+        is_late = True
+        interruption.interrupt()
+
+    watch = Native.get().watch
+    alarm = watch.set_alarm(timeout_s, stop)
+    try:
+        with running_under(interruption):
+            yield
+    except Trap as trap:
+        if trap.kind is not TrapKind.INTERRUPTED or isinstance(trap, TimeoutError) or not is_late:
+            raise
+        message = f"timed out after {timeout_s:g} s"
+        raise TimeoutError(TrapKind.INTERRUPTED, trap.backtrace, message=message) from None
     finally:
-        _local.interruption = before
+        watch.cancel_alarm(alarm)
+        interruption.close()

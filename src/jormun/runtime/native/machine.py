@@ -132,6 +132,7 @@ class Native:
         self._callables: list[Callable[[int], None]] = []
         self._count = Block(8)  # of activations
         self._watch: Watch | None = None
+        self._wakers: dict[int, Callable[[], None]] = {}
         self._write_data()
         os.register_at_fork(after_in_child=self._after_fork)
 
@@ -192,7 +193,7 @@ class Native:
 
             with self._lock:
                 if self._watch is None:
-                    self._watch = Watch(self._stacks, self.code.data)
+                    self._watch = Watch(self._stacks, self.code.data, self._wakers)
         return self._watch
 
     @property
@@ -211,6 +212,21 @@ class Native:
             yield
         finally:
             stack.set_field(layout.CONTEXT_SCOPE, outer)
+
+    @contextmanager
+    def waking(self, wake: Callable[[], None]) -> Iterator[None]:
+        """While the context lasts, the calling thread waits for something. `wake` is called, from another thread and
+        perhaps more than once, when the activation that called the host is to end; it does, as the host returns.
+        """
+        context = self._stacks.current().context
+        outer = self._wakers.get(context)
+        self._wakers[context] = wake
+        try:
+            yield
+        finally:
+            del self._wakers[context]
+            if outer is not None:
+                self._wakers[context] = outer
 
     def host_function(self, overflow_slots: int, callback: Callable[[int], object]) -> HostFunction:
         """A Python function for guests, which takes so many arguments from the overflow area. `callback` gets the

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from jormun.hints import Final
 from jormun.runtime import layout
@@ -26,9 +26,10 @@ _LONGEST_S: Final = 0.02
 class Watch:
     """Ends activations that are to end, and calls back when times are up."""
 
-    def __init__(self, stacks: StackPool, value: int) -> None:
-        """`value` goes with each signal."""
+    def __init__(self, stacks: StackPool, value: int, wakers: Mapping[int, Callable[[], None]]) -> None:
+        """`value` goes with each signal; `wakers` wake threads that wait in the host, by their contexts."""
         self._stacks = stacks
+        self._wakers = wakers
         self._value = value
         self._alarms: dict[int, tuple[float, Callable[[], None]]] = {}
         self._last_key = 0
@@ -113,6 +114,9 @@ class Watch:
             scope = pages.read_u64(context + layout.CONTEXT_SCOPE)
             if stops(stop, activation) or stops(scope, activation):
                 is_any = True
-                if pages.read_u64(context + layout.CONTEXT_THREAD_STATE):  # else it runs Python
+                wake = self._wakers.get(context)
+                if wake is not None:
+                    wake()
+                elif pages.read_u64(context + layout.CONTEXT_THREAD_STATE):  # else it runs Python
                     signals.interrupt(thread, self._value)
         return is_any
