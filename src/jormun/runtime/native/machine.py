@@ -297,9 +297,10 @@ class Native:
 
     def _begin_thread(self) -> None:
         """The calling thread will run guests. In the main thread, Python's handlers of signals are to run meanwhile."""
-        has_xsave = ctypes.PYFUNCTYPE(ctypes.c_int)(self.symbols["jormun_has_xsave"])
-        if threading.get_ident() == threading.main_thread().ident and has_xsave():
-            self.tick.start()
+        if threading.get_ident() == threading.main_thread().ident:
+            has_xsave = ctypes.PYFUNCTYPE(ctypes.c_int)(self.symbols["jormun_has_xsave"])
+            if has_xsave():
+                self.tick.start()
 
     def _after_fork(self) -> None:
         """In a new process, which has only the thread that forked."""
