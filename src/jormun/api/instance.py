@@ -92,6 +92,14 @@ class Instance:
         externs = resolve(module.blueprint, given, store)
         self.exports = Exports(runtime.instantiate(store, module.compiled, externs))
 
+    def interrupt(self) -> None:
+        """End all calls into this instance, and others of its store, that run now: each raises Trap ("interrupted").
+
+        From another thread, or from a signal's handler. It returns at once; the calls end within moments, or when what
+        they called of the host comes back. The instance can be called again.
+        """
+        self.store.interrupt()
+
     def __repr__(self) -> str:
         return f"<Instance with exports {', '.join(self.exports) or '(none)'}>"
 

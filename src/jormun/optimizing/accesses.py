@@ -201,7 +201,7 @@ class MemoryOps(StateOps):
         """Set `size` bytes."""
         wide = self.as_i64(size, self.shape.memory(memory).address)
         to = self.memory_range(memory, start, wide)
-        self.service("memset", "ptr", f"ptr {to}, i32 {byte}, i64 {wide}", "nounwind willreturn")
+        self.service("jormun_set", "void", f"ptr {to}, i32 {byte}, i64 {wide}")
 
     def memory_copy(self, target: int, source: int, to: str, start: str, size: str) -> None:
         """Copy between memories, or within one."""

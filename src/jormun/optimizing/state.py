@@ -76,7 +76,7 @@ class StateOps(AtomicText):
 
     def move_bytes(self, write: str, read: str, size_bytes: str) -> None:
         """Move bytes between places that may overlap."""
-        self.service("memmove", "ptr", f"ptr {write}, ptr {read}, i64 {size_bytes}", "nounwind willreturn")
+        self.service("jormun_move", "void", f"ptr {write}, ptr {read}, i64 {size_bytes}")
 
     # Numbers and conditions.
 

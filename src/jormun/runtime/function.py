@@ -134,8 +134,15 @@ def call_native(store: Store, slots: CallSlots, code: int, vm: int, args: Sequen
     """Call guest code with bit patterns. All that the store owns is kept meanwhile, even if the store is closed."""
     owned = store.owned
     values = pages.Block(slots.size_bytes, 16)
-    slots.pack_call(values.address, vm, args)
-    Native.get().call(code, values.address)
+    slots.pack_call(values.address, vm, args, store.stop.address)
+    timeout_s = store.limits.timeout
+    if timeout_s is None:
+        Native.get().call(code, values.address)
+    else:
+        from jormun.runtime.interruption import time_limit  # few stores have one
+
+        with time_limit(timeout_s):
+            Native.get().call(code, values.address)
     del owned
     return slots.unpack_returned(values.address)
 

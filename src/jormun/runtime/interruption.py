@@ -1,7 +1,7 @@
-"""Ending what threads wait for: atomic waits, and files that are not ready.
+"""Stopping guests, and ending what they wait for: atomic waits, and files that are not ready.
 
-A thread that runs guests under an `Interruption` leaves its waits when another thread calls `interrupt`. Threads that
-run under none wait as the host's do; Ctrl-C reaches the main thread's waits in any case.
+A thread that runs guests under an `Interruption` leaves them, and its waits, when another thread calls `interrupt`.
+Threads that run under none wait as the host's do; Ctrl-C reaches the main thread in any case.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ import os
 import select
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
-from jormun.errors import Trap, TrapKind
+from jormun.errors import TimeoutError, Trap, TrapKind
 from jormun.hints import Final
+from jormun.runtime.native.machine import Native
+from jormun.runtime.native.stop_record import StopRecord
 
 MOST_MS: Final = 86_400_000
 """A day: the longest wait that poll(2) is asked for at once."""
@@ -31,27 +33,51 @@ def poll(wanted: dict[int, int], timeout_ms: int | None) -> dict[int, int]:
 
 
 class Interruption:
-    """Whether threads that run guests are to stop, and how those that sleep learn of it. It happens once at most."""
+    """Whether threads that run guests are to stop, and how they learn of it. It happens once at most."""
 
-    __slots__ = ("_lock", "_reading_end", "_wakers", "_writing_end", "is_set")
+    __slots__ = ("_lock", "_reading_end", "_records", "_wakers", "_writing_end", "is_set")
 
     def __init__(self) -> None:
         self.is_set = False
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._wakers: dict[object, Callable[[], None]] = {}
-        self._reading_end, self._writing_end = os.pipe()
+        self._records: set[StopRecord] = set()
+        self._reading_end = self._writing_end = -1  # until something is waited for
 
     def interrupt(self) -> None:
-        """End all waits, those to come too."""
+        """End all activations and waits, those to come too. Activations end in a Trap (INTERRUPTED), within moments;
+        this does not wait for it.
+        """
         with self._lock:
             if self.is_set:
                 return
             self.is_set = True
             wakers = list(self._wakers.values())
+            for record in self._records:
+                record.stop()
+            is_running = bool(self._records)
             if self._writing_end >= 0:
                 os.write(self._writing_end, b"\0")  # is never read: the pipe stays ready
         for wake in wakers:
             wake()
+        if is_running:
+            Native.get().watch.stopped()
+
+    @contextmanager
+    def _scope(self) -> Iterator[None]:
+        """While the context lasts, the calling thread's activations end when it happens."""
+        record = StopRecord()
+        with Native.get().scope(record):
+            with self._lock:
+                self._records.add(record)
+                if self.is_set:
+                    record.stop()
+                    Native.get().watch.stopped()
+            try:
+                yield
+            finally:
+                with self._lock:
+                    self._records.discard(record)
 
     def check(self) -> None:
         """Raises Trap (INTERRUPTED) when it has happened."""
@@ -73,7 +99,10 @@ class Interruption:
 
     def poll(self, wanted: dict[int, int], timeout_ms: int | None) -> dict[int, int]:
         """As the function `poll`. Raises Trap when it is interrupted, before or meanwhile."""
-        self.check()
+        with self._lock:
+            self.check()
+            if self._reading_end < 0:
+                self._reading_end, self._writing_end = os.pipe()
         answers = poll({**wanted, self._reading_end: select.POLLIN}, timeout_ms)
         self.check()
         return answers
@@ -101,9 +130,39 @@ def current() -> Interruption | None:
 
 @contextmanager
 def running_under(interruption: Interruption) -> Iterator[None]:
-    """The calling thread runs under `interruption` while the context lasts."""
-    before, _local.interruption = _local.interruption, interruption
+    """The calling thread runs under `interruption` while the context lasts. If it ran under another one before, that
+    one interrupts this one too.
+    """
+    before = _local.interruption
+    with nullcontext() if before is None else before.waking(interruption.interrupt), interruption._scope():
+        _local.interruption = interruption
+        try:
+            yield
+        finally:
+            _local.interruption = before
+
+
+@contextmanager
+def time_limit(timeout_s: float) -> Iterator[None]:
+    """What the calling thread runs while the context lasts is stopped after this time. Raises TimeoutError then."""
+    interruption = Interruption()
+    is_late = False
+
+    def stop() -> None:
+        nonlocal is_late
+        is_late = True
+        interruption.interrupt()
+
+    watch = Native.get().watch
+    alarm = watch.set_alarm(timeout_s, stop)
     try:
-        yield
+        with running_under(interruption):
+            yield
+    except Trap as trap:
+        if trap.kind is not TrapKind.INTERRUPTED or isinstance(trap, TimeoutError) or not is_late:
+            raise
+        message = f"timed out after {timeout_s:g} s"
+        raise TimeoutError(TrapKind.INTERRUPTED, trap.backtrace, message=message) from None
     finally:
-        _local.interruption = before
+        watch.cancel_alarm(alarm)
+        interruption.close()

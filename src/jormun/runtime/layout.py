@@ -31,15 +31,13 @@ VM_COUNTERS = 24
 optimizing; shared by all instances of the module."""
 VM_FUEL = 32
 """Reserved for fuel."""
-VM_INTERRUPT = 40
-"""Reserved for interruption."""
 VM_HEADER_BYTES = 64
 VM_ALIGNMENT = 64
 """An instance record starts on a cache line."""
 
 SERVICES = (
     "jormun_trap", "jormun_memory_grow", "jormun_table_grow", "jormun_memory_wait32", "jormun_memory_wait64",
-    "jormun_memory_notify", "jormun_is_subtype", "jormun_tier_up", "memmove", "memset",
+    "jormun_memory_notify", "jormun_is_subtype", "jormun_tier_up", "jormun_move", "jormun_set",
     "jormun_memory_fill", "jormun_memory_copy", "jormun_memory_init",
     "jormun_table_fill", "jormun_table_copy", "jormun_table_init",
 )  # fmt: skip
@@ -92,10 +90,20 @@ REGISTERS_INTEGERS = 0
 """6 u64: %rdi, which is vm, %rsi, %rdx, %rcx, %r8, %r9. A result in %rax comes back in the first."""
 REGISTERS_OVERFLOW_SLOTS = 48
 """u64: how many slots follow at REGISTERS_OVERFLOW."""
+REGISTERS_STOP = 56
+"""ptr: the stop record of the calls of this store, or 0; where a call from Python begins."""
 REGISTERS_VECTORS = 64
 """8 registers of 16 bytes: %xmm0 to %xmm7. A result in %xmm0 comes back in the first."""
 REGISTERS_OVERFLOW = 192
 """Slots of VALUE_SLOT_BYTES. In a call from Python the buffer for two and more results is here too."""
+
+# A stop record says which activations are to end (runtime/native/stop_record.py). Python writes it; the handler of
+# INTERRUPT reads it in the thread that runs them.
+STOP_UP_TO = 0
+"""u64: the number of the last activation that is to end, 0 for none. All have numbers from 1, ever greater ones."""
+STOP_OUTER = 8
+"""ptr: another record that counts as well, or 0."""
+STOP_RECORD_BYTES = 16
 
 SEGMENT_START = 0
 """ptr: the first byte of a data segment or the first reference of an element segment."""
@@ -126,9 +134,9 @@ CONTEXT_GUEST_SP = 8
 CONTEXT_GUEST_FP = 16
 """u64: the innermost frame of the guest that called the host, 0 when none did: a backtrace continues there."""
 CONTEXT_ACTIVATION = 24
-"""u64: the number of the innermost activation."""
-CONTEXT_ACTIVATIONS = 32
-"""u64: how many activations there have been in this block."""
+"""u64: the number of the innermost activation, 0 when none is there: the process counts them."""
+CONTEXT_STOP = 32
+"""ptr: the stop record that it began with, or 0."""
 CONTEXT_THREAD_STATE = 40
 """ptr: the thread's PyThreadState while the guest runs without the GIL."""
 CONTEXT_HOST_LIMIT = 48
@@ -143,7 +151,18 @@ CONTEXT_TRAP_SP = 80
 """u64: its stack pointer."""
 CONTEXT_FAULT_ADDRESS = 88
 """u64: what a faulting access touched."""
-CONTEXT_RECORD_BYTES = 96
+CONTEXT_SCOPE = 96
+"""ptr: the innermost stop record that all activations of the thread heed, or 0."""
+CONTEXT_ATTENDED = 104
+"""u64: when Python was last asked whether it wants something, in cycles."""
+CONTEXT_ATTENDING = 112
+"""u64: how long that took."""
+CONTEXT_NOTED = 120
+"""u64: what came by a signal where it could not be heeded, or 0: code that comes back from there looks at it."""
+NOTED_STOP = 1
+NOTED_ATTENTION = 2
+"""What is in CONTEXT_NOTED: to end the activation if it is to end; to ask Python."""
+CONTEXT_RECORD_BYTES = 128
 
 # Frames of baseline code, below the frame pointer `fp` (%rbp on x86-64), from which optimized code may take over at the
 # head of a loop. A value's place is found by running sums: locals in order, then operands from the bottom of the stack

@@ -15,14 +15,20 @@ class Limits:
     `memory` is for all memories and tables of the store together: a number of bytes, or text like "64MiB". Growing
     beyond fails, as WebAssembly says; starting beyond raises ExhaustionError. Raises ValueError for another text.
 
+    `timeout` is how many seconds a call from Python may take, with all that it calls: TimeoutError ends it then, or
+    when a function of the host that it called comes back.
+
     >>> Limits(memory="64MiB").memory_bytes
     67108864
     """
 
     memory: int | str = STORE_BYTES
+    timeout: float | None = None
 
     def __post_init__(self) -> None:
         parse_size(self.memory)
+        if self.timeout is not None and not self.timeout >= 0:
+            raise ValueError(f"a timeout is a number of seconds, not {self.timeout!r}")
 
     @property
     def memory_bytes(self) -> int:

@@ -16,6 +16,7 @@ from jormun.hints import TYPE_CHECKING, SupportsIndex
 from jormun.runtime import layout
 from jormun.runtime.address_space import GROW_FAILED, AddressSpace
 from jormun.runtime.native import pages
+from jormun.runtime.native.machine import Native
 from jormun.types import Limits, MemoryType
 
 if TYPE_CHECKING:
@@ -183,11 +184,12 @@ class Memory:
                 if read(self.base + address) != expected:
                     return WAIT_NOT_EQUAL
                 self._parked.setdefault(address, deque()).append(parked)
-            if interruption is None:
-                parked.sleep(timeout_ns)
-            else:
-                with interruption.waking(parked.wake):
+            with Native.get().waking(parked.wake):
+                if interruption is None:
                     parked.sleep(timeout_ns)
+                else:
+                    with interruption.waking(parked.wake):
+                        parked.sleep(timeout_ns)
         finally:
             with self._lock:
                 is_notified = parked.is_notified
@@ -261,7 +263,7 @@ class _Parked:
         self._is_asleep.acquire(timeout=-1 if timeout_ns < 0 else min(timeout_ns / 1e9, TIMEOUT_MAX))
 
     def wake(self) -> None:
-        """End the sleep, which may not have begun. Called twice at most at once, by `notify` and an interruption."""
+        """End the sleep, which may not have begun."""
         try:
             self._is_asleep.release()
         except RuntimeError:

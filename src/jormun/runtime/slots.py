@@ -44,13 +44,16 @@ class CallSlots:
         self._record = pages.words(self.size_bytes >> 3)
         self._result = pages.words(2 * len(self._results)) if self._many else self._record
 
-    def pack_call(self, address: int, vm: int, bits: Sequence[int]) -> None:
-        """Fill the record of `size_bytes` bytes at `address` for a call from Python."""
+    def pack_call(self, address: int, vm: int, bits: Sequence[int], stop: int = 0) -> None:
+        """Fill the record of `size_bytes` bytes at `address` for a call from Python. `stop` is the address of a stop
+        record, or 0.
+        """
         words = self._record(address)
         words[0] = vm
         if self._many:
             words[1] = address + layout.REGISTERS_OVERFLOW
         words[layout.REGISTERS_OVERFLOW_SLOTS >> 3] = self.overflow_slots
+        words[layout.REGISTERS_STOP >> 3] = stop
         _put(words, self._params, bits)
 
     def unpack_returned(self, address: int) -> list[int]:

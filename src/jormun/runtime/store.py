@@ -21,6 +21,8 @@ from jormun.runtime.function import Function
 from jormun.runtime.host import Failed, HostFunctionInstance, Shortcut
 from jormun.runtime.limits import Limits
 from jormun.runtime.native import pages
+from jormun.runtime.native.machine import Native
+from jormun.runtime.native.stop_record import StopRecord
 from jormun.runtime.owners import owner_of
 from jormun.runtime.references import Externals
 from jormun.types import DefType, FuncType, RecType, SubType, ValType
@@ -47,6 +49,8 @@ class Store:
         self.budget = Budget(self.limits.memory_bytes)
         self.externals = Externals()
         self.lock = RLock()
+        self.stop = StopRecord()
+        """What all calls of the store's functions heed."""
         self._owned: list[object] | None = []
         self._functions: WeakValueDictionary[int, Function] = WeakValueDictionary()
 
@@ -64,6 +68,16 @@ class Store:
         Calling its functions from then on raises WasmError.
         """
         self._owned = None
+
+    def interrupt(self) -> None:
+        """End the calls of the store's functions that run now, in whatever threads: each raises Trap (INTERRUPTED).
+
+        That is within moments; one that is in a function of the host ends when it comes back. Calls that begin later
+        run as usual. May be called from any thread, and by handlers of signals.
+        """
+        native = Native.get()
+        self.stop.stop(native.activations)
+        native.watch.stopped()
 
     def sibling(self) -> Store:
         """An empty store that takes from the same limits."""

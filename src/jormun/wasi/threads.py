@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from threading import Event, Lock, RLock
 
-from jormun.errors import TimeoutError, TrapKind, WasmError
+from jormun.errors import TimeoutError, Trap, TrapKind, WasmError
 from jormun.hints import Final, TypeAlias
 from jormun.runtime.interruption import Interruption, running_under
 
@@ -24,7 +24,7 @@ _LAST_ID: Final = (1 << 29) - 1
 _REFUSED: Final = -6
 """What thread-spawn returns when there is no thread: any negative number is an error; this is EAGAIN's."""
 _GRACE_S: Final = 1.0
-"""How long threads have to notice the end: those that wait or call WASI need a moment, those that compute never do."""
+"""How long threads have to notice the end."""
 
 
 Body: TypeAlias = Callable[[], object]
@@ -38,9 +38,9 @@ class NoThreadError(Exception):
 class ThreadGroup:
     """The threads of one guest.
 
-    It ends when its main thread returns, or any thread exits, traps or raises; the first of these counts. Threads that
-    wait are woken then, and those that call WASI stopped. One that does neither is left behind: it goes on computing,
-    without effects on anything but the guest's own memory, until it waits, calls or the process ends.
+    It ends when its main thread returns, or any thread exits, traps or raises; the first of these counts. The others
+    are stopped then, whether they compute, wait or call WASI. One that is in the host for longer than a moment (it
+    waits for the compiler, or fills gigabytes) is left behind, and ends when it comes back from there.
     """
 
     def __init__(self) -> None:
@@ -115,6 +115,8 @@ class ThreadGroup:
                 outcome, is_end = error, True
             if is_end:
                 self._end(outcome)
+            if is_main:
+                self._say_where(outcome)
             with self._lock:
                 del self._threads[thread_id]
                 is_last = self._is_closed and not self._threads
@@ -139,6 +141,12 @@ class ThreadGroup:
             self._outcome = outcome
             self._over.set()
         self.interruption.interrupt()
+
+    def _say_where(self, stopped: BaseException | None) -> None:
+        """The backtrace of a guest whose time was up is that of its main thread."""
+        outcome = self._outcome
+        if isinstance(outcome, TimeoutError) and isinstance(stopped, Trap) and not outcome.backtrace:
+            outcome.backtrace = stopped.backtrace
 
     def _join(self) -> None:
         deadline = time.monotonic() + _GRACE_S

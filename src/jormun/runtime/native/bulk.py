@@ -2,20 +2,33 @@
 
 Functions of the C convention in LLVM text, run on the guest's stack. They take addresses of records
 (runtime/layout.py), and starts and sizes as unsigned 64-bit numbers. Each access is safe because the whole stretch was
-compared with the present size, which never shrinks, and because a trap does not return.
+compared with the present size, which never shrinks, and because a trap does not return. A guest that is to be stopped
+meanwhile ends behind the change, which may be all that it does.
 """
 
 from __future__ import annotations
 
 from jormun.errors import TrapKind
+from jormun.llvm.convention import overflow_area
 from jormun.runtime import layout
 
 _ATTRIBUTES = 'nounwind "frame-pointer"="all" "probe-stack"="inline-asm" "no-builtins"'
+_HEED = [
+    *overflow_area("%noted", layout.STACK_BLOCK_BYTES, layout.CONTEXT_NOTED),
+    "%is.noted = load volatile i64, ptr %noted",
+    "%is.none = icmp eq i64 %is.noted, 0",
+    "br i1 %is.none, label %out, label %heed",
+    "heed:",
+    "call void @jormun_heed(ptr %noted.b)",
+    "br label %out",
+    "out:",
+]
+"""Lines that heed a signal that came meanwhile."""
 _MEMORY, _TABLE = TrapKind.MEMORY_OUT_OF_BOUNDS.value, TrapKind.TABLE_OUT_OF_BOUNDS.value
 
 
 def text() -> str:
-    """The functions' LLVM text. They call jormun_trap, memmove and memset."""
+    """The functions' LLVM text. They call jormun_trap, jormun_heed, memmove and memset."""
     memory = ("%to.record", "%to", layout.MEMORY_BASE, layout.MEMORY_SIZE_BYTES, 1, _MEMORY)
     table = ("%to.record", "%to", layout.TABLE_ELEMENTS, layout.TABLE_SIZE, 8, _TABLE)
     other_memory = ("%from.record", "%from", *memory[2:])
@@ -37,6 +50,9 @@ def text() -> str:
         _function(
             "table_fill", "ptr %to.record, i64 %to, i64 %value, i64 %size", _span("write", *table), fill_references
         ),
+        # For code that has checked: where to write, and from where or what.
+        _function("move", "ptr %write, ptr %read, i64 %size", [], move_bytes),
+        _function("set", "ptr %write, i32 %value, i64 %size", [], fill_bytes),
         _function("table_copy", copy, _span("write", *table) + _span("read", *other_table), move_references),
         _function("table_init", init, _span("write", *table) + _segment(8, _TABLE), move_references),
     ]
@@ -44,7 +60,8 @@ def text() -> str:
 
 
 def _function(name: str, parameters: str, checks: list[str], body: list[str]) -> str:
-    return "\n".join([f"define void @jormun_{name}({parameters}) {_ATTRIBUTES} {{", *checks, *body, "ret void", "}\n"])
+    head = f"define void @jormun_{name}({parameters}) {_ATTRIBUTES} {{"
+    return "\n".join([head, *checks, *body, *_HEED, "ret void", "}\n"])
 
 
 def _span(name: str, record: str, start: str, base: int, size: int, unit_bytes: int, kind: int) -> list[str]:

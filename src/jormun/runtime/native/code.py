@@ -76,6 +76,8 @@ class CodeRegion:
         pages.protect(self.data, pages.round_up(data_bytes), READ_WRITE)
         self._unused = self.base + pages.round_up(data_bytes)
         self._holes: list[tuple[int, int]] = []  # (address, size), ascending, never adjacent
+        # Replaced and never changed, so that `find` needs no lock: a guest may trap in a signal's handler, which runs
+        # in the middle of whatever the thread was doing.
         self._loaded: list[LoadedCode] = []
         self._dead: deque[LoadedCode] = deque()
         self._lock = Lock()
@@ -107,17 +109,18 @@ class CodeRegion:
         owner_ref = weakref.ref(owner) if owner is not None else None
         loaded = LoadedCode(address, size_bytes, owner_ref, self, functions)
         with self._lock:
-            insort(self._loaded, loaded)
+            images = self._loaded.copy()
+            insort(images, loaded)
+            self._loaded = images
         return loaded
 
     def find(self, pc: int) -> Place | None:
         """The function around the address `pc`."""
         if not self.base <= pc < self.end:
             return None
-        with self._lock:
-            at = bisect_right(self._loaded, pc, key=_address) - 1
-            loaded = self._loaded[at] if at >= 0 else None
-        return loaded.find(pc) if loaded is not None else None
+        images = self._loaded
+        at = bisect_right(images, pc, key=_address) - 1
+        return images[at].find(pc) if at >= 0 else None
 
     @property
     def used_bytes(self) -> int:
@@ -147,7 +150,7 @@ class CodeRegion:
                 loaded = self._dead.popleft()
                 at = bisect_right(self._loaded, loaded.address, key=_address) - 1
                 if at >= 0 and self._loaded[at] is loaded:  # else it was freed already
-                    del self._loaded[at]
+                    self._loaded = self._loaded[:at] + self._loaded[at + 1 :]
                     self._deallocate(loaded.address, loaded.size_bytes)
             finally:
                 self._lock.release()

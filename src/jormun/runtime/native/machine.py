@@ -8,12 +8,14 @@ guest is unwound, and leaves `Native.call` as if the guest were not there, with 
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from jormun.errors import HostError, Trap, TrapKind
-from jormun.hints import Protocol
+from jormun.hints import TYPE_CHECKING, Protocol
 from jormun.runtime import layout
 from jormun.runtime.image import CodeImage
 from jormun.runtime.native import backtrace, glue, pages, signals, x86_64
@@ -21,8 +23,13 @@ from jormun.runtime.native.code import CodeRegion, LoadedCode
 from jormun.runtime.native.glue_image import glue_image
 from jormun.runtime.native.pages import Block, Protection
 from jormun.runtime.native.stacks import StackPool
+from jormun.runtime.native.stop_record import StopRecord
 from jormun.runtime.native.support import check_machine
+from jormun.runtime.native.tick import Tick
 from jormun.runtime.trap import MAX_BACKTRACE_FRAMES, frames, make_trap, note_cut
+
+if TYPE_CHECKING:
+    from jormun.runtime.native.watch import Watch
 
 _STUB_CHUNK = 4096
 _HOST_EXCEPTION = TrapKind.HOST_EXCEPTION.value
@@ -110,7 +117,8 @@ class Native:
     def __init__(self) -> None:
         check_machine()
         self.code = CodeRegion(glue.DATA_BYTES)
-        self._stacks = StackPool()
+        self._stacks = StackPool(self._begin_thread)
+        self.tick = Tick(self.code.data)
         self.stacks_base = self._stacks.base
         """The address of the first byte of `stacks_view`."""
         self.stacks_view = pages.view(self._stacks.base, self._stacks.size_bytes)
@@ -122,7 +130,11 @@ class Native:
         self._lock = threading.RLock()
         self._services: Services | None = None
         self._callables: list[Callable[[int], None]] = []
+        self._count = Block(8)  # of activations
+        self._watch: Watch | None = None
+        self._wakers: dict[int, Callable[[], None]] = {}
         self._write_data()
+        os.register_at_fork(after_in_child=self._after_fork)
 
     @property
     def services(self) -> int:
@@ -173,6 +185,49 @@ class Native:
             places, is_cut = backtrace.walk(stack, self.code.find, MAX_BACKTRACE_FRAMES)
             raise make_trap(TrapKind(kind), places, is_cut)
 
+    @property
+    def watch(self) -> Watch:
+        """What ends activations, and keeps time."""
+        if self._watch is None:
+            from jormun.runtime.native.watch import Watch  # most processes stop nothing
+
+            with self._lock:
+                if self._watch is None:
+                    self._watch = Watch(self._stacks, self.code.data, self._wakers)
+        return self._watch
+
+    @property
+    def activations(self) -> int:
+        """How many there have been: the number of the last."""
+        return self._count.read_u64(0)
+
+    @contextmanager
+    def scope(self, record: StopRecord) -> Iterator[None]:
+        """While the context lasts, the calling thread's activations heed `record`, which no other scope has."""
+        stack = self._stacks.current()
+        outer = stack.field(layout.CONTEXT_SCOPE)
+        record.within(outer)
+        stack.set_field(layout.CONTEXT_SCOPE, record.address)
+        try:
+            yield
+        finally:
+            stack.set_field(layout.CONTEXT_SCOPE, outer)
+
+    @contextmanager
+    def waking(self, wake: Callable[[], None]) -> Iterator[None]:
+        """While the context lasts, the calling thread waits for something. `wake` is called, from another thread and
+        perhaps more than once, when the activation that called the host is to end; it does, as the host returns.
+        """
+        context = self._stacks.current().context
+        outer = self._wakers.get(context)
+        self._wakers[context] = wake
+        try:
+            yield
+        finally:
+            del self._wakers[context]
+            if outer is not None:
+                self._wakers[context] = outer
+
     def host_function(self, overflow_slots: int, callback: Callable[[int], object]) -> HostFunction:
         """A Python function for guests, which takes so many arguments from the overflow area. `callback` gets the
         address of a register record with the arguments, puts the results there and returns, or raises.
@@ -218,25 +273,41 @@ class Native:
         image = glue_image()
         loaded = self.code.place(len(image.code), lambda address: image.code)
         assert loaded.address == self.code.data + pages.round_up(glue.DATA_BYTES)
+        self._glue_end = loaded.address + loaded.size_bytes
         return {name: loaded.address + offset for name, offset in image.symbols.items()}
 
     def _write_data(self) -> None:
-        """Fill the glue's data, which is only read from then on, and install the fault handler."""
+        """Fill the glue's data, which is only read from then on, and install the handlers of signals."""
         data = self.code.data
         pages.write_u64(data + glue.DATA_CODE_BASE, self.code.base)
         pages.write_u64(data + glue.DATA_CODE_END, self.code.end)
         pages.write_u64(data + glue.DATA_STACK_BASE, self._stacks.base)
         pages.write_u64(data + glue.DATA_STACK_END, self._stacks.end)
+        pages.write_u64(data + glue.DATA_GUEST_BASE, self._glue_end)
+        pages.write_u64(data + glue.DATA_COUNT, self._count.address)
         for k, name in enumerate(glue.OUTSIDE):
             find = pages.python_address if name in glue.PYTHON_FUNCTIONS else pages.libc_address
             pages.write_u64(data + glue.DATA_OUTSIDE + layout.POINTER_BYTES * k, find(name))
-        handler = self.symbols["jormun_on_fault"]
         for name in layout.SERVICES:
             pages.write_u64(self.services + layout.service_offset(name), self.symbols[name])
-        for index, signal in enumerate((glue.SIGSEGV, glue.SIGBUS)):
-            at = data + glue.DATA_PREVIOUS + 16 * index
-            signals.install(signal, handler, at)
+        for index, signal in enumerate(glue.HANDLED):
+            name = "jormun_on_interrupt" if signal == glue.INTERRUPT else "jormun_on_fault"
+            signals.install(signal, self.symbols[name], data + glue.DATA_PREVIOUS + layout.POINTER_BYTES * index)
         pages.protect(data, pages.round_up(glue.DATA_BYTES), Protection.READ)
+
+    def _begin_thread(self) -> None:
+        """The calling thread will run guests. In the main thread, Python's handlers of signals are to run meanwhile."""
+        if threading.get_ident() == threading.main_thread().ident:
+            has_xsave = ctypes.PYFUNCTYPE(ctypes.c_int)(self.symbols["jormun_has_xsave"])
+            if has_xsave():
+                self.tick.start()
+
+    def _after_fork(self) -> None:
+        """In a new process, which has only the thread that forked."""
+        self._stacks.after_fork()
+        self.tick.after_fork()
+        if self._watch is not None:
+            self._watch.after_fork()
 
 
 def _is_ours(error: BaseException) -> bool:
@@ -259,8 +330,14 @@ def _service_callables(services: Services) -> list[Callable[[int], None]]:
         "jormun_memory_notify": services.memory_notify,
         "jormun_is_subtype": services.is_subtype,
         "jormun_tier_up": services.tier_up,
+        "jormun_attention": _attend,
     }
     return [_service_callable(methods[service.name], service) for service in glue.SERVICES]
+
+
+def _attend(_: int) -> int:
+    """Python runs handlers of signals when it begins a call, as this one."""
+    return 0
 
 
 def _service_callable(method: Callable[..., int], service: glue.Service) -> Callable[[int], None]:

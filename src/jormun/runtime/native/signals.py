@@ -1,4 +1,6 @@
-"""Installing the fault handler for SIGSEGV and SIGBUS, once per process, in front of whoever was asked before."""
+"""Installing the handlers of SIGSEGV, SIGBUS and INTERRUPT, once per process, in front of whoever was asked before; and
+sending the last.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,13 @@ import os
 
 from jormun.errors import WasmError
 from jormun.runtime.native import pages
+from jormun.runtime.native.glue import INTERRUPT
 
 _SA_SIGINFO = 0x4
 _SA_ONSTACK = 0x0800_0000
+_SA_RESTART = 0x1000_0000
+_SI_QUEUE = -1
+_SYS_RT_TGSIGQUEUEINFO = 297
 
 
 class _Action(ctypes.Structure):
@@ -23,6 +29,21 @@ class _Action(ctypes.Structure):
     )
 
 
+class _Info(ctypes.Structure):
+    """`siginfo_t` of <signal.h>, for a signal that is sent with a value."""
+
+    _fields_ = (
+        ("signal", ctypes.c_int),
+        ("errno", ctypes.c_int),
+        ("code", ctypes.c_int),
+        ("padding", ctypes.c_int),
+        ("pid", ctypes.c_int),
+        ("uid", ctypes.c_int),
+        ("value", ctypes.c_void_p),
+        ("rest", ctypes.c_uint64 * 12),
+    )
+
+
 _libc = ctypes.CDLL(None, use_errno=True)
 _sigaction = _libc.sigaction
 _sigaction.argtypes = [ctypes.c_int, ctypes.POINTER(_Action), ctypes.POINTER(_Action)]
@@ -33,12 +54,20 @@ def install(signal: int, handler: int, previous_at: int) -> None:
 
     The handler runs on the signal stack, since the guest's may be full. It ends by returning, from which the kernel
     restores the interrupted code's signal mask: SA_NODEFER is not needed, and a fault within the handler ends the
-    process.
+    process. System calls that are interrupted begin anew, where the system can do that: INTERRUPT may reach any code.
     """
     previous = _Action()
     if _sigaction(signal, None, ctypes.byref(previous)):
         raise WasmError(f"cannot ask for the handler of signal {signal}: {os.strerror(ctypes.get_errno())}")
     pages.write_u64(previous_at, previous.handler or 0)
-    action = _Action(handler=handler, flags=_SA_SIGINFO | _SA_ONSTACK)
+    action = _Action(handler=handler, flags=_SA_SIGINFO | _SA_ONSTACK | _SA_RESTART)
     if _sigaction(signal, ctypes.byref(action), None):
         raise WasmError(f"cannot handle signal {signal}: {os.strerror(ctypes.get_errno())}")
+
+
+def interrupt(thread: int, value: int) -> None:
+    """Send INTERRUPT with a value to a thread of this process, given by the kernel's number. One that has ended is
+    nobody, and a number that is another thread's by now does no harm: the handler looks at what runs there.
+    """
+    info = _Info(INTERRUPT, 0, _SI_QUEUE, 0, os.getpid(), os.getuid(), value)
+    _libc.syscall(_SYS_RT_TGSIGQUEUEINFO, os.getpid(), thread, INTERRUPT, ctypes.byref(info))

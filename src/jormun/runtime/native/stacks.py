@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+from collections.abc import Callable
 
 from jormun.errors import ExhaustionError, TrapKind, WasmError
 from jormun.runtime import layout
@@ -64,10 +65,15 @@ class GuestStack:
         pages.write_u64(self.context + layout.CONTEXT_GUEST_SP, self.context + layout.STACK_TOP)
         pages.write_u64(self.context + layout.CONTEXT_HOST_LIMIT, _host_limit())
         self._set_signal_stack()
+        pool.begin(self.context)
 
     def field(self, offset: int) -> int:
         """A 64-bit field of the context."""
         return self.words[offset >> 3]
+
+    def set_field(self, offset: int, value: int) -> None:
+        """Set such a field."""
+        self.words[offset >> 3] = value
 
     def _set_signal_stack(self) -> None:
         if _sigaltstack(None, ctypes.byref(self._replaced)):
@@ -97,7 +103,8 @@ class GuestStack:
 class StackPool:
     """The blocks of all threads. `base` to `end` is where guest stacks are and nothing else is."""
 
-    def __init__(self) -> None:
+    def __init__(self, begun: Callable[[], None] = lambda: None) -> None:
+        """`begun` is called in each thread that has a stack then."""
         self.base, self.size_bytes = pages.reserve_most(_REGION_BYTES, _LEAST_REGION_BYTES, layout.STACK_BLOCK_BYTES)
         self.end = self.base + self.size_bytes
         self._unused = self.base
@@ -105,6 +112,23 @@ class StackPool:
         # Reentrant: a garbage collection inside of `take` may end in a `give`.
         self._lock = threading.RLock()
         self._local = threading.local()
+        self._begun = begun
+        self._threads: dict[int, int] = {}
+
+    def threads(self) -> list[tuple[int, int]]:
+        """The addresses of the contexts of all threads that have stacks, with the kernel's numbers of the threads."""
+        return list(self._threads.copy().items())  # making pairs may end in a `give`
+
+    def begin(self, context: int) -> None:
+        """The calling thread has a stack from now on."""
+        self._threads[context] = threading.get_native_id()
+
+    def after_fork(self) -> None:
+        """In a new process, which has only the thread that forked, with another number."""
+        self._threads.clear()
+        stack: GuestStack | None = getattr(self._local, "stack", None)
+        if stack is not None:
+            self.begin(stack.context)
 
     def current(self) -> GuestStack:
         """The calling thread's stack, made at its first call."""
@@ -112,6 +136,7 @@ class StackPool:
         if stack is None:
             stack = GuestStack(self)
             self._local.stack = stack
+            self._begun()
         return stack
 
     def take(self) -> int:
@@ -138,6 +163,7 @@ class StackPool:
 
     def give(self, block: int) -> None:
         """Take a block back for another thread, and its memory for the system."""
+        self._threads.pop(block, None)
         pages.forget(block + layout.STACK_LIMIT, layout.STACK_BLOCK_BYTES - layout.STACK_LIMIT)
         with self._lock:
             self._free.append(block)

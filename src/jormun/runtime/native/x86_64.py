@@ -34,14 +34,14 @@ _HOST_SP = layout.CONTEXT_HOST_SP
 _GUEST_SP = layout.CONTEXT_GUEST_SP
 _GUEST_FP = layout.CONTEXT_GUEST_FP
 _ACTIVATION = layout.CONTEXT_ACTIVATION
-_ACTIVATIONS = layout.CONTEXT_ACTIVATIONS
+_STOP = layout.CONTEXT_STOP
 _THREAD_STATE = layout.CONTEXT_THREAD_STATE
 _HOST_LIMIT = layout.CONTEXT_HOST_LIMIT
 _TRAP_KIND = layout.CONTEXT_TRAP_KIND
 _TRAP_PC = layout.CONTEXT_TRAP_PC
 _TRAP_FP = layout.CONTEXT_TRAP_FP
 _TRAP_SP = layout.CONTEXT_TRAP_SP
-_FRAME_REGISTERS = 48
+_FRAME_REGISTERS = 56
 """Where in the frame that HOST_SP points to the address of the register record is."""
 
 SYSTEM_CALL = (
@@ -54,6 +54,14 @@ COPY = (
     'call {ptr, ptr, i64} asm sideeffect "rep movsb", "={di},={si},={cx},0,1,2,~{memory},~{dirflag},~{fpsr},~{flags}"'
 )
 """LLVM text of a copy from low to high addresses, without a call: target, source and size follow."""
+RED_ZONE_BYTES = 128
+"""What a function may use below its stack pointer (System V)."""
+ASIDE_BYTES = 24 << 10
+"""The room that `jormun_divert` and what it calls need on the guest's stack, most of it for registers and the overflow
+area."""
+_SAVED = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15")
+_XSAVE_STATES = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 19
+_XSAVE_BYTES = 2688
 
 _INTEGERS = ("%rdi", "%rsi", "%rdx", "%rcx", "%r8", "%r9")
 _VECTORS = tuple(f"%xmm{k}" for k in range(8))
@@ -75,11 +83,14 @@ def _registers_from(base: str, vectors: int) -> str:
 # register record. Called and returns with the GIL held; the guest runs without it. Returns 0 or the kind of the trap.
 #
 # Safe because: everything that the caller owns is on the host's stack before HOST_SP is set, and is taken from there at
-# `jormun_resume`, however it is reached: by return, from `jormun_trap`, from `jormun_host_call`, or from the fault
-# handler. None of these needs a register of the guest's but %rsp. The fields of the context that the activation changes
-# are in the same frame, so that activations nest. 6 + 7 pushes make %rsp a multiple of 16 for the calls. The record and
-# its overflow slots, at most as many as the context's area has, are Python's, which holds them until we return.
-_ENTER = f"""
+# `jormun_resume`, however it is reached: by return, from `jormun_trap`, from `jormun_host_call`, or from the signal
+# handlers. None of these needs a register of the guest's but %rsp. The fields of the context that the activation
+# changes are in the same frame, so that activations nest; 6 + 9 pushes make %rsp a multiple of 16 for the calls. The
+# record and its overflow slots, at most as many as the context's area has, are Python's, which holds them until we
+# return. The activation gets the next number of a count whose address is in the glue's data, at `count`; the GIL is
+# held meanwhile.
+def _enter(count: int) -> str:
+    return f"""
 .type jormun_enter,@function
 jormun_enter:
     pushq %rbp
@@ -91,6 +102,8 @@ jormun_enter:
     cmpq {_HOST_LIMIT}(%rdi), %rsp
     jb 2f
     pushq %rdx
+    pushq %rdx
+    pushq {_STOP}(%rdi)
     pushq {_HOST_SP}(%rdi)
     pushq {_GUEST_SP}(%rdi)
     pushq {_GUEST_FP}(%rdi)
@@ -100,12 +113,15 @@ jormun_enter:
     movq %rdi, %rbx
     movq %rsi, %r12
     movq %rdx, %r13
+    movq jormun_data+{count}(%rip), %rcx
+    movq (%rcx), %rax
+    incq %rax
+    movq %rax, (%rcx)
+    movq %rax, {_ACTIVATION}(%rbx)
+    movq {layout.REGISTERS_STOP}(%r13), %rax
+    movq %rax, {_STOP}(%rbx)
     callq PyEval_SaveThread
     movq %rax, {_THREAD_STATE}(%rbx)
-    movq {_ACTIVATIONS}(%rbx), %rax
-    incq %rax
-    movq %rax, {_ACTIVATIONS}(%rbx)
-    movq %rax, {_ACTIVATION}(%rbx)
     movq {layout.REGISTERS_OVERFLOW_SLOTS}(%r13), %rcx
     addq %rcx, %rcx
     leaq {layout.REGISTERS_OVERFLOW}(%r13), %rsi
@@ -136,7 +152,8 @@ jormun_resume:
     popq {_GUEST_FP}(%rbx)
     popq {_GUEST_SP}(%rbx)
     popq {_HOST_SP}(%rbx)
-    addq $8, %rsp
+    popq {_STOP}(%rbx)
+    addq $16, %rsp
 1:  popq %r15
     popq %r14
     popq %r13
@@ -152,6 +169,7 @@ jormun_resume:
     jmp 1b
 .size jormun_enter, . - jormun_enter
 """
+
 
 # void jormun_trap(i32 kind), noreturn: leave the innermost activation. Called by guest code on the guest stack.
 # Safe because: it reads what the call pushed and writes the context only. The return address may lie behind the end of
@@ -173,7 +191,8 @@ jormun_trap:
 """
 
 # void jormun_host_call(ptr host, ptr values): call Python, on the host's stack, from guest code on the guest stack.
-# Returns when Python did so without an exception; otherwise leaves the innermost activation with HOST_EXCEPTION.
+# Returns when Python did so without an exception; otherwise leaves the innermost activation, with the kind of trap that
+# jormun_call_python says.
 #
 # Safe because: the guest's %rsp waits in %rbx, the context in %r12, the activation's HOST_SP in %r13, which
 # jormun_call_python preserves as any C function does. The host's stack below HOST_SP is free: `jormun_enter` left it
@@ -209,7 +228,7 @@ jormun_host_call:
     popq %rbx
     popq %rbp
     retq
-1:  movl ${TrapKind.HOST_EXCEPTION.value}, {_TRAP_KIND}(%r12)
+1:  movl %eax, {_TRAP_KIND}(%r12)
     movq $0, {_TRAP_PC}(%r12)
     movq %rbp, {_TRAP_FP}(%r12)
     movq %rbx, {_TRAP_SP}(%r12)
@@ -279,18 +298,70 @@ jormun_compile_stub:
 .size jormun_compile_stub, . - jormun_compile_stub
 """
 
+# What a guest is diverted to that a signal interrupted: ask Python whether it wants something, and go on as if nothing
+# had been. The signal's handler left, below the 128 bytes that the interrupted code may use below its %rsp, the address
+# of that code and its %rbp, which are a frame, and its flags; %rsp and %rbp are where it left them.
+#
+# Safe because: the handler found ASIDE_BYTES of room. All general registers, all flags, and by XSAVE all other
+# registers that compiled code uses are put back: x87 and SSE, AVX, AVX-512, and the general registers of APX, whose
+# places in the area end at 2,688 bytes on every CPU. The header behind the first 512 bytes must be zeros. %rbx and %rsp
+# are kept by the call. `retq $128` takes the address, and leaves %rsp as it was.
+_DIVERT = f"""
+.type jormun_divert,@function
+jormun_divert:
+    {"; ".join(f"pushq %{r}" for r in _SAVED)}
+    cld
+    movq %rsp, %rbx
+    subq ${_XSAVE_BYTES}, %rsp
+    andq $-64, %rsp
+    xorl %eax, %eax
+    {"; ".join(f"movq %rax, {512 + 8 * k}(%rsp)" for k in range(8))}
+    movl ${_XSAVE_STATES:#x}, %eax
+    xorl %edx, %edx
+    xsave64 (%rsp)
+    callq jormun_attend
+    movl ${_XSAVE_STATES:#x}, %eax
+    xorl %edx, %edx
+    xrstor64 (%rsp)
+    movq %rbx, %rsp
+    {"; ".join(f"popq %{r}" for r in reversed(_SAVED))}
+    popfq
+    popq %rbp
+    retq $128
+.size jormun_divert, . - jormun_divert
+"""
+
+# i32 jormun_has_xsave(): whether the CPU has XSAVE and the system uses it (CPUID.1:ECX.OSXSAVE).
+_HAS_XSAVE = """
+.type jormun_has_xsave,@function
+jormun_has_xsave:
+    movq %rbx, %r8
+    movl $1, %eax
+    cpuid
+    movq %r8, %rbx
+    movl %ecx, %eax
+    shrl $27, %eax
+    andl $1, %eax
+    retq
+.size jormun_has_xsave, . - jormun_has_xsave
+"""
+
 EXPORTED = (
     "jormun_enter", "jormun_resume", "jormun_trap", "jormun_host_call", "jormun_host_function", "jormun_compile_stub",
+    "jormun_divert", "jormun_has_xsave",
 )  # fmt: skip
 
 
-def glue(islands: Mapping[str, int]) -> str:
+def glue(islands: Mapping[str, int], count: int) -> str:
     """The machine code as assembly text. `islands` maps the name of a function outside of the code region, which may
-    be out of the reach of a call, to where in the glue's data its address is.
+    be out of the reach of a call, to where in the glue's data its address is; at `count` is that of the count of
+    activations.
     """
     jumps = [f"{name}:\n    jmpq *jormun_data+{offset}(%rip)\n" for name, offset in islands.items()]
     exported = [f".globl {name}\n" for name in (*EXPORTED, *islands)]
-    return "".join([".text\n", *exported, _ENTER, _TRAP, _HOST_CALL, _HOST_FUNCTION, _COMPILE, *jumps])
+    return "".join(
+        [".text\n", *exported, _enter(count), _TRAP, _HOST_CALL, _HOST_FUNCTION, _COMPILE, _DIVERT, _HAS_XSAVE, *jumps]
+    )
 
 
 def stubs(address: int, first: int, count: int, target: int) -> bytes:

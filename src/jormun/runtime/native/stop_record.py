@@ -1,0 +1,61 @@
+"""Stop records: which activations are to end (runtime/layout.py), as native code reads them at any time."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from jormun.runtime import layout
+from jormun.runtime.native import pages
+
+_ALL = 0xFFFF_FFFF_FFFF_FFFF
+_RECORDS_PER_BLOCK = 64
+
+# Records are used again and never unmapped: a context may lead to one for longer than it should, where something
+# switched stacks under a guest (a greenlet), and may then end the wrong activation, and do nothing worse.
+_blocks: list[pages.Block] = []
+_free: deque[int] = deque()
+
+
+class StopRecord:
+    """A record that nobody else has. It is to be kept while a context leads to it."""
+
+    __slots__ = ("address",)
+
+    def __init__(self) -> None:
+        try:
+            self.address = _free.pop()
+        except IndexError:
+            block = pages.Block(layout.STOP_RECORD_BYTES * _RECORDS_PER_BLOCK)
+            _blocks.append(block)
+            self.address = block.address
+            _free.extend(block.address + layout.STOP_RECORD_BYTES * k for k in range(1, _RECORDS_PER_BLOCK))
+        pages.write_u64(self.address + layout.STOP_UP_TO, 0)
+        pages.write_u64(self.address + layout.STOP_OUTER, 0)
+
+    def __del__(self) -> None:
+        _free.append(self.address)
+
+    def stop(self, up_to: int = _ALL) -> None:
+        """The activations up to this number that heed the record are to end; without it, all, those to come too.
+
+        Native.stopped must be called then.
+        """
+        pages.write_u64(self.address + layout.STOP_UP_TO, up_to)
+
+    @property
+    def is_set(self) -> bool:
+        """Whether any are."""
+        return pages.read_u64(self.address + layout.STOP_UP_TO) != 0
+
+    def within(self, outer: int) -> None:
+        """Have the record at this address count as well."""
+        pages.write_u64(self.address + layout.STOP_OUTER, outer)
+
+
+def stops(record: int, activation: int) -> bool:
+    """Whether the record at this address, or one that counts as well, ends an activation. None does at address 0."""
+    while record:
+        if activation <= pages.read_u64(record + layout.STOP_UP_TO):
+            return True
+        record = pages.read_u64(record + layout.STOP_OUTER)
+    return False
