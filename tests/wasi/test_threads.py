@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 import jormun
+from jormun.api.config import Config
 from jormun.api.module import Module
+from jormun.api.tier import Tier
 from jormun.errors import Trap, TrapKind
 from jormun.runtime.store import Store
 from jormun.wasi.descriptors import Descriptor
@@ -88,6 +90,18 @@ def test_a_trap_in_one_ends_all(ending: str) -> None:
 def test_the_return_of_main_ends_all() -> None:
     """A thread that still waits does not keep the program."""
     assert run(module("(drop (call $spawn (i32.const 0)))", SLEEP)) == 0
+
+
+@pytest.mark.parametrize("tier", ["baseline", "optimizing", "auto"])
+def test_threads_that_compute_are_ended(tier: Tier) -> None:
+    """By an exit of main, and main by an exit of a thread."""
+    spin, leave = "(loop $again (br $again))", "(call $exit (i32.const 7))"
+    spawn = "(drop (call $spawn (i32.const 0)))"
+    before = guest_threads()
+    for main, thread in ((spawn + spawn + leave, spin), (spawn + spin, leave)):
+        compiled = Module(module(main, thread), config=Config(tier=tier, cache=False)).compiled
+        assert run_command(compiled, ["app"]) == 7
+        wait_for_threads(before)
 
 
 def test_a_thread_that_returns_ends_alone() -> None:

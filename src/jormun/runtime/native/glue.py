@@ -39,6 +39,8 @@ did."""
 _SI_TIMER = -2
 _OVERFLOW_BYTES = 1000 * layout.VALUE_SLOT_BYTES
 _ATTENDING_PART = 64
+_LONGEST_PAUSE = 1 << 28
+"""In cycles, some 0.1 s: who waits for a handler does not care that asking is slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +291,7 @@ _ATTEND = f"""
 declare ptr @llvm.frameaddress.p0(i32)
 declare ptr @llvm.ptrmask.p0.i64(ptr, i64)
 declare i64 @llvm.readcyclecounter()
+declare i64 @llvm.umin.i64(i64, i64)
 define void @jormun_attend() nounwind "frame-pointer"="all" "probe-stack"="inline-asm" {{
   %kept = alloca [{_OVERFLOW_BYTES} x i8], align 16
   %before = call i64 @llvm.readcyclecounter()
@@ -312,9 +315,9 @@ define void @jormun_attend() nounwind "frame-pointer"="all" "probe-stack"="inlin
 # the innermost activation's, and compiled code owns nothing, so that it can be left at any instruction. Everywhere else
 # (the glue, which changes contexts; the C library, which may hold locks; Python) it leaves a note at most: who wants
 # something sends the signal again. A guest that goes on is diverted to ask Python, where a timer sent the signal
-# (native/tick.py), there is room on the stack, and asking takes no more than one _ATTENDING_PARTth of the time. Nothing
-# but a context, stop records, ucontext and free room of the guest's stack is touched. A signal that nobody of us sent
-# is for who handled it before.
+# (native/tick.py), there is room on the stack, and asking takes no more than one _ATTENDING_PARTth of the time or
+# _LONGEST_PAUSE has passed. Nothing but a context, stop records, ucontext and free room of the guest's stack is
+# touched. A signal that nobody of us sent is for who handled it before.
 _ON_INTERRUPT = f"""
 define void @jormun_on_interrupt(i32 %signal, ptr %info, ptr %ucontext) nounwind {{
   %value_at = getelementptr i8, ptr %info, i64 {SIGINFO_VALUE}
@@ -353,7 +356,8 @@ tick:
   %since = sub i64 %now, %attended
   %attending_at = getelementptr i8, ptr %context, i64 {layout.CONTEXT_ATTENDING}
   %attending = load i64, ptr %attending_at
-  %pause = mul i64 %attending, {_ATTENDING_PART}
+  %share = mul i64 %attending, {_ATTENDING_PART}
+  %pause = call i64 @llvm.umin.i64(i64 %share, i64 {_LONGEST_PAUSE})
   %is_due = icmp uge i64 %since, %pause
   %depth = sub i64 %sp, %block
   %has_room = icmp uge i64 %depth, {layout.STACK_LIMIT + x86_64.ASIDE_BYTES}
