@@ -84,7 +84,7 @@ def test_a_killed_run_leaves_what_it_had(environment: dict[str, str], tmp_path: 
     folder = tmp_path / "code"
     folder.mkdir()
     wait = f"while not any(n.endswith('.code') for n in os.listdir({str(folder)!r})): time.sleep(0.01)"
-    _run(environment, "import time; module._kept._interval_s = 0.01", "run()", wait, "os._exit(0)")
+    _run(environment, "import time; module._keeper._interval_s = 0.01", "run()", wait, "os._exit(0)")
     assert _run(environment, "print(len(tier_up.learned().functions) > 0)") == ["True"]
 
 
