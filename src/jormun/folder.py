@@ -9,6 +9,8 @@ import sys
 from jormun.interrupts import postponed
 
 FOLDER_VARIABLE = "JORMUN_CACHE_DIR"
+READING = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+"""How a file is opened that may turn out to be something else: a pipe without a writer is not waited for."""
 
 
 def cache_folder() -> str:
@@ -82,10 +84,7 @@ def read_own(path: str) -> bytes:
 
     It is read, not mapped: a file that is truncated while it is mapped ends the process, and copying 10 MB takes 2 ms.
     """
-    flags = os.O_RDONLY
-    for name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):  # which no system has all of
-        flags |= getattr(os, name, 0)
-    fd = os.open(path, flags)
+    fd = os.open(path, READING | getattr(os, "O_NOFOLLOW", 0))
     with open(fd, "rb", buffering=0) as file:
         if hasattr(os, "geteuid"):
             status = os.fstat(fd)

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from jormun.api.source import is_artifact
 from jormun.cache import artifact as artifact_module
-from jormun.cache.artifact import HEADER_BYTES, Artifact, is_artifact, made_for, read_artifact, write_artifact
+from jormun.cache.artifact import HEADER_BYTES, Artifact, made_for, read_artifact, write_artifact
 from jormun.cache.entry import Entry
 from jormun.digest import digest
 from jormun.errors import ArtifactError

@@ -18,8 +18,8 @@ PROGRAM = """(module (import "wasi_snapshot_preview1" "fd_write" (func $write (p
   (func (export "other") (result i32) (i32.const 42)) (func (export "trap") unreachable)
   (func (export "wait") (drop (call $fib (i32.const 1))) (loop $l (br $l)))
   (func $fib (param i32) (result i32) (local.get 0)))"""
-HEAVY = {"llvmlite", "jormun.baseline", "jormun.optimizing", "jormun.binary.decode", "jormun.text",
-         "jormun.validation.body",
+HEAVY = {"llvmlite", "jormun.baseline", "jormun.cache.artifact", "jormun.optimizing", "jormun.binary.decode",
+         "jormun.text", "jormun.validation.body",
          "jormun.opcodes", "jormun.syntax.module", "jormun.llvm.target", "dataclasses", "inspect", "typing", "argparse",
          "pathlib", "re", "platformdirs", "hashlib", "subprocess", "tempfile", "logging"}  # fmt: skip
 """What a warm start does not import."""

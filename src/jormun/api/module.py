@@ -7,7 +7,7 @@ from os import PathLike, fspath
 from threading import Lock
 
 from jormun.api.config import Config
-from jormun.api.source import Source, decode_module, read_data, read_file
+from jormun.api.source import Source, decode_module, is_artifact, read_data, read_file
 from jormun.dataclass import dataclass, replace
 from jormun.hints import TYPE_CHECKING
 from jormun.runtime.blueprint import Blueprint, blueprint_of
@@ -165,8 +165,6 @@ class Module:
 
 def open_program(path: str | PathLike[str], config: Config | None = None) -> Module:
     """The module in a file of either kind: WebAssembly, or machine code if it is marked as `Module.open` demands."""
-    from jormun.cache.artifact import is_artifact
-
     return Module.open(path, config=config) if is_artifact(path) else Module(read_file(path), config=config)
 
 

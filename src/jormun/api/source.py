@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from os import PathLike
 
 from jormun.errors import MalformedError
 from jormun.features import DEFAULT_FEATURES, Features
+from jormun.folder import READING
 from jormun.hints import TYPE_CHECKING, TypeAlias
 from jormun.syntax.preamble import ARTIFACT_MAGIC, looks_like_text
 
@@ -50,6 +53,22 @@ def read_file(path: str | PathLike[str]) -> bytes:
     """The contents of a file. Raises OSError."""
     with open(path, "rb", buffering=0) as file:
         return file.readall()
+
+
+def is_artifact(path: str | PathLike[str]) -> bool:
+    """Whether a file begins as artifacts do. False for what cannot be read: the error is for who does."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return False  # a pipe is not even opened, since its writer would see that it is closed again
+        fd = os.open(path, READING)
+    except OSError:
+        return False
+    try:
+        return os.read(fd, len(ARTIFACT_MAGIC)) == ARTIFACT_MAGIC
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
 
 
 def decode_module(data: bytes, features: Features = DEFAULT_FEATURES) -> Module:

@@ -23,7 +23,7 @@ from jormun.dataclass import dataclass
 from jormun.digest import DIGEST_BYTES, digest
 from jormun.errors import ArtifactError
 from jormun.features import Features
-from jormun.folder import write_whole
+from jormun.folder import READING, write_whole
 from jormun.hints import Final
 from jormun.runtime.image import ALIGNMENT_BYTES
 from jormun.runtime.native.support import check_machine
@@ -39,7 +39,6 @@ NEVER: Final = (".wasm", ".wat")
 _HEADER: Final = Struct("<8sIQ24s16s16s32s")
 HEADER_BYTES: Final = _HEADER.size + DIGEST_BYTES
 _LENGTHS: Final = Struct("<QQ")
-_FLAGS: Final = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _PROGRAM_MODE: Final = 0o755
 _PACKAGE: Final = os.path.dirname(os.path.dirname(__file__))
 _AGREED: Final = (
@@ -147,28 +146,12 @@ def agreed() -> bytes:
     return digest(*parts)
 
 
-def is_artifact(path: str | os.PathLike[str]) -> bool:
-    """Whether a file begins as artifacts do. False for what cannot be read: the error is for who does."""
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            return False  # a pipe is not even opened, since its writer would see that it is closed again
-        fd = os.open(path, _FLAGS)
-    except OSError:
-        return False
-    try:
-        return os.read(fd, len(ARTIFACT_MAGIC)) == ARTIFACT_MAGIC
-    except OSError:
-        return False
-    finally:
-        os.close(fd)
-
-
 def read_artifact(path: str | os.PathLike[str]) -> Artifact:
     """The artifact in a file. Raises OSError, and ArtifactError for one that this machine does not run, that is
     damaged, or that is not trusted: see `_check_trusted`.
     """
     check_machine()
-    fd = os.open(path, _FLAGS)
+    fd = os.open(path, READING)
     with open(fd, "rb", buffering=0) as file:
         # Of the open file, not of its name, which may stand for another one by now; and it is read, not mapped, so
         # that what was checked is what is run.

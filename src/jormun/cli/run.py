@@ -187,7 +187,7 @@ def _preloaded(module: Module, wasi: Wasi, others: Mapping[str, ImportModule], s
 def _module(path: str, config: Config) -> Module:
     """A module from a file. Raises CommandError."""
     from jormun.api.module import Module
-    from jormun.cache.artifact import is_artifact
+    from jormun.api.source import is_artifact
     from jormun.cli.progress import Progress
     from jormun.cli.report import CommandError, module_error
     from jormun.cli.source import STANDARD_INPUT, read_source
