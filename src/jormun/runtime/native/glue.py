@@ -180,6 +180,28 @@ done:
 }}
 """
 
+
+def _interrupted(code_base: int) -> str:
+    """Lines of a signal's handler that define what was interrupted: %sp, at %sp_at, and whether that %is_inside of
+    guest stacks; %pc, at %pc_at, and whether that %is_code, which begins where the glue's data say at `code_base`.
+    """
+    return f"""
+  %sp_at = getelementptr i8, ptr %ucontext, i64 {x86_64.UCONTEXT_SP}
+  %sp = load i64, ptr %sp_at
+  %stack_base = load i64, ptr getelementptr (i8, ptr @jormun_data, i64 {DATA_STACK_BASE})
+  %stack_end = load i64, ptr getelementptr (i8, ptr @jormun_data, i64 {DATA_STACK_END})
+  %is_above = icmp uge i64 %sp, %stack_base
+  %is_below = icmp ult i64 %sp, %stack_end
+  %is_inside = and i1 %is_above, %is_below
+  %pc_at = getelementptr i8, ptr %ucontext, i64 {x86_64.UCONTEXT_PC}
+  %pc = load i64, ptr %pc_at
+  %code_base = load i64, ptr getelementptr (i8, ptr @jormun_data, i64 {code_base})
+  %code_end = load i64, ptr getelementptr (i8, ptr @jormun_data, i64 {DATA_CODE_END})
+  %pc_above = icmp uge i64 %pc, %code_base
+  %pc_below = icmp ult i64 %pc, %code_end
+  %is_code = and i1 %pc_above, %pc_below"""
+
+
 # void jormun_on_fault(i32 signal, ptr info, ptr ucontext): the handler of SIGSEGV and SIGBUS, on the signal stack.
 #
 # A fault is a guest's when the kernel itself made the signal (si_code > 0), the stack pointer is in the range of guest
@@ -193,13 +215,7 @@ define void @jormun_on_fault(i32 %signal, ptr %info, ptr %ucontext) nounwind {{
   %code_at = getelementptr i8, ptr %info, i64 8
   %code = load i32, ptr %code_at
   %is_kernel = icmp sgt i32 %code, 0
-  %sp_at = getelementptr i8, ptr %ucontext, i64 {x86_64.UCONTEXT_SP}
-  %sp = load i64, ptr %sp_at
-  %stack_base = load i64, ptr getelementptr (i8, ptr @jormun_data, i64 {DATA_STACK_BASE})
-  %stack_end = load i64, ptr getelementptr (i8, ptr @jormun_data, i64 {DATA_STACK_END})
-  %is_above = icmp uge i64 %sp, %stack_base
-  %is_below = icmp ult i64 %sp, %stack_end
-  %is_inside = and i1 %is_above, %is_below
+{_interrupted(DATA_CODE_BASE)}
   %is_guest = and i1 %is_kernel, %is_inside
   br i1 %is_guest, label %guest, label %chain
 guest:
@@ -209,13 +225,6 @@ guest:
   %distance = sub i64 %address, %block
   %into_guard = sub i64 %distance, {layout.STACK_CONTEXT_BYTES}
   %is_guard = icmp ult i64 %into_guard, {layout.STACK_GUARD_BYTES}
-  %pc_at = getelementptr i8, ptr %ucontext, i64 {x86_64.UCONTEXT_PC}
-  %pc = load i64, ptr %pc_at
-  %code_base = load i64, ptr getelementptr (i8, ptr @jormun_data, i64 {DATA_CODE_BASE})
-  %code_end = load i64, ptr getelementptr (i8, ptr @jormun_data, i64 {DATA_CODE_END})
-  %pc_above = icmp uge i64 %pc, %code_base
-  %pc_below = icmp ult i64 %pc, %code_end
-  %is_code = and i1 %pc_above, %pc_below
   %is_ours = or i1 %is_guard, %is_code
   br i1 %is_ours, label %trap, label %chain
 trap:
@@ -323,20 +332,7 @@ define void @jormun_on_interrupt(i32 %signal, ptr %info, ptr %ucontext) nounwind
   %value_at = getelementptr i8, ptr %info, i64 {SIGINFO_VALUE}
   %value = load ptr, ptr %value_at
   %is_ours = icmp eq ptr %value, @jormun_data
-  %sp_at = getelementptr i8, ptr %ucontext, i64 {x86_64.UCONTEXT_SP}
-  %sp = load i64, ptr %sp_at
-  %stack_base = load i64, ptr getelementptr (i8, ptr @jormun_data, i64 {DATA_STACK_BASE})
-  %stack_end = load i64, ptr getelementptr (i8, ptr @jormun_data, i64 {DATA_STACK_END})
-  %is_above = icmp uge i64 %sp, %stack_base
-  %is_below = icmp ult i64 %sp, %stack_end
-  %is_inside = and i1 %is_above, %is_below
-  %pc_at = getelementptr i8, ptr %ucontext, i64 {x86_64.UCONTEXT_PC}
-  %pc = load i64, ptr %pc_at
-  %guest_base = load i64, ptr getelementptr (i8, ptr @jormun_data, i64 {DATA_GUEST_BASE})
-  %code_end = load i64, ptr getelementptr (i8, ptr @jormun_data, i64 {DATA_CODE_END})
-  %pc_above = icmp uge i64 %pc, %guest_base
-  %pc_below = icmp ult i64 %pc, %code_end
-  %is_code = and i1 %pc_above, %pc_below
+{_interrupted(DATA_GUEST_BASE)}
   br i1 %is_inside, label %inside, label %elsewhere
 inside:
   %block = and i64 %sp, {-layout.STACK_BLOCK_BYTES}
