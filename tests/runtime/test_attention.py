@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -107,3 +109,17 @@ def test_a_guest_computes_the_same(tier: Tier, ticking: None) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     assert calls and set(calls) == {8}
+
+
+def test_before_there_are_services() -> None:
+    """A signal may come before an instance was ever made: what it asks for is there from the beginning."""
+    script = """
+from jormun.runtime import layout
+from jormun.runtime.native import glue, pages
+from jormun.runtime.native.machine import Native
+native = Native.get()
+at = native.code.data + glue.service_record("jormun_attention") + layout.HOST_CALLABLE
+print(pages.read_u64(at) != 0)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _STUB_CHUNK = 4096
 _HOST_EXCEPTION = TrapKind.HOST_EXCEPTION.value
+_ATTENTION = "jormun_attention"
 
 
 class Services(Protocol):
@@ -290,6 +291,8 @@ class Native:
             pages.write_u64(data + glue.DATA_OUTSIDE + layout.POINTER_BYTES * k, find(name))
         for name in layout.SERVICES:
             pages.write_u64(self.services + layout.service_offset(name), self.symbols[name])
+        # A signal may ask for it before anybody has installed services.
+        pages.write_u64(data + glue.service_record(_ATTENTION) + layout.HOST_CALLABLE, id(_attend))
         for index, signal in enumerate(glue.HANDLED):
             name = "jormun_on_interrupt" if signal == glue.INTERRUPT else "jormun_on_fault"
             signals.install(signal, self.symbols[name], data + glue.DATA_PREVIOUS + layout.POINTER_BYTES * index)
@@ -330,14 +333,16 @@ def _service_callables(services: Services) -> list[Callable[[int], None]]:
         "jormun_memory_notify": services.memory_notify,
         "jormun_is_subtype": services.is_subtype,
         "jormun_tier_up": services.tier_up,
-        "jormun_attention": _attend,
     }
-    return [_service_callable(methods[service.name], service) for service in glue.SERVICES]
+    return [
+        _attend if service.name == _ATTENTION else _service_callable(methods[service.name], service)
+        for service in glue.SERVICES
+    ]
 
 
-def _attend(_: int) -> int:
-    """Python runs handlers of signals when it begins a call, as this one."""
-    return 0
+def _attend(values: int) -> None:
+    """Python runs handlers of signals when it begins a call, as this one, which answers 0."""
+    pages.write_u64(values, 0)
 
 
 def _service_callable(method: Callable[..., int], service: glue.Service) -> Callable[[int], None]:
