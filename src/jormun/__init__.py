@@ -32,11 +32,13 @@ if TYPE_CHECKING:
         WasmError,
     )
     from jormun.features import Features
+    from jormun.runtime.allowance import Allowance, Usage
     from jormun.runtime.engine import Engine
     from jormun.runtime.function import Function as Func
     from jormun.runtime.globals import Global
     from jormun.runtime.limits import Limits
     from jormun.runtime.memory import Memory
+    from jormun.runtime.metering.costs import Costs
     from jormun.runtime.store import Store
     from jormun.runtime.table import Table
     from jormun.runtime.tag import Tag
@@ -56,11 +58,13 @@ _PLACES = {
         "TimeoutError", "Trap", "TrapKind", "UnsupportedError", "WasmError",
     ),
     "jormun.features": ("Features",),
+    "jormun.runtime.allowance": ("Allowance", "Usage"),
     "jormun.runtime.engine": ("Engine",),
     "jormun.runtime.function": ("Func",),
     "jormun.runtime.globals": ("Global",),
     "jormun.runtime.limits": ("Limits",),
     "jormun.runtime.memory": ("Memory",),
+    "jormun.runtime.metering.costs": ("Costs",),
     "jormun.runtime.store": ("Store",),
     "jormun.runtime.table": ("Table",),
     "jormun.runtime.tag": ("Tag",),
@@ -74,9 +78,11 @@ _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
 _NAMES_THERE = {"Func": "Function"}
 
 __all__ = [
+    "Allowance",
     "ArtifactError",
     "CompletedProcess",
     "Config",
+    "Costs",
     "Engine",
     "ExhaustionError",
     "ExportType",
@@ -106,6 +112,7 @@ __all__ = [
     "Trap",
     "TrapKind",
     "UnsupportedError",
+    "Usage",
     "WasmError",
     "__version__",
     "load",

@@ -121,6 +121,8 @@ class TrapKind(Enum):
     UNCAUGHT_EXCEPTION = 23
     RESOURCE_LIMIT = 24
     """A limit on memory or tables was reached. Raised as ExhaustionError."""
+    FUEL_EXHAUSTED = 25
+    """Raised as ExhaustionError."""
 
     @property
     def message(self) -> str:
@@ -153,6 +155,7 @@ _TRAP_MESSAGES = {
     TrapKind.INTERRUPTED: "interrupted",
     TrapKind.UNCAUGHT_EXCEPTION: "unhandled exception",
     TrapKind.RESOURCE_LIMIT: "resource limit exceeded",
+    TrapKind.FUEL_EXHAUSTED: "out of fuel",
 }
 
 

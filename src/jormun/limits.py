@@ -37,6 +37,9 @@ MEMORY_RESERVATION_BYTES = 64 << 30
 ends when its own maximum does not end it before. Ours: 2,000 of them fit the 47 bits of a process."""
 STORE_BYTES = 64 << 30
 """What all memories and tables of a store may take together, if the host gives no limit of its own. Ours."""
+FUEL = 1 << 62
+"""The most that a store may be given, which lasts for a hundred years. Ours: native code subtracts from it as from a
+signed number of 64 bits."""
 TABLE_ELEMENTS = 10_000_000
 """Elements of a table while it runs (JavaScript interface)."""
 PRINTED_LOCALS = 10_000_000

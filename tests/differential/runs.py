@@ -111,9 +111,9 @@ def _signed(n: int, bits: int) -> int:
 class Jormun:
     """The engine under test."""
 
-    def __init__(self, library: jormun.Module, main: jormun.Module) -> None:
+    def __init__(self, library: jormun.Module, main: jormun.Module, limits: jormun.Limits | None = None) -> None:
         host = Host()
-        store = jormun.Store()
+        store = jormun.Store(limits=limits)
         self.library = jormun.Instance(library, store=store)
         self.main = jormun.Instance(main, {"host": host.functions(), "library": self.library.exports}, store=store)
         shared = self.library.exports.shared

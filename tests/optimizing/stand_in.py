@@ -55,6 +55,7 @@ class StandIn:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, tiering: Tiering | None = None) -> None:
         """With `tiering`, what is asked of its code is answered by better code."""
         self.optimizer = None if tiering is None else Optimizer(OptimizingEngine, tiering)
+        self.costs = None
         self.entry_weight = 0 if tiering is None else tiering.entry_weight
         self.loop_weight = 1 if tiering is None else tiering.loop_weight
         self.asking: set[int] = set()

@@ -30,6 +30,7 @@ class CountingEngine:
 
     name = "counting"
     optimizer = None
+    costs = None
 
     def __init__(self) -> None:
         self.asked: list[int] = []

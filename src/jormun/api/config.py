@@ -10,6 +10,7 @@ from jormun.dataclass import dataclass
 from jormun.features import DEFAULT_FEATURES, Features
 from jormun.hints import TYPE_CHECKING
 from jormun.runtime.engine import Optimizer
+from jormun.runtime.metering.costs import DEFAULT_COSTS, Costs
 from jormun.runtime.tiering.settings import DEFAULT_TIERING, Tiering
 
 if TYPE_CHECKING:
@@ -31,13 +32,15 @@ class Config:
     is fastest; or "auto", baseline and then, in the background, LLVM for what turns out to be hot, as `tiering` says.
     `features` are the proposals that are accepted beyond WebAssembly 3.0. `cache` says where compiled code is kept for
     the next process: True for the user's cache folder, or $JORMUN_CACHE_DIR if it is set; a path for another folder;
-    False for nowhere. Raises ValueError for a tier that does not exist.
+    False for nowhere. `costs` says how much fuel instructions take, where there is a limit to that (`Limits.fuel`).
+    Raises ValueError for a tier that does not exist.
     """
 
     tier: Tier = "auto"
     features: Features = DEFAULT_FEATURES
     tiering: Tiering = DEFAULT_TIERING
     cache: bool | str | os.PathLike[str] = True
+    costs: Costs = DEFAULT_COSTS
 
     def __post_init__(self) -> None:
         if self.tier not in TIERS:
@@ -46,9 +49,17 @@ class Config:
     @property
     def engine(self) -> Engine:
         """The engine of the tier. There is one of each in a process."""
+        return self._engine(None)
+
+    @property
+    def metered_engine(self) -> Engine:
+        """The same for code that pays for what it runs, by `costs`."""
+        return self._engine(self.costs)
+
+    def _engine(self, costs: Costs | None) -> Engine:
         if self.tier == "optimizing":
-            return _OPTIMIZING
-        return _baseline(self.tiering if self.tier == "auto" else None)
+            return _optimizing(costs)
+        return _baseline(self.tiering if self.tier == "auto" else None, costs)
 
     @property
     def code_cache(self) -> Cache | None:
@@ -61,9 +72,12 @@ class Config:
 class _LazyEngine:
     """An engine that is imported when there is something to compile: a warm start needs none of it."""
 
-    def __init__(self, name: str, load: Callable[[], Engine], optimizer: Optimizer | None = None) -> None:
+    def __init__(
+        self, name: str, load: Callable[[], Engine], costs: Costs | None, optimizer: Optimizer | None = None
+    ) -> None:
         self.name = name
         self._load = load
+        self.costs = costs
         self.optimizer = optimizer
 
     def compile(self, module: ValidModule, layout: Layout, functions: Sequence[int]) -> CodeImage:
@@ -80,26 +94,28 @@ class _LazyEngine:
 
 
 @cache
-def _baseline(tiering: Tiering | None) -> Engine:
-    optimizer = None if tiering is None else Optimizer(_optimizing_engine, tiering)
+def _baseline(tiering: Tiering | None, costs: Costs | None) -> Engine:
+    optimizer = None if tiering is None else Optimizer(lambda: _optimizing_engine(costs), tiering)
 
     @cache
     def load() -> Engine:
         from jormun.baseline.engine import BaselineEngine
 
-        return BaselineEngine(optimizer)
+        return BaselineEngine(optimizer, costs)
 
-    return _LazyEngine("baseline", load, optimizer)
+    return _LazyEngine("baseline", load, costs, optimizer)
 
 
 @cache
-def _optimizing_engine() -> OptimizingEngine:
+def _optimizing_engine(costs: Costs | None) -> OptimizingEngine:
     from jormun.optimizing.engine import OptimizingEngine
 
-    return OptimizingEngine()
+    return OptimizingEngine(costs=costs)
 
 
-_OPTIMIZING = _LazyEngine("optimizing", _optimizing_engine)
+@cache
+def _optimizing(costs: Costs | None) -> Engine:
+    return _LazyEngine("optimizing", lambda: _optimizing_engine(costs), costs)
 
 
 @cache

@@ -9,6 +9,7 @@ from jormun.api.module import Module, open_program
 from jormun.api.source import Source, is_path
 from jormun.hints import Any
 from jormun.runtime import instance as runtime
+from jormun.runtime.allowance import Allowance
 from jormun.runtime.limits import Limits
 from jormun.runtime.linking import Imports, resolve
 from jormun.runtime.memory import Memory
@@ -90,7 +91,25 @@ class Instance:
         self.module = module
         self.store = store
         externs = resolve(module.blueprint, given, store)
-        self.exports = Exports(runtime.instantiate(store, module.compiled, externs))
+        self.exports = Exports(runtime.instantiate(store, module.compiled_for(store), externs))
+
+    @property
+    def limits(self) -> Allowance:
+        """What the limits of its store leave, and what was used.
+
+        >>> import jormun
+        >>> counter = jormun.load(
+        ...     '(module (func (export "run") (loop (br 0))))', limits=jormun.Limits(fuel=1000)
+        ... )
+        >>> counter.exports.run()
+        Traceback (most recent call last):
+        ...
+        jormun.errors.ExhaustionError: out of fuel: 1 asked for, 0 left of 1,000
+            at $run
+        >>> counter.limits.usage.fuel
+        1000
+        """
+        return self.store.allowance
 
     def interrupt(self) -> None:
         """End all calls into this instance, and others of its store, that run now: each raises Trap ("interrupted").

@@ -18,6 +18,8 @@ from jormun.types import ExternKind, ExternType, kind_of
 
 if TYPE_CHECKING:
     from jormun.cache.kept import KeptModule
+    from jormun.runtime.metering.costs import Costs
+    from jormun.runtime.store import Store
     from jormun.syntax import module as syntax
     from jormun.validation.module import ValidModule
 
@@ -117,6 +119,16 @@ class Module:
         return CompiledModule(lambda: origin.valid, self.config.engine, self.blueprint, self._keeper)
 
     @cached_property
+    def metered(self) -> CompiledModule:
+        """Machine code that pays fuel for what it runs, by `config.costs`: for stores with a limit on fuel."""
+        origin, config = self._origin, self.config
+        return CompiledModule(lambda: origin.valid, config.metered_engine, self.blueprint, origin.find(config.costs))
+
+    def compiled_for(self, store: Store) -> CompiledModule:
+        """The one of the two that a store's limits ask for."""
+        return self.metered if store.is_metered else self.compiled
+
+    @cached_property
     def imports(self) -> tuple[ImportType, ...]:
         """What instances need, in order."""
         return tuple(ImportType(i.module, i.name, kind_of(i.type), i.type) for i in self.blueprint.imports)
@@ -201,15 +213,18 @@ class _Origin:
         self._blueprint = blueprint_of(self._valid)
         return self._blueprint
 
-    def find(self) -> KeptModule | None:
-        """What former processes left of the module, if it may be kept."""
+    def find(self, costs: Costs | None = None) -> KeptModule | None:
+        """What former processes left of the module, if it may be kept; with `costs`, of its metered code."""
         cache = self._config.code_cache
         if cache is None or cache.size_bytes == 0:
             return None
         from jormun.cache.kept import KeptModule
         from jormun.cache.key import module_key
 
-        key = module_key(self._data, self._config.tier, repr(self._config.features), repr(self._config.tiering))
+        settings = [self._config.tier, repr(self._config.features), repr(self._config.tiering)]
+        if costs is not None:
+            settings.append(repr(costs))
+        key = module_key(self._data, *settings)
         return KeptModule(cache, key, self._data, self.describe)
 
     def describe(self) -> object:

@@ -10,6 +10,7 @@ from jormun.api.module import open_program
 from jormun.dataclass import dataclass, field
 from jormun.errors import TimeoutError
 from jormun.hints import TYPE_CHECKING, TypeAlias
+from jormun.runtime.allowance import Usage
 from jormun.runtime.limits import Limits
 from jormun.runtime.store import Store
 from jormun.wasi.given import KeptFiles, ready
@@ -38,6 +39,8 @@ class CompletedProcess:
     stderr: str | bytes | None = None
     files: Mapping[str, bytes] = field(default_factory=dict)
     """What the program left in directories that were given as dicts, or changed in overlays, by its own paths."""
+    usage: Usage | None = None
+    """What it took of its limits."""
 
     def check_returncode(self) -> None:
         """Raise subprocess.CalledProcessError unless the exit status is 0."""
@@ -65,6 +68,7 @@ def run(
     sockets: Sequence[socket.socket] = (),
     deterministic: bool = False,
     memory_limit: int | str | None = None,
+    fuel: int | None = None,
     config: Config | None = None,
 ) -> CompletedProcess:
     r"""Run a WASI program to its end.
@@ -89,6 +93,8 @@ def run(
     `env`; no others. A directory is a path of the host's ({"/data": "./data"}), a dict of files that exist in memory
     alone ({"/data": {"in.txt": "hello"}}, readable afterwards in the result's `files`), or a HostDirectory,
     MemoryDirectory, OverlayDirectory or ScratchDirectory. `memory_limit`, in bytes or like "64MiB", bounds its memory.
+    `fuel` bounds how much code it runs, whatever the machine (see `Limits`): ExhaustionError is raised then. What was
+    used is in the result's `usage`.
 
     `sockets` listen or are connected; their descriptors come behind those of the directories, the first is 3. With
     `deterministic` the program runs alike each time: fixed clocks (a sleep takes no time), random numbers from a
@@ -118,9 +124,10 @@ def run(
     arguments = [_argument(argument) for argument in args]
     given = _streams(stdin, stdout, stderr, input, capture_output, text)
     # Made before the program is read, so that what is wrong with it is said first.
-    limits = None if memory_limit is None else Limits(memory=memory_limit)
+    limits = Limits(fuel=fuel) if memory_limit is None else Limits(memory=memory_limit, fuel=fuel)
     directories = ready(dirs or {})
-    compiled = open_program(args[0], config).compiled
+    store = Store(limits=limits)
+    compiled = open_program(args[0], config).compiled_for(store)
     require_start(compiled)
     try:
         returncode = run_command(
@@ -134,7 +141,7 @@ def run(
             sockets=_handed_over(sockets),
             deterministic=deterministic,
             timeout_s=timeout,
-            store=Store(compiled.engine, limits),
+            store=store,
         )
     except TimeoutError as error:
         if timeout is None:
@@ -145,7 +152,8 @@ def run(
     finally:
         for stream in given[1:]:
             stream.finish()
-    done = CompletedProcess(args, returncode, _output(given[1], text), _output(given[2], text), KeptFiles(directories))
+    outputs = _output(given[1], text), _output(given[2], text)
+    done = CompletedProcess(args, returncode, *outputs, KeptFiles(directories), store.allowance.usage)
     if check:
         done.check_returncode()
     return done

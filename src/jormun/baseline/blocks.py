@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from jormun.baseline import counters
+from jormun.baseline import counters, fuel
 from jormun.baseline.branches import branch, variant_of_one, write_return
 from jormun.baseline.catalogue import class_of
 from jormun.baseline.frame import BLOCK, BODY, ELSE, IF, LOOP, Frame
@@ -69,8 +69,10 @@ def loop(f: FunctionCompiler) -> None:
     """`loop`: its label is here."""
     offset = f.at - 1
     frame = open_frame(f, LOOP)
+    fuel.start_loop(f)
     frame.position = f.here()
     counters.count(f, f.loop_weight, offset)
+    fuel.charge_round(f)
 
 
 def if_(f: FunctionCompiler) -> None:
@@ -89,6 +91,7 @@ def if_(f: FunctionCompiler) -> None:
         else:
             f.stamp(f.pieces.unless_slot, entry >> 5, 0, 0)
     frame.else_at = f.branch_at
+    fuel.charge(f)
 
 
 def if_two(f: FunctionCompiler, opcode: i64, is_inverted: bool) -> None:
@@ -102,6 +105,7 @@ def if_two(f: FunctionCompiler, opcode: i64, is_inverted: bool) -> None:
     frame = open_frame(f, IF)
     f.stamp(number, x >> 5, y >> 5, 0)
     frame.else_at = f.branch_at
+    fuel.charge(f)
 
 
 def if_test(f: FunctionCompiler, opcode: i64) -> None:
@@ -112,6 +116,7 @@ def if_test(f: FunctionCompiler, opcode: i64) -> None:
     frame = open_frame(f, IF)
     f.stamp(number, x, 0, 0)
     frame.else_at = f.branch_at
+    fuel.charge(f)
 
 
 def else_(f: FunctionCompiler) -> None:
@@ -120,6 +125,7 @@ def else_(f: FunctionCompiler) -> None:
     if f.is_reachable:
         branch(f, frame)
     start_else(f, frame)
+    fuel.charge(f)
 
 
 def start_else(f: FunctionCompiler, frame: Frame) -> None:
@@ -144,8 +150,12 @@ def end(f: FunctionCompiler) -> None:
         bind(f, frame)
         reset(f, frame, frame.results)
         f.is_reachable = True
-    if frame.kind == BODY and f.is_reachable:
+    if not f.is_reachable:
+        return
+    if frame.kind == BODY:
         write_return(f)
+    else:
+        fuel.charge(f)
 
 
 def bind(f: FunctionCompiler, frame: Frame) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jormun.baseline import fuel
 from jormun.baseline.catalogue import CLASS_I64
 from jormun.baseline.frame import BODY, LOOP, Frame
 from jormun.baseline.operands import CONSTANT, LOCAL, OWN, REGISTER
@@ -65,6 +66,7 @@ def br_if_two(f: FunctionCompiler, opcode: i64, is_inverted: bool) -> None:
     if frame.is_direct:
         f.stamp(number, x, y, 0)
         aim(f, frame, f.branch_at)
+        fuel.charge(f)
     else:
         branch_if(f, frame, number, passed + number - taken, x, y)
 
@@ -86,6 +88,7 @@ def branch_if(f: FunctionCompiler, frame: Frame, taken: i64, passed: i64, x: i64
             carry(f, frame)
         f.stamp(taken, x, y, 0)
         aim(f, frame, f.branch_at)
+        fuel.charge(f)
         return
     # Values go to slots that are others' as long as the branch is not taken.
     for k in range(f.height - len(frame.carried), f.height):
@@ -94,6 +97,7 @@ def branch_if(f: FunctionCompiler, frame: Frame, taken: i64, passed: i64, x: i64
     around = f.branch_at
     branch(f, frame)
     f.patch(around, f.here())
+    fuel.charge(f)
 
 
 def br_table(f: FunctionCompiler) -> None:

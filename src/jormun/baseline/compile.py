@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from jormun.baseline import blocks, counters
+from jormun.baseline import blocks, counters, fuel
 from jormun.baseline.body import run
 from jormun.baseline.catalogue import CLASS_V128, SLOT_BYTES, class_of
 from jormun.baseline.facts import REGISTER_COUNT, CallFacts, ModuleFacts
@@ -22,6 +22,7 @@ from jormun.baseline.rows import Rows
 from jormun.hints import i64
 from jormun.runtime import layout
 from jormun.runtime.layout import BASELINE_FRAME_BYTES
+from jormun.runtime.metering.charges import NO_CHARGES, Charges, charges
 from jormun.runtime.tiering.settings import Tiering
 from jormun.syntax.module import Function
 from jormun.validation.stack import IS_COMPILED, vec
@@ -77,6 +78,11 @@ class FunctionCompiler(Reader):
         self.counts: bool = tiering is not None
         self.entry_weight: i64 = 0 if tiering is None else tiering.entry_weight
         self.loop_weight: i64 = 0 if tiering is None else tiering.loop_weight
+        self.is_metered: bool = facts.costs is not None
+        self.charges: Charges = NO_CHARGES if facts.costs is None else charges(self.body, facts.costs)
+        """Where fuel is to be paid, and how much."""
+        self.unpaid: list[tuple[int, int, int]] = []
+        """Branches where there is too little fuel, where the code goes on, and what is asked for."""
         self.exits: list[tuple[int, int, int]] = []
         """Branches of counters that are used up, where the code goes on, and the loops' offsets: see counters.count."""
 
@@ -95,6 +101,7 @@ class FunctionCompiler(Reader):
             else:
                 blocks.skip(self)
         counters.write_exits(self)
+        fuel.write_unpaid(self)
         self.write_traps()
         self.write_constants()
         self.finish_frame(frame_at)
@@ -139,6 +146,7 @@ class FunctionCompiler(Reader):
                 for k in range(words):
                     self.stamp(numbers["zero.i64"], lowest + 8 * k, 0, 0)
         counters.count_entry(self)
+        fuel.charge_entry(self)
         return frame_at
 
     def local_place(self, local: i64) -> i64:

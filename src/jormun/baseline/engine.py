@@ -17,6 +17,7 @@ from jormun.prebuilt.load import load
 from jormun.runtime.engine import Optimizer, Progress
 from jormun.runtime.image import BASELINE, CodeFunction, CodeImage
 from jormun.runtime.layout import Layout
+from jormun.runtime.metering.costs import Costs
 from jormun.runtime.native.support import cpu_flags
 from jormun.validation.module import ValidModule
 
@@ -27,12 +28,15 @@ CHUNK_FUNCTIONS = 500
 
 
 class BaselineEngine:
-    """Copy-and-patch, behind the `Engine` protocol. With an `optimizer`, its code counts, and asks for better code."""
+    """Copy-and-patch, behind the `Engine` protocol. With an `optimizer`, its code counts, and asks for better code.
+    With `costs`, it is metered.
+    """
 
     name = "baseline"
 
-    def __init__(self, optimizer: Optimizer | None = None) -> None:
+    def __init__(self, optimizer: Optimizer | None = None, costs: Costs | None = None) -> None:
         self.optimizer = optimizer
+        self.costs = costs
         self._facts: WeakKeyDictionary[Layout, ModuleFacts] = WeakKeyDictionary()
 
     @cached_property
@@ -87,7 +91,7 @@ class BaselineEngine:
         """What all functions of a module share."""
         facts = self._facts.get(layout)
         if facts is None:
-            facts = self._facts[layout] = ModuleFacts(module, layout)
+            facts = self._facts[layout] = ModuleFacts(module, layout, self.costs)
         return facts
 
     def code(self, facts: ModuleFacts, func_index: int) -> bytes:

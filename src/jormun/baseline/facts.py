@@ -12,6 +12,7 @@ from jormun.hints import i64
 from jormun.llvm.convention import REGISTERS, VECTOR, places
 from jormun.runtime import layout
 from jormun.runtime.layout import Layout
+from jormun.runtime.metering.costs import Costs
 from jormun.types import FuncType, MemoryType
 from jormun.validation.module import ValidModule
 
@@ -52,8 +53,10 @@ class Callee:
 class ModuleFacts:
     """The facts about a module that compiling asks for again and again, each looked up once."""
 
-    def __init__(self, valid: ValidModule, layout_: Layout) -> None:
+    def __init__(self, valid: ValidModule, layout_: Layout, costs: Costs | None = None) -> None:
+        """With `costs`, code is metered."""
         self.valid = valid
+        self.costs = costs
         self.layout = layout_
         self.imported_function_count: i64 = valid.imported_function_count
         self.calls: dict[int, CallFacts] = {}

@@ -79,6 +79,8 @@ class Pieces:
         self.jump: int = numbers["jump"]
         self.leave: int = numbers["leave"]
         self.count: int = numbers["count"]
+        self.fuel: int = numbers["fuel"]
+        self.fuel_later: int = numbers["fuel.later"]
         self.call_own: int = numbers["call.own"]
         self.call_imported: int = numbers["call.imported"]
         self.call_record: int = numbers["call.record"]

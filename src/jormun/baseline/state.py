@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jormun.baseline import fuel
 from jormun.baseline.catalogue import CLASS_I32, CLASS_I64
 from jormun.baseline.operands import CONSTANT
 from jormun.errors import TrapKind
@@ -96,12 +97,13 @@ def serve(f: FunctionCompiler, name: str, passed: list[tuple[str, i64]], popped:
     f.drop(popped)
 
 
-def serve_record(f: FunctionCompiler, name: str, record: i64, fields: list[i64]) -> None:
+def serve_record(f: FunctionCompiler, name: str, record: i64, fields: list[i64], scale_log2: i64 = 0) -> None:
     """Call a service that works on the memory or table whose record is in field `record` of `vm`: it takes that, then
-    the `fields` of `vm`, then three operands.
+    the `fields` of `vm`, then three operands, of which the last is how many units of 2**scale_log2 bytes it changes.
     """
     f.spill()
     k = f.height - 3
+    fuel.charge_size(f, k + 2, scale_log2)
     passed: list[tuple[str, i64]] = [("pass.vm", field) for field in fields]
     passed += [argument(f, k), argument(f, k + 1), argument(f, k + 2)]
     pass_arguments(f, passed)
@@ -283,7 +285,7 @@ def table_grow(f: FunctionCompiler) -> None:
 
 def table_fill(f: FunctionCompiler) -> None:
     """`table.fill x`."""
-    serve_record(f, "jormun_table_fill", f.facts.layout.table_record_offset(f.read_unsigned()), [])
+    serve_record(f, "jormun_table_fill", f.facts.layout.table_record_offset(f.read_unsigned()), [], 3)
 
 
 def table_copy(f: FunctionCompiler) -> None:
@@ -291,7 +293,7 @@ def table_copy(f: FunctionCompiler) -> None:
     target = f.read_unsigned()
     source = f.read_unsigned()
     offsets = f.facts.layout
-    serve_record(f, "jormun_table_copy", offsets.table_record_offset(target), [offsets.table_record_offset(source)])
+    serve_record(f, "jormun_table_copy", offsets.table_record_offset(target), [offsets.table_record_offset(source)], 3)
 
 
 def table_init(f: FunctionCompiler) -> None:
@@ -301,7 +303,7 @@ def table_init(f: FunctionCompiler) -> None:
     offsets = f.facts.layout
     segment = offsets.elem_offset(elem)
     fields = [segment + layout.SEGMENT_START, segment + layout.SEGMENT_SIZE]
-    serve_record(f, "jormun_table_init", offsets.table_record_offset(table), fields)
+    serve_record(f, "jormun_table_init", offsets.table_record_offset(table), fields, 3)
 
 
 def elem_drop(f: FunctionCompiler) -> None:

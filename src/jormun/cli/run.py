@@ -63,6 +63,9 @@ def add_parser(verbs: Subparsers) -> None:
     parser.add_argument(
         "--timeout", metavar="SECONDS", help="end the program after this time; it is a trap, and ends with 134"
     )
+    parser.add_argument(
+        "--fuel", metavar="N", help="end the program when it has run so many instructions; it is a trap too"
+    )
     add_tier(parser)
     parser.add_argument(
         "--no-cache", dest="has_cache", action="store_false", help="neither use nor keep code of other runs"
@@ -76,19 +79,21 @@ def _run(arguments: argparse.Namespace) -> int:
     from jormun.api.config import Config
     from jormun.cli.report import module_error, report_trap
     from jormun.errors import Trap, WasmError
+    from jormun.runtime.limits import Limits
     from jormun.runtime.store import Store
     from jormun.wasi.process import Exit
     from jormun.wasi.run import stoppable
 
     timeout_s = _timeout(arguments.timeout)
+    limits = Limits(fuel=_fuel(arguments.fuel))
     preloads = [_preload(text) for text in arguments.preloads]
     wasi = make_world(arguments)
     name = arguments.file
     config = Config(tier=arguments.tier, cache=arguments.has_cache)
     try:
         module = _module(name, config)
-        wasi = stoppable(wasi, module.compiled, timeout_s)
-        store = Store(module.config.engine)
+        store = Store(module.config.engine, limits)
+        wasi = stoppable(wasi, module.compiled_for(store), timeout_s)
         others: dict[str, ImportModule] = {}
         for preload, file in preloads:
             name = file
@@ -127,6 +132,19 @@ def _timeout(text: str | None) -> float | None:
     return seconds
 
 
+def _fuel(text: str | None) -> int | None:
+    """The amount of --fuel."""
+    from jormun.cli.report import UsageError
+    from jormun.limits import FUEL
+
+    if text is None:
+        return None
+    amount = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else -1
+    if not 0 <= amount <= FUEL:
+        raise UsageError(f"--fuel {text}: fuel is a number from 0 to {FUEL}, like 1000000000")
+    return amount
+
+
 def _call_start(
     path: str,
     module: Module,
@@ -145,7 +163,7 @@ def _call_start(
 
         hint = f"; call one of its functions with --invoke NAME: {list_names(names)}" if names else ""
         raise CommandError(f"{path}: is a library, not a program: it exports no function {START}{hint}")
-    return call_start(module.compiled, wasi, imports=others, store=store, timeout_s=timeout_s)
+    return call_start(module.compiled_for(store), wasi, imports=others, store=store, timeout_s=timeout_s)
 
 
 def _invoke(
@@ -164,7 +182,7 @@ def _invoke(
     lines: list[str] = []
 
     def call() -> None:
-        instance = instantiate_with_wasi(module.compiled, wasi, imports=others, store=store)
+        instance = instantiate_with_wasi(module.compiled_for(store), wasi, imports=others, store=store)
         initialize(instance)
         lines.extend(invoke(instance, arguments.invoke, arguments.arguments))
 
@@ -179,7 +197,7 @@ def _preloaded(module: Module, wasi: Wasi, others: Mapping[str, ImportModule], s
     from jormun.wasi.linking import instantiate_with_wasi
     from jormun.wasi.run import initialize
 
-    instance = instantiate_with_wasi(module.compiled, wasi, imports=dict(others), store=store)
+    instance = instantiate_with_wasi(module.compiled_for(store), wasi, imports=dict(others), store=store)
     initialize(instance)
     return instance.exports
 

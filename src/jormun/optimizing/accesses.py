@@ -27,8 +27,9 @@ from jormun.llvm.values import NAMED, NAMES
 from jormun.opcodes import memory as rows
 from jormun.opcodes.immediates import MemArg
 from jormun.opcodes.table import BY_CODE, Row
+from jormun.optimizing.fuel import FuelOps
 from jormun.optimizing.shapes import ModuleShape
-from jormun.optimizing.state import CONSTANT, GUEST, StateOps
+from jormun.optimizing.state import CONSTANT, GUEST
 from jormun.runtime import layout
 from jormun.types import I32, I64, NumType, VecType
 
@@ -57,8 +58,8 @@ class Access:
             self.conversion = f"{verb} {self.memory_type if self.is_load else self.type}"
 
 
-class MemoryOps(StateOps):
-    """StateOps, and memories."""
+class MemoryOps(FuelOps):
+    """FuelOps, and memories."""
 
     def __init__(self, shape: ModuleShape, architecture: str) -> None:
         super().__init__(shape, architecture)
@@ -72,7 +73,7 @@ class MemoryOps(StateOps):
     def entry_lines(self) -> list[str]:
         """What the entry block loads."""
         offset = self.shape.layout.memory_base_offset
-        lines = []
+        lines = self.fuel_lines()
         for memory, name in self.bases.items():
             lines.append(f"{name}.p = getelementptr i8, ptr %vm, i64 {offset(memory)}")
             lines.append(f"{name} = load ptr, ptr {name}.p, align 8, {CONSTANT}")
@@ -200,6 +201,7 @@ class MemoryOps(StateOps):
     def memory_fill(self, memory: int, start: str, byte: str, size: str) -> None:
         """Set `size` bytes."""
         wide = self.as_i64(size, self.shape.memory(memory).address)
+        self.charge_size(wide)
         to = self.memory_range(memory, start, wide)
         self.service("jormun_set", "void", f"ptr {to}, i32 {byte}, i64 {wide}")
 
@@ -207,6 +209,7 @@ class MemoryOps(StateOps):
         """Copy between memories, or within one."""
         both_wide = self.shape.memory(target).address is I64 and self.shape.memory(source).address is I64
         wide = self.as_i64(size, I64 if both_wide else I32)
+        self.charge_size(wide)
         write = self.memory_range(target, to, wide)
         read = self.memory_range(source, start, wide)
         self.move_bytes(write, read, wide)
@@ -214,6 +217,7 @@ class MemoryOps(StateOps):
     def memory_init(self, data: int, memory: int, to: str, start: str, size: str) -> None:
         """Copy from a data segment."""
         wide = self.as_i64(size, I32)
+        self.charge_size(wide)
         write = self.memory_range(memory, to, wide)
         offset = self.shape.layout.data_offset(data)
         read = self.segment(offset, start, wide, TrapKind.MEMORY_OUT_OF_BOUNDS, 1)

@@ -132,6 +132,7 @@ def finish(f: FunctionLowering, shape: CallShape, code: str, vm: str, is_tail: b
         del f.values[-count:], f.types[-count:]
     if len(shape.registers) < len(values):
         values = overflow(f, shape, values)
+    f.op.save_fuel()
     if is_tail:
         tail_call(f, shape, code, values)
         return
@@ -141,12 +142,15 @@ def finish(f: FunctionLowering, shape: CallShape, code: str, vm: str, is_tail: b
     if shape.has_buffer:
         f.buffer_slots = max(f.buffer_slots, len(shape.results))
         f.lines.append(text)
+        f.op.read_fuel()
         for k, t in enumerate(shape.results):
             f.push(f.op.load_field("%buffer", layout.VALUE_SLOT_BYTES * k, t), t)
-    elif shape.results:
+        return
+    if shape.results:
         f.push(f.op.line(text), shape.returns)
     else:
         f.lines.append(text)
+    f.op.read_fuel()
 
 
 def overflow(f: FunctionLowering, shape: CallShape, values: list[str]) -> list[str]:

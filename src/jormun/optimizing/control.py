@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from jormun.errors import TrapKind
 from jormun.llvm.accesses import llvm_type
+from jormun.optimizing import fuel
 from jormun.optimizing.frame import BLOCK, BODY, ELSE, IF, LOOP, NOTHING, Frame
 from jormun.runtime import layout
 from jormun.syntax.type_code import EMPTY_BLOCK, read_blocktype, read_valtype
@@ -59,10 +60,12 @@ def loop(f: FunctionLowering) -> None:
     frame.calls = f.calls
     f.has_loops = True
     f.hand_over(frame.params)
+    fuel.start_loop(f, frame)
     f.lines.append(f"br label %{frame.label}")
     f.take_over(frame, frame.params)
     if f.entry is not None:
         f.entry.open_loop(f, frame, offset)
+    fuel.charge_round(f, frame)
 
 
 def if_(f: FunctionLowering) -> None:
@@ -72,6 +75,7 @@ def if_(f: FunctionLowering) -> None:
     frame.else_label = f"{frame.label}e"
     frame.else_values = f.values[frame.height :]
     f.lines.append(f"br i1 {condition}, label %{frame.label}t, label %{frame.else_label}\n{frame.label}t:")
+    fuel.charge(f)
 
 
 def else_(f: FunctionLowering) -> None:
@@ -80,6 +84,7 @@ def else_(f: FunctionLowering) -> None:
     if f.is_reachable:
         branch_to(f, frame)
     start_else(f, frame)
+    fuel.charge(f)
 
 
 def start_else(f: FunctionLowering, frame: Frame) -> None:
@@ -110,8 +115,11 @@ def end(f: FunctionLowering) -> None:
         f.is_reachable = True
     if frame.is_entered and f.entry is not None:
         f.entry.close_block(f, frame)
-    if frame.kind == BODY and f.is_reachable:
-        write_return(f)
+    if not f.is_reachable or not f.frames:
+        if frame.kind == BODY and f.is_reachable:
+            write_return(f)
+        return
+    fuel.charge(f)
 
 
 def branch_to(f: FunctionLowering, frame: Frame) -> None:
@@ -147,6 +155,7 @@ def branch_if(f: FunctionLowering, condition: str, frame: Frame) -> None:
     """Jump if a condition holds. What follows has no other way in, so what is known of locals stays known."""
     following = f.op.block_label()
     f.lines.append(f"br i1 {condition}, label %{frame.label}, label %{following}\n{following}:")
+    fuel.charge(f)
 
 
 def br_table(f: FunctionLowering) -> None:
@@ -187,6 +196,7 @@ def return_(f: FunctionLowering) -> None:
 def write_return(f: FunctionLowering) -> None:
     """Return the values on top of the stack."""
     shape = f.call_shape
+    f.op.save_fuel()
     if shape.has_buffer:
         for k, (type, value) in enumerate(zip(shape.results, f.values[-len(shape.results) :], strict=True)):
             f.op.store_field("%results", layout.VALUE_SLOT_BYTES * k, type, value)

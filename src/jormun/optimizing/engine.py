@@ -18,6 +18,7 @@ from jormun.optimizing.worker import Worker
 from jormun.runtime.engine import LoopHead, Progress
 from jormun.runtime.image import CodeImage
 from jormun.runtime.layout import Layout
+from jormun.runtime.metering.costs import Costs
 from jormun.validation.module import ValidModule
 
 UNIT_BYTES = 48_000
@@ -29,14 +30,15 @@ IN_PROCESS_BYTES = 24_000
 
 class OptimizingEngine:
     """LLVM's optimizer and code generator, behind the `Engine` protocol. It generates code for this machine, or for
-    `target`.
+    `target`; metered by `costs`, if there are such.
     """
 
     name = "optimizing"
     optimizer = None
 
-    def __init__(self, target: Target | None = None) -> None:
+    def __init__(self, target: Target | None = None, costs: Costs | None = None) -> None:
         self._target = target
+        self.costs = costs
 
     @property
     def target(self) -> Target:
@@ -101,7 +103,7 @@ class OptimizingEngine:
         for functions in units:
             tasks.put(functions)
         answers: queue.SimpleQueue[tuple[list[int], bytes] | BaseException] = queue.SimpleQueue()
-        pickled = pickle.dumps((module, self._target))
+        pickled = pickle.dumps((module, self._target, self.costs))
         workers = [Worker(pickled) for _ in range(count)]
         for worker in workers:
             threading.Thread(target=_drive, args=(worker, tasks, answers), daemon=True).start()
@@ -116,7 +118,7 @@ class OptimizingEngine:
                 worker.close()
 
     def _shape(self, module: ValidModule, layout: Layout) -> ModuleShape:
-        return ModuleShape(module, layout, self.target.architecture)
+        return ModuleShape(module, layout, self.target.architecture, self.costs)
 
     def _object(self, unit: Unit) -> bytes:
         return compile_text(unit.text, self.target, unit.effort, unit.most_phis)

@@ -19,6 +19,7 @@ from jormun.llvm.values import NAMED, NAMES
 from jormun.opcodes.markers import LATER
 from jormun.opcodes.signatures import Rule
 from jormun.opcodes.table import BY_CODE, BY_NAME, Row
+from jormun.optimizing import fuel
 from jormun.optimizing.accesses import ACCESSES
 from jormun.optimizing.entry import Entry
 from jormun.optimizing.frame import BODY, Frame, slot
@@ -27,6 +28,7 @@ from jormun.optimizing.rows import HANDLERS, operands_of
 from jormun.optimizing.shapes import CallShape, ModuleShape
 from jormun.optimizing.tables import MachineOps
 from jormun.runtime import layout
+from jormun.runtime.metering.charges import NO_CHARGES, Charges, charges
 from jormun.syntax.code import END, read_immediates, read_row
 from jormun.syntax.leb128 import read_s64, read_u32, read_u64
 
@@ -67,6 +69,8 @@ class FunctionLowering:
         function = shape.valid.module.functions[func_index - shape.imported_function_count]
         self.call_shape: CallShape = shape.function_shape(func_index)
         self.code: bytes = function.body.code
+        self.charges: Charges = NO_CHARGES if shape.costs is None else charges(self.code, shape.costs)
+        """Where fuel is to be paid, and how much."""
         self.at = 0
         self.is_reachable = True
         self.local_types: list[str] = list(self.call_shape.params)
@@ -100,12 +104,13 @@ class FunctionLowering:
         Raises UnsupportedError.
         """
         self.frames.append(Frame(BODY, "done", 0, [], self.call_shape.results))
+        fuel.charge_entry(self)
         self.lower()
         if self.entry is not None:
             self.entry.complete(self)
         if len(self.code) > LARGE_BODY_BYTES:
             self.cut_blocks()
-        return "\n".join([*prologue(self), *self.lines, *self.op.trap_blocks(), "}\n"])
+        return "\n".join([*prologue(self), *self.lines, *self.op.unpaid_blocks(), *self.op.trap_blocks(), "}\n"])
 
     def cut_blocks(self) -> None:
         """Find out whether LLVM would seem to hang on this function, and cut its longest blocks if so.
@@ -137,7 +142,7 @@ class FunctionLowering:
     @property
     def most_phis(self) -> int:
         """How many phis LLVM may need, at most, when it turns stack slots into registers."""
-        return self.joins * (len(self.local_types) + len(self.slots))
+        return self.joins * (len(self.local_types) + len(self.slots) + self.op.is_metered)
 
     @property
     def body_symbol(self) -> str:

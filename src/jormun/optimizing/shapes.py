@@ -9,6 +9,7 @@ from jormun.llvm.accesses import llvm_type
 from jormun.llvm.convention import VECTOR, places
 from jormun.llvm.templates import Template
 from jormun.runtime.layout import Layout, is_guarded
+from jormun.runtime.metering.costs import Costs
 from jormun.types import FuncType, MemoryType
 from jormun.validation.module import ValidModule
 
@@ -47,8 +48,10 @@ class CallShape:
 class ModuleShape:
     """The facts about a module that lowering asks for again and again, each looked up once."""
 
-    def __init__(self, valid: ValidModule, layout: Layout, architecture: str) -> None:
+    def __init__(self, valid: ValidModule, layout: Layout, architecture: str, costs: Costs | None = None) -> None:
+        """With `costs`, code is metered."""
         self.valid = valid
+        self.costs = costs
         self.layout = layout
         self.imported_function_count: int = valid.imported_function_count
         self.architecture = architecture

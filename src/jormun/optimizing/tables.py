@@ -67,6 +67,7 @@ class MachineOps(AtomicOps):
     def table_fill(self, table: int, start: str, x: str, size: str) -> None:
         """Set `size` elements."""
         wide = self.as_i64(size, self.shape.valid.table_types[table].address)
+        self.charge_size(wide, 3)
         to = self.table_range(table, start, wide)
         label = self.block_label()
         self.lines += [f"br label %{label}b", f"{label}b:", f"br label %{label}h", f"{label}h:"]
@@ -82,6 +83,7 @@ class MachineOps(AtomicOps):
         types = self.shape.valid.table_types
         both_wide = types[target].address is I64 and types[source].address is I64
         wide = self.as_i64(size, I64 if both_wide else I32)
+        self.charge_size(wide, 3)
         write = self.table_range(target, to, wide)
         read = self.table_range(source, start, wide)
         self.move_references(write, read, wide)
@@ -89,6 +91,7 @@ class MachineOps(AtomicOps):
     def table_init(self, elem: int, table: int, to: str, start: str, size: str) -> None:
         """Copy from an element segment."""
         wide = self.as_i64(size, I32)
+        self.charge_size(wide, 3)
         write = self.table_range(table, to, wide)
         offset = self.shape.layout.elem_offset(elem)
         read = self.segment(offset, start, wide, TrapKind.TABLE_OUT_OF_BOUNDS, 8)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from jormun.errors import UnsupportedError
 from jormun.llvm import keep
 from jormun.llvm.pipeline import Effort
+from jormun.optimizing import fuel
 from jormun.optimizing.entry import Entry
 from jormun.optimizing.lower import FunctionLowering
 from jormun.optimizing.prologue import forwarder
@@ -89,4 +90,6 @@ def make_unit(
             effort = Effort.FULL
     if any(map(keep.is_called, bodies)):
         bodies.append(keep.declarations())
+    if shape.costs is not None:
+        bodies.append(fuel.METADATA)
     return Unit("".join([PREAMBLE, *bodies]), effort, most_phis)

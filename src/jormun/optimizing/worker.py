@@ -1,10 +1,10 @@
 """A process that compiles functions of one module for its parent: `python -m jormun.optimizing.worker`.
 
 LLVM, as llvmlite offers it, compiles in one thread at a time; processes use all cores. The protocol on standard input
-and output: messages of a length (8 bytes, little endian) and that many bytes. First comes, pickled, the `ValidModule`
-and the `Target`, or None for this machine; then a pickled sequence of function indices for each object wanted; each is
-answered by the object. Both ends are the same installation of Jormun, and the pipes are private to them: that is what
-makes pickle safe here.
+and output: messages of a length (8 bytes, little endian) and that many bytes. First comes, pickled, the `ValidModule`,
+the `Target`, or None for this machine, and the `Costs`, or None for code that is not metered; then a pickled sequence
+of function indices for each object wanted; each is answered by the object. Both ends are the same installation of
+Jormun, and the pipes are private to them: that is what makes pickle safe here.
 
 The end of input ends the worker, whatever it is at: so it is not left behind when its parent is killed.
 """
@@ -88,9 +88,9 @@ def main() -> None:
     from jormun.optimizing.engine import OptimizingEngine
 
     valid: ValidModule
-    valid, target = pickle.loads(requests.get())
+    valid, target, costs = pickle.loads(requests.get())
     layout = Layout(valid)
-    engine = OptimizingEngine(target)
+    engine = OptimizingEngine(target, costs)
     while True:
         functions = pickle.loads(requests.get())
         write_message(sys.stdout.buffer, engine.object_of_supported(valid, layout, functions))

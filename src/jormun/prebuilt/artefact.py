@@ -55,7 +55,8 @@ STENCILS = Artefact(
     "jormun.baseline.stencil_build.build:build",
     (
         "errors.py", "types.py", "llvm/accesses.py", "llvm/convention.py", "llvm/object.py", "llvm/pipeline.py",
-        "llvm/target.py", "llvm/values.py", "runtime/layout.py", "baseline/catalogue.py", "baseline/library.py",
+        "llvm/target.py", "llvm/values.py", "runtime/layout.py", "runtime/metering/fuel.py",
+        "baseline/catalogue.py", "baseline/library.py",
         "baseline/stencil_build/assembly.py", "baseline/stencil_build/build.py", "baseline/stencil_build/elf.py",
         "baseline/stencil_build/ops.py", "baseline/stencil_build/variants.py", "baseline/stencil_build/x86_64.py",
         "opcodes/aggregates.py", "opcodes/atomics.py", "opcodes/control.py", "opcodes/conversion.py",

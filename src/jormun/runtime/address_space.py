@@ -16,10 +16,12 @@ GROW_FAILED = -1
 class Budget:
     """A number of bytes that the memories and tables of a store share. Safe to use from several threads."""
 
-    __slots__ = ("_lock", "_returned", "_taken_bytes", "size_bytes")
+    __slots__ = ("_lock", "_returned", "_taken_bytes", "peak_bytes", "size_bytes")
 
     def __init__(self, size_bytes: int) -> None:
         self.size_bytes = size_bytes
+        self.peak_bytes = 0
+        """The most that was taken at once."""
         self._taken_bytes = 0
         # What was given back since the last `take`. Objects give back as they die, which a garbage collection may cause
         # at any place, in `take` too: so that must not need the lock.
@@ -29,12 +31,23 @@ class Budget:
     def take(self, size_bytes: int) -> bool:
         """Take so many bytes, if there are."""
         with self._lock:
-            while self._returned:
-                self._taken_bytes -= self._returned.popleft()
+            self._collect()
             if size_bytes > self.size_bytes - self._taken_bytes:
                 return False
             self._taken_bytes += size_bytes
+            self.peak_bytes = max(self.peak_bytes, self._taken_bytes)
             return True
+
+    @property
+    def taken_bytes(self) -> int:
+        """How many are taken now."""
+        with self._lock:
+            self._collect()
+            return self._taken_bytes
+
+    def _collect(self) -> None:
+        while self._returned:
+            self._taken_bytes -= self._returned.popleft()
 
     def give_back(self, size_bytes: int) -> None:
         """Undo a `take`."""

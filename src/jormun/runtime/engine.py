@@ -8,6 +8,7 @@ from jormun.dataclass import dataclass
 from jormun.hints import TYPE_CHECKING, Protocol, TypeAlias
 from jormun.runtime.image import CodeImage
 from jormun.runtime.layout import Layout
+from jormun.runtime.metering.costs import Costs
 from jormun.runtime.tiering.settings import Tiering
 
 if TYPE_CHECKING:
@@ -57,6 +58,10 @@ class Engine(Protocol):
     @property
     def optimizer(self) -> Optimizer | None:
         """What makes better code where this engine's is hot; None if its code does not ask."""
+
+    @property
+    def costs(self) -> Costs | None:
+        """What instructions cost in its code; None if that is not metered."""
 
     def compile(self, module: ValidModule, layout: Layout, functions: Sequence[int]) -> CodeImage:
         """Code that has these functions, given by index."""

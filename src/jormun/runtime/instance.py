@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
-from jormun.errors import Trap, TrapKind
+from jormun.errors import Trap, TrapKind, WasmError
 from jormun.runtime import layout, references
 from jormun.runtime.blueprint import DECLARATIVE, FUNCTION, NO_FUNCTION, Constant, ElementBlueprint
 from jormun.runtime.function import Function, call_native
@@ -143,6 +143,8 @@ def instantiate(
     stays, in imported memories and tables too, and functions that got into imported tables stay alive.
     """
     check(compiled.blueprint, imports, store)
+    if store.is_metered and compiled.engine.costs is None:
+        raise WasmError("a store with a limit on fuel runs metered code alone")
     install_services()
     with store.lock:
         instance = _allocate(store, compiled, imports)
@@ -171,6 +173,8 @@ def _allocate(store: Store, compiled: CompiledModule, imports: Sequence[Extern])
     for index, function in enumerate(instance.imported_functions):
         native.write(offsets.imported_function_offset(index), function.address)
     compiled.attach(native)
+    if compiled.engine.costs is not None:
+        native.pay_from(store.fuel)
     _allocate_tags(instance, imports)
     _allocate_globals(instance, imports)
     _allocate_tables(instance, imports)

@@ -30,7 +30,8 @@ VM_COUNTERS = 24
 """ptr: array of i32, one for each function that the module defines: how much it may still run before it is worth
 optimizing; shared by all instances of the module."""
 VM_FUEL = 32
-"""Reserved for fuel."""
+"""ptr: of an instance whose code is metered, an i64, the fuel that is left. Where it is below 0, code asks for more at
+the next function or round of a loop. One for all instances of a store."""
 VM_HEADER_BYTES = 64
 VM_ALIGNMENT = 64
 """An instance record starts on a cache line."""
@@ -39,7 +40,7 @@ SERVICES = (
     "jormun_trap", "jormun_memory_grow", "jormun_table_grow", "jormun_memory_wait32", "jormun_memory_wait64",
     "jormun_memory_notify", "jormun_is_subtype", "jormun_tier_up", "jormun_move", "jormun_set",
     "jormun_memory_fill", "jormun_memory_copy", "jormun_memory_init",
-    "jormun_table_fill", "jormun_table_copy", "jormun_table_init",
+    "jormun_table_fill", "jormun_table_copy", "jormun_table_init", "jormun_fuel",
 )  # fmt: skip
 """What native code calls of the run time (runtime/native/glue.py), in the order of VM_SERVICES."""
 TIER_UP_AT_ENTRY = 0xFFFF_FFFF

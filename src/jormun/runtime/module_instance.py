@@ -5,8 +5,10 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 
+from jormun.errors import UnsupportedError
 from jormun.runtime import layout
 from jormun.runtime.memory import Memory
+from jormun.runtime.metering.fuel import Fuel
 from jormun.runtime.module import CompiledModule
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
@@ -29,6 +31,8 @@ class ModuleInstance:
         """All tables, imported ones first."""
         self.segments: dict[int, pages.Block] = {}
         """The references in each element segment that is not dropped."""
+        self.fuel: Fuel | None = None
+        """What its code is paid from, if that is metered."""
         self._record = pages.Block(compiled.layout.size_bytes, layout.VM_ALIGNMENT)
         self._words = self._record.view().cast("Q")
         self.write(layout.VM_CODE_TABLE, compiled.code_table)
@@ -40,6 +44,13 @@ class ModuleInstance:
     def vm(self) -> int:
         """The address of the record."""
         return self._record.address
+
+    def pay_from(self, fuel: Fuel) -> None:
+        """Let its code, which is metered, be paid from there. Raises UnsupportedError on a CPU older than 2011."""
+        if not Native.get().has_xsave:
+            raise UnsupportedError("fuel needs a CPU, and a system, with XSAVE")
+        self.fuel = fuel
+        self.write(layout.VM_FUEL, fuel.address)
 
     def write(self, offset: int, word: int) -> None:
         """Set 8 bytes of the record."""

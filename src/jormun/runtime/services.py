@@ -71,6 +71,13 @@ class RuntimeServices:
             return 0
         return compiled.tier_up.expired(compiled.first_own + index, None if loop == layout.TIER_UP_AT_ENTRY else loop)
 
+    def refuel(self, vm: int, charge: int) -> int:
+        """See `Fuel.pay`."""
+        fuel = _instance(vm).fuel
+        assert fuel is not None
+        fuel.pay(charge)
+        return 0
+
 
 def _instance(vm: int) -> ModuleInstance:
     instance = owner_of(pages.read_u64(vm + layout.VM_INSTANCE_KEY))

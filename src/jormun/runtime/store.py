@@ -15,11 +15,14 @@ from weakref import WeakValueDictionary
 
 from jormun.errors import WasmError
 from jormun.hints import TYPE_CHECKING, TypeVar
+from jormun.limits import FUEL as MOST
 from jormun.runtime import layout, values
 from jormun.runtime.address_space import Budget
+from jormun.runtime.allowance import Allowance
 from jormun.runtime.function import Function
 from jormun.runtime.host import Failed, HostFunctionInstance, Shortcut
 from jormun.runtime.limits import Limits
+from jormun.runtime.metering.fuel import Fuel
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
 from jormun.runtime.native.stop_record import StopRecord
@@ -51,6 +54,7 @@ class Store:
         self.lock = RLock()
         self.stop = StopRecord()
         """What all calls of the store's functions heed."""
+        self._fuel: Fuel | None = None
         self._owned: list[object] | None = []
         self._functions: WeakValueDictionary[int, Function] = WeakValueDictionary()
 
@@ -80,10 +84,31 @@ class Store:
         native.watch.stopped()
 
     def sibling(self) -> Store:
-        """An empty store that takes from the same limits."""
+        """An empty store that takes from the same limits, for another thread of a guest; that calls for it."""
         store = Store(self.engine, self.limits)
         store.budget = self.budget
+        if self._fuel is not None:
+            store._fuel = self._fuel.sibling()
         return store
+
+    @property
+    def is_metered(self) -> bool:
+        """Whether instances pay fuel for what they run."""
+        return self.limits.fuel is not None
+
+    @property
+    def fuel(self) -> Fuel:
+        """What metered code is paid from. It lasts for ever where there is no limit."""
+        if self._fuel is None:
+            with self.lock:
+                if self._fuel is None:
+                    self._fuel = _fuel(self.limits, self.budget)
+        return self._fuel
+
+    @property
+    def allowance(self) -> Allowance:
+        """What the limits leave, and what was used."""
+        return Allowance(self.fuel if self.is_metered else self._fuel, self.budget)
 
     @property
     def owned(self) -> list[object]:
@@ -145,3 +170,10 @@ class Store:
     def from_bits(self, t: ValType, bits: int) -> object:
         """The Python value of some bits; see values.from_bits."""
         return values.from_bits(self, t, bits)
+
+
+def _fuel(limits: Limits, budget: Budget) -> Fuel:
+    """What a store with these limits is given; it refers to no store."""
+    on_empty = limits.on_empty
+    amount = MOST if limits.fuel is None else limits.fuel
+    return Fuel(amount, None if on_empty is None else lambda fuel: on_empty(Allowance(fuel, budget)))

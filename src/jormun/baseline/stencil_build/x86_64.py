@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from jormun.baseline.catalogue import CLASS_NAMES, HEIGHTS
 from jormun.errors import TrapKind
 from jormun.runtime import layout
+from jormun.runtime.metering.fuel import NEVER
 
 _R64 = ("%rsi", "%rdi", "%r8", "%r9")
 _R32 = ("%esi", "%edi", "%r8d", "%r9d")
@@ -259,6 +260,7 @@ def _control() -> Iterator[tuple[str, str]]:
     )
     yield "trap", f"movl $hole_x, %edi; {_SERVICES}; callq *{layout.service_offset('jormun_trap')}(%rax)"
     yield "count", f"movq {layout.VM_COUNTERS}(%r13), %rax; subl $hole_y, hole_x(%rax); js taken"
+    yield from _fuel()
     # A counter is used up: hole_x is the function's index; at a loop, hole_y is which, and there may be code to go on.
     tier_up = layout.service_offset("jormun_tier_up")
     ask = f"movq %r13, %rdi; movl $hole_x, %esi; movl $hole_y, %edx; {_SERVICES}; callq *{tier_up}(%rax)"
@@ -270,6 +272,36 @@ def _control() -> Iterator[tuple[str, str]]:
             f"movq %r13, %rdi; movq %rbp, %rsi; movq {_RESULTS}(%rbp), %rdx; callq *%rax; {_LEAVE}; retq",
         ),
     )
+
+
+def _fuel() -> Iterator[tuple[str, str]]:
+    """Charges, and asking for more where too little is left: `jormun_fuel` keeps all registers but %rax."""
+    cell = f"movq {layout.VM_FUEL}(%r13), %rax"
+    ask = f"movq %r13, %rdi; {_SERVICES}; callq *{layout.service_offset('jormun_fuel')}(%rax)"
+    yield "fuel.later", f"{cell}; subq $hole_x, (%rax)"
+    yield "fuel", f"{cell}; subq $hole_x, (%rax); js taken"
+    yield (
+        "fuel.unpaid",
+        _joined(
+            "pushq %rdi; pushq %rsi; movl $hole_x, %edx",
+            f"{cell}; movq (%rax), %rsi; addq %rdx, %rsi",
+            f"{ask}; popq %rsi; popq %rdi; jmp taken",
+        ),
+    )
+    # By size: %rdx units of 2 to the power of hole_y bytes. jormun_fuel is then given %rdx as it is.
+    yield "fuel.size.i32", "movl hole_x(%rbp), %edx"
+    yield "fuel.size.i64", "movq hole_x(%rbp), %rdx"
+    yield "fuel.const.i32", "movl $hole_x, %edx"
+    yield "fuel.const.i64", "movq $hole_x, %rdx"
+    take = f"{cell}; movq (%rax), %rcx; subq %rdx, %rcx; js taken; movq %rcx, (%rax)"
+    yield "fuel.units", f"shrq $hole_y8, %rdx; {take}"
+    # By rounds of a loop: see runtime/metering/rounds.py. %ecx is not 0 where the loop never ends.
+    yield "fuel.distance", "subl hole_x(%rbp), %edx"
+    yield "fuel.shift", "movl %edx, %ecx; andl $hole_x, %ecx; shrl $hole_y8, %edx"
+    yield "fuel.rounds", "imull $hole_x, %edx, %edx; decl %edx; andl $hole_y, %edx; incq %rdx"
+    endless = f"testl %ecx, %ecx; je 1f; movabsq ${NEVER}, %rdx; 1:"
+    yield "fuel.all", f"imulq $hole_x, %rdx, %rdx; {endless}; {take}"
+    yield "fuel.units.unpaid", f"movq (%rax), %rsi; {ask}; jmp taken"
 
 
 def _joined(*lines: str) -> str:

@@ -63,6 +63,7 @@ SERVICES = (
     Service("jormun_memory_notify", ("ptr", "i32", "i64", "i32"), "i32"),
     Service("jormun_is_subtype", ("i64", "i64"), "i32"),
     Service("jormun_tier_up", ("ptr", "i32", "i32"), "i64"),
+    Service("jormun_refuel", ("ptr", "i64"), "i64"),
     Service("jormun_attention", ("i32",), "i32"),
 )
 PYTHON_FUNCTIONS = (

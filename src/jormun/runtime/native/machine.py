@@ -13,6 +13,7 @@ import threading
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 
 from jormun.errors import HostError, Trap, TrapKind
 from jormun.hints import TYPE_CHECKING, Protocol
@@ -74,6 +75,11 @@ class Services(Protocol):
 
         `loop` is the offset in its body of the loop that it is at the head of, or 0xFFFF_FFFF at its entry. The address
         of code to go on with, or 0 to go on as before.
+        """
+
+    def refuel(self, vm: int, charge: int) -> int:
+        """The instance's fuel (layout.VM_FUEL) is less than a charge. Returns 0 when there was more to be had, and the
+        charge has been paid.
         """
 
 
@@ -185,6 +191,11 @@ class Native:
                 raise HostError("the stack was switched (by a greenlet?) while a guest waited for a host function")
             places, is_cut = backtrace.walk(stack, self.code.find, MAX_BACKTRACE_FRAMES)
             raise make_trap(TrapKind(kind), places, is_cut)
+
+    @cached_property
+    def has_xsave(self) -> bool:
+        """Whether all registers can be kept at once, which jormun_divert and jormun_fuel do."""
+        return bool(ctypes.PYFUNCTYPE(ctypes.c_int)(self.symbols["jormun_has_xsave"])())
 
     @property
     def watch(self) -> Watch:
@@ -300,10 +311,8 @@ class Native:
 
     def _begin_thread(self) -> None:
         """The calling thread will run guests. In the main thread, Python's handlers of signals are to run meanwhile."""
-        if threading.get_ident() == threading.main_thread().ident:
-            has_xsave = ctypes.PYFUNCTYPE(ctypes.c_int)(self.symbols["jormun_has_xsave"])
-            if has_xsave():
-                self.tick.start()
+        if threading.get_ident() == threading.main_thread().ident and self.has_xsave:
+            self.tick.start()
 
     def _after_fork(self) -> None:
         """In a new process, which has only the thread that forked."""
@@ -333,6 +342,7 @@ def _service_callables(services: Services) -> list[Callable[[int], None]]:
         "jormun_memory_notify": services.memory_notify,
         "jormun_is_subtype": services.is_subtype,
         "jormun_tier_up": services.tier_up,
+        "jormun_refuel": services.refuel,
     }
     return [
         _attend if service.name == _ATTENTION else _service_callable(methods[service.name], service)

@@ -331,6 +331,42 @@ jormun_divert:
 .size jormun_divert, . - jormun_divert
 """
 
+# i64 jormun_fuel(ptr vm, i64 left, i64 charge): what is left of the fuel, which was too little for a charge, once that
+# has been paid. It keeps all registers but %rax, so that it may be called anywhere in code.
+#
+# Safe because: %rdi is the running function's vm, whose VM_FUEL is the store's, which the caller of the guest holds;
+# registers are kept as by jormun_divert, and %rbp is a frame. A stack without room for them is exhausted: a trap.
+_FUEL = f"""
+.type jormun_fuel,@function
+jormun_fuel:
+    pushq %rbp
+    movq %rsp, %rbp
+    {"; ".join(f"pushq %{r}" for r in _SAVED)}
+    cld
+    movq %rsp, %rbx
+    movq {layout.VM_FUEL}(%rdi), %r12
+    movq %rsi, (%r12)
+    movq %rdx, %rsi
+    subq ${_XSAVE_BYTES}, %rsp
+    andq $-64, %rsp
+    xorl %eax, %eax
+    {"; ".join(f"movq %rax, {512 + 8 * k}(%rsp)" for k in range(8))}
+    movl ${_XSAVE_STATES:#x}, %eax
+    xorl %edx, %edx
+    xsave64 (%rsp)
+    callq jormun_refuel
+    movl ${_XSAVE_STATES:#x}, %eax
+    xorl %edx, %edx
+    xrstor64 (%rsp)
+    movq (%r12), %rax
+    movq %rbx, %rsp
+    movq %rax, {8 * (len(_SAVED) - 1)}(%rsp)
+    {"; ".join(f"popq %{r}" for r in reversed(_SAVED))}
+    popq %rbp
+    retq
+.size jormun_fuel, . - jormun_fuel
+"""
+
 # i32 jormun_has_xsave(): whether the CPU has XSAVE and the system uses it (CPUID.1:ECX.OSXSAVE).
 _HAS_XSAVE = """
 .type jormun_has_xsave,@function
@@ -348,7 +384,7 @@ jormun_has_xsave:
 
 EXPORTED = (
     "jormun_enter", "jormun_resume", "jormun_trap", "jormun_host_call", "jormun_host_function", "jormun_compile_stub",
-    "jormun_divert", "jormun_has_xsave",
+    "jormun_divert", "jormun_fuel", "jormun_has_xsave",
 )  # fmt: skip
 
 
@@ -360,7 +396,19 @@ def glue(islands: Mapping[str, int], count: int) -> str:
     jumps = [f"{name}:\n    jmpq *jormun_data+{offset}(%rip)\n" for name, offset in islands.items()]
     exported = [f".globl {name}\n" for name in (*EXPORTED, *islands)]
     return "".join(
-        [".text\n", *exported, _enter(count), _TRAP, _HOST_CALL, _HOST_FUNCTION, _COMPILE, _DIVERT, _HAS_XSAVE, *jumps]
+        [
+            ".text\n",
+            *exported,
+            _enter(count),
+            _TRAP,
+            _HOST_CALL,
+            _HOST_FUNCTION,
+            _COMPILE,
+            _DIVERT,
+            _FUEL,
+            _HAS_XSAVE,
+            *jumps,
+        ]
     )
 
 

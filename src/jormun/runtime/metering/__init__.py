@@ -1,0 +1,1 @@
+"""Fuel: what instructions cost, where functions are charged, and what there is to pay with."""

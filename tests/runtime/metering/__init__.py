@@ -1,0 +1,1 @@
+"""Fuel: charges, counts that agree in every tier, and what happens when there is none left."""
