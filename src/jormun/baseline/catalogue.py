@@ -60,6 +60,21 @@ HOLE_POOL: Final = 10
 NO_HOLE: Final = 11
 """In place of a kind, where code ends without a hole."""
 
+# The same for aarch64, where the argument is the instruction that has the hole (aarch64.py).
+HOLE_FIELD_X: Final = 12
+HOLE_FIELD_Y: Final = 13
+HOLE_FIELD_Z: Final = 14
+HOLE_JUMP: Final = 15
+"""The instruction that branches."""
+HOLE_JUMP_TRAP: Final = 16
+"""The one that goes to where it traps; the argument is the kind of trap."""
+HOLE_LITERAL: Final = 17
+"""The distance to a constant of the library, whose number is in the field."""
+HOLE_LITERAL_POOL: Final = 18
+"""The distance to a constant of the function: number 0 or 1 of those given."""
+HOLE_LATE: Final = 19
+"""x15, for a number that the compiler fills in later."""
+
 # Classes of value types.
 CLASS_I32: Final = 0
 CLASS_I64: Final = 1

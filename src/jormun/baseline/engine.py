@@ -27,22 +27,26 @@ CHUNK_FUNCTIONS = 500
 
 
 class BaselineEngine:
-    """Copy-and-patch, behind the `Engine` protocol. With an `optimizer`, its code counts, and asks for better code."""
+    """Copy-and-patch, behind the `Engine` protocol. With an `optimizer`, its code counts, and asks for better code.
+
+    Code is for an `architecture`, which is the machine's that we run on, or another that there are stencils for.
+    """
 
     name = "baseline"
 
-    def __init__(self, optimizer: Optimizer | None = None) -> None:
+    def __init__(self, optimizer: Optimizer | None = None, architecture: str = "x86_64") -> None:
         self.optimizer = optimizer
+        self.architecture = architecture
         self._facts: WeakKeyDictionary[Layout, ModuleFacts] = WeakKeyDictionary()
 
     @cached_property
     def library(self) -> Library:
         """The stencils. Raises UnsupportedError on a CPU that lacks instructions that they are made of."""
-        flags = cpu_flags()
+        flags = cpu_flags() if self.architecture == "x86_64" else frozenset()
         lacking = sorted(NEEDED - flags) if flags else []
         if lacking:
             raise UnsupportedError(f"baseline code needs a CPU with {', '.join(lacking)}, which this one has not")
-        return Library(load(STENCILS))
+        return Library(load(STENCILS[self.architecture]))
 
     @cached_property
     def pieces(self) -> Pieces:
@@ -102,4 +106,4 @@ class BaselineEngine:
 
     def _image(self, facts: ModuleFacts, func_index: int) -> CodeImage:
         code = self.code(facts, func_index)
-        return CodeImage(code, (CodeFunction(BASELINE, func_index, 0, len(code)),), "x86_64")
+        return CodeImage(code, (CodeFunction(BASELINE, func_index, 0, len(code)),), self.architecture)
