@@ -8,6 +8,7 @@ from threading import Lock
 
 from jormun.dataclass import dataclass, field
 from jormun.hints import TYPE_CHECKING, Final
+from jormun.runtime.world import ENTRIES
 from jormun.wasi.abi import (
     ALL_RIGHTS,
     DIRECTORY_RIGHTS,
@@ -132,14 +133,14 @@ class DescriptorTable:
         self._lock = Lock()
         self._pinned: _Pinned | None = None
         self.native: Final = NativeTable()
-        """What machine code knows of it. Nothing once it is shared, since only Python pins what it uses."""
+        """What machine code knows of it. It pins nothing: what it uses is not taken away under it."""
 
     def share(self) -> None:
         """From now on, several threads use it."""
         with self._lock:
             self._pinned = _Pinned()
-            for fd in range(len(self._entries)):
-                self.native.put(fd, None, 0)
+            for fd, descriptor in enumerate(self._entries):
+                self._put(fd, descriptor)
 
     def unpin(self) -> None:
         """Ends a call of the calling thread, in a table that is shared."""
@@ -235,16 +236,21 @@ class DescriptorTable:
             if fd < len(self._entries) and self._entries[fd] is descriptor:  # else a thread has closed it meanwhile
                 self._put(fd, descriptor)
 
+    def flags_changed(self, changed: Descriptor) -> None:
+        """The flags of a descriptor's file have changed, or of its directory: those of all descriptors of the same."""
+        with self._lock:
+            for fd, descriptor in enumerate(self._entries[:ENTRIES]):
+                if descriptor is changed or (
+                    descriptor is not None and descriptor.file is not None and descriptor.file is changed.file
+                ):
+                    self._put(fd, descriptor)
+
     def _put(self, fd: int, descriptor: Descriptor | None) -> None:
         """Makes `fd` stand for a descriptor, or for none. Machine code is told here and nowhere else: when this
         returns, it uses nothing that `fd` stood for before.
         """
         self._entries[fd] = descriptor
-        if self._pinned is None:
-            if descriptor is None:
-                self.native.put(fd, None, 0)
-            else:
-                self.native.put(fd, descriptor.file, descriptor.rights)
+        self.native.put(fd, descriptor, is_shared=self._pinned is not None)
 
     def _open(self, fd: int) -> Descriptor:
         descriptor = self._entries[fd] if fd < len(self._entries) else None
