@@ -24,7 +24,7 @@ from jormun.wasi.memory_stream import MemoryStream
 from jormun.wasi.native_table import NativeTable
 
 if TYPE_CHECKING:
-    from jormun.wasi.listing import Listing
+    from jormun.wasi.listing import Listing, Listings
 
 DESCRIPTORS: Final = 65_536
 """How many a guest may have open at once. Ours: what the host itself bounds (RLIMIT_NOFILE) mostly comes first."""
@@ -125,15 +125,25 @@ class DescriptorTable:
     Once it is shared, each descriptor that a call gets is pinned until the call's end, `unpin`.
     """
 
-    __slots__ = ("_entries", "_free", "_lock", "_pinned", "native")
+    __slots__ = ("_entries", "_free", "_listings", "_lock", "_pinned", "native")
 
     def __init__(self) -> None:
         self._entries: list[Descriptor | None] = []
         self._free: list[int] = []
         self._lock = Lock()
         self._pinned: _Pinned | None = None
+        self._listings: Listings | None = None
         self.native: Final = NativeTable()
         """What machine code knows of it. It pins nothing: what it uses is not taken away under it."""
+
+    @property
+    def listings(self) -> Listings:
+        """What is kept of directories that are being listed."""
+        if self._listings is None:
+            from jormun.wasi.listing import Listings  # most guests list none
+
+            self._listings = Listings()
+        return self._listings
 
     def share(self) -> None:
         """From now on, several threads use it."""
@@ -249,7 +259,9 @@ class DescriptorTable:
         """Makes `fd` stand for a descriptor, or for none. Machine code is told here and nowhere else: when this
         returns, it uses nothing that `fd` stood for before.
         """
-        self._entries[fd] = descriptor
+        before, self._entries[fd] = self._entries[fd], descriptor
+        if self._listings is not None and before is not None and before is not descriptor:
+            self._listings.drop(before)
         self.native.put(fd, descriptor, is_shared=self._pinned is not None)
 
     def _open(self, fd: int) -> Descriptor:
