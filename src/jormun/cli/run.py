@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from jormun.api.config import Config
     from jormun.api.module import Module
+    from jormun.runtime.limits import Limits
     from jormun.runtime.linking import ImportModule
     from jormun.runtime.store import Store
     from jormun.wasi.wasi import Wasi
@@ -25,10 +26,16 @@ examples:
   jormun run app.wasm one two --flag             arguments behind FILE are the program's
   jormun run --dir . app.wasm                    the program may use this directory, and no other
   jormun run --dir ./data::/data:ro app.wasm     under another name, and without changing anything
+  jormun run --overlay . --quota 1MiB app.wasm   it sees this directory, and its changes are gone at the end
+  jormun run --scratch /tmp app.wasm             a temporary directory of its own
+  jormun run --max-memory 64MiB --timeout 5 app.wasm
+  jormun run --stdin in.txt --stdout out.txt app.wasm
   jormun run --env LANG=C --env HOME app.wasm    HOME as it is here
   jormun run --invoke add calc.wasm 1 2          call one function, and print what it returns
   jormun run --preload env=lib.wat app.wasm      what the program imports from "env"
   jormun run --listen 127.0.0.1:8080 server.wasm it accepts connections on descriptor 3
+  jormun run --deterministic app.wasm            the same clocks and random numbers in each run
+  jormun run --trace-wasi app.wasm               each call of WASI on standard error, as strace shows it
 
 FILE is a binary module or text (.wat); or what `jormun compile` made of one, if it is marked as a native program is:
 executable, yours or root's, not writable for others, not called .wasm or .wat. Such a file is native code, which no
@@ -63,6 +70,9 @@ def add_parser(verbs: Subparsers) -> None:
     parser.add_argument(
         "--timeout", metavar="SECONDS", help="end the program after this time; it is a trap, and ends with 134"
     )
+    parser.add_argument(
+        "--max-memory", metavar="SIZE", help="how much all its memories and tables may take together, like 64MiB"
+    )
     add_tier(parser)
     parser.add_argument(
         "--no-cache", dest="has_cache", action="store_false", help="neither use nor keep code of other runs"
@@ -82,13 +92,15 @@ def _run(arguments: argparse.Namespace) -> int:
 
     timeout_s = _timeout(arguments.timeout)
     preloads = [_preload(text) for text in arguments.preloads]
-    wasi = make_world(arguments)
+    limits = _limits(arguments.max_memory)
+    world = make_world(arguments)
+    wasi = world.wasi
     name = arguments.file
     config = Config(tier=arguments.tier, cache=arguments.has_cache)
     try:
         module = _module(name, config)
         wasi = stoppable(wasi, module.compiled, timeout_s)
-        store = Store(module.config.engine)
+        store = Store(module.config.engine, limits)
         others: dict[str, ImportModule] = {}
         for preload, file in preloads:
             name = file
@@ -106,6 +118,7 @@ def _run(arguments: argparse.Namespace) -> int:
         raise module_error(name, error) from error
     finally:
         wasi.close()
+        world.close()
         if config.code_cache is not None:
             from jormun.cache.kept import save_all
 
@@ -125,6 +138,19 @@ def _timeout(text: str | None) -> float | None:
     if not 0 <= seconds < float("inf"):
         raise UsageError(f"--timeout {text}: a time is a number of seconds, like 2.5")
     return seconds
+
+
+def _limits(max_memory: str | None) -> Limits | None:
+    """What --max-memory leaves to the program."""
+    from jormun.cli.report import UsageError
+    from jormun.runtime.limits import Limits
+
+    if max_memory is None:
+        return None
+    try:
+        return Limits(memory=max_memory)
+    except ValueError as error:
+        raise UsageError(f"--max-memory {max_memory}: {error}") from error
 
 
 def _call_start(

@@ -9,7 +9,7 @@ from jormun.dataclass import dataclass
 from jormun.errors import HostError, WasmError
 from jormun.hints import TYPE_CHECKING, TypeAlias
 from jormun.runtime import layout, world
-from jormun.runtime.native import pages, wasi
+from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
 from jormun.runtime.owners import register
 from jormun.runtime.slots import slots_of
@@ -28,7 +28,7 @@ class Shortcut:
     """Machine code that answers the plain ones of a host function's calls, and jumps to it with all others."""
 
     name: str
-    """Which: a key of native/wasi.py's FUNCTIONS."""
+    """Which: one of world.ANSWERED."""
     world: pages.Block
     """The world record (runtime/world.py) that it looks at."""
 
@@ -67,7 +67,7 @@ class HostFunctionInstance:
         self._world = None if shortcut is None else shortcut.world
         if shortcut is not None:
             # It gets the host record as its first argument, as the host function does, and finds the world there.
-            code = Native.get().symbols[wasi.FUNCTIONS[shortcut.name]]
+            code = Native.get().symbols[world.symbol(shortcut.name)]
             pages.write_u64(self._native.vm + world.HOST_WORLD, shortcut.world.address)
         self._record.write_u64(layout.FUNCTION_CODE, code)
         self._record.write_u64(layout.FUNCTION_VM, self._native.vm)

@@ -14,7 +14,7 @@ from jormun.runtime.function import Function
 from jormun.runtime.store import Store
 from jormun.wasi.errno import errno_of
 from jormun.wasi.function import WasiFunction
-from jormun.wasi.native_table import shortcut_of
+from jormun.wasi.native_world import shortcut_of
 from jormun.wasi.wasi import Wasi
 
 Call: TypeAlias = Callable[..., int]

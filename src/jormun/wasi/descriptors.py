@@ -8,6 +8,7 @@ from threading import Lock
 
 from jormun.dataclass import dataclass, field
 from jormun.hints import TYPE_CHECKING, Final
+from jormun.runtime.world import ENTRIES
 from jormun.wasi.abi import (
     ALL_RIGHTS,
     DIRECTORY_RIGHTS,
@@ -23,7 +24,7 @@ from jormun.wasi.memory_stream import MemoryStream
 from jormun.wasi.native_table import NativeTable
 
 if TYPE_CHECKING:
-    from jormun.wasi.listing import Listing
+    from jormun.wasi.listing import Listing, Listings
 
 DESCRIPTORS: Final = 65_536
 """How many a guest may have open at once. Ours: what the host itself bounds (RLIMIT_NOFILE) mostly comes first."""
@@ -124,22 +125,32 @@ class DescriptorTable:
     Once it is shared, each descriptor that a call gets is pinned until the call's end, `unpin`.
     """
 
-    __slots__ = ("_entries", "_free", "_lock", "_pinned", "native")
+    __slots__ = ("_entries", "_free", "_listings", "_lock", "_pinned", "native")
 
     def __init__(self) -> None:
         self._entries: list[Descriptor | None] = []
         self._free: list[int] = []
         self._lock = Lock()
         self._pinned: _Pinned | None = None
+        self._listings: Listings | None = None
         self.native: Final = NativeTable()
-        """What machine code knows of it. Nothing once it is shared, since only Python pins what it uses."""
+        """What machine code knows of it. It pins nothing: what it uses is not taken away under it."""
+
+    @property
+    def listings(self) -> Listings:
+        """What is kept of directories that are being listed."""
+        if self._listings is None:
+            from jormun.wasi.listing import Listings  # most guests list none
+
+            self._listings = Listings()
+        return self._listings
 
     def share(self) -> None:
         """From now on, several threads use it."""
         with self._lock:
             self._pinned = _Pinned()
-            for fd in range(len(self._entries)):
-                self.native.put(fd, None, 0)
+            for fd, descriptor in enumerate(self._entries):
+                self._put(fd, descriptor)
 
     def unpin(self) -> None:
         """Ends a call of the calling thread, in a table that is shared."""
@@ -235,16 +246,23 @@ class DescriptorTable:
             if fd < len(self._entries) and self._entries[fd] is descriptor:  # else a thread has closed it meanwhile
                 self._put(fd, descriptor)
 
+    def flags_changed(self, changed: Descriptor) -> None:
+        """The flags of a descriptor's file have changed, or of its directory: those of all descriptors of the same."""
+        with self._lock:
+            for fd, descriptor in enumerate(self._entries[:ENTRIES]):
+                if descriptor is changed or (
+                    descriptor is not None and descriptor.file is not None and descriptor.file is changed.file
+                ):
+                    self._put(fd, descriptor)
+
     def _put(self, fd: int, descriptor: Descriptor | None) -> None:
         """Makes `fd` stand for a descriptor, or for none. Machine code is told here and nowhere else: when this
         returns, it uses nothing that `fd` stood for before.
         """
-        self._entries[fd] = descriptor
-        if self._pinned is None:
-            if descriptor is None:
-                self.native.put(fd, None, 0)
-            else:
-                self.native.put(fd, descriptor.file, descriptor.rights)
+        before, self._entries[fd] = self._entries[fd], descriptor
+        if self._listings is not None and before is not None and before is not descriptor:
+            self._listings.drop(before)
+        self.native.put(fd, descriptor, is_shared=self._pinned is not None)
 
     def _open(self, fd: int) -> Descriptor:
         descriptor = self._entries[fd] if fd < len(self._entries) else None

@@ -7,7 +7,7 @@ bytes, relative to the directory, and never lead out of it.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from jormun.dataclass import dataclass
 from jormun.hints import Final, Protocol, TypeAlias, runtime_checkable
@@ -143,8 +143,8 @@ class Directory(Protocol):
 
     def sync(self, *, data_only: bool) -> None: ...
 
-    def entries(self) -> Sequence[Entry]:
-        """All entries as of now, `.` and `..` first."""
+    def entries(self) -> Iterable[Entry]:
+        """All entries as of now, `.` and `..` first. To be gone through once, at once; may raise meanwhile."""
 
     def path_stat(self, path: bytes, *, follow: bool) -> Stat: ...
 

@@ -9,8 +9,10 @@ import select
 import stat as stat_module
 import struct
 import termios
+from weakref import WeakSet
 
 from jormun.hints import TYPE_CHECKING, Final
+from jormun.runtime.native_stream import NativeStream
 from jormun.wasi.abi import FdFlags, FileType
 from jormun.wasi.filesystem import Buffers, Stat, Times, refusal
 
@@ -87,9 +89,24 @@ class HostFile:
     A borrowed one (a standard stream that the guest inherits) is not closed, and its flags, which belong to all
     processes that share it, are not touched: appending is refused and NONBLOCK is done here, by asking first. A regular
     file may have an `account` that bounds how it grows.
+
+    One that reads ahead, as C libraries do on standard input, has the host's position where it belongs again whenever
+    something else than machine code looks at it, and when it is closed. Only a regular file that is open for nothing
+    but reading does.
     """
 
-    __slots__ = ("_account", "_fd", "_flags", "_is_borrowed", "_is_read_only", "is_pipe", "is_seekable", "type")
+    __slots__ = (
+        "__weakref__",
+        "_account",
+        "_fd",
+        "_flags",
+        "_is_borrowed",
+        "_is_read_only",
+        "ahead",
+        "is_pipe",
+        "is_seekable",
+        "type",
+    )
 
     def __init__(
         self,
@@ -98,6 +115,7 @@ class HostFile:
         flags: int = 0,
         is_borrowed: bool = False,
         is_read_only: bool = False,
+        reads_ahead: bool = False,
         account: HostAccount | None = None,
     ) -> None:
         self._fd = fd
@@ -111,6 +129,11 @@ class HostFile:
         self.type = file_type(status.st_mode)
         self.is_pipe: Final = stat_module.S_ISFIFO(status.st_mode)
         self.is_seekable = True
+        self.ahead: NativeStream | None = None
+        """What machine code has read ahead."""
+        if reads_ahead and self.type is FileType.REGULAR_FILE and _is_for_reading(fd):
+            self.ahead = NativeStream.ahead()
+            _reading_ahead.add(self)
         if self.type is not FileType.REGULAR_FILE:
             try:
                 os.lseek(fd, 0, os.SEEK_CUR)
@@ -121,7 +144,30 @@ class HostFile:
         """See File."""
         if self._flags & FdFlags.NONBLOCK:
             self._require_ready(select.POLLIN)
+        if self.ahead is not None:
+            return self._read_ahead(self.ahead, buffers)
         return os.readv(self._fd, buffers)
+
+    def _read_ahead(self, ahead: NativeStream, buffers: Buffers) -> int:
+        with ahead:
+            wanted = sum(map(len, buffers))
+            if wanted > ahead.left:
+                self._give_back(ahead)
+                return os.readv(self._fd, buffers)
+            for buffer in buffers:
+                buffer[:] = ahead.take(len(buffer))
+            return wanted
+
+    def _give_back(self, ahead: NativeStream) -> None:
+        if ahead.left:
+            os.lseek(self._fd, -ahead.left, os.SEEK_CUR)
+            ahead.empty()
+
+    def settle(self) -> None:
+        """Moves the host's position to that of the guest."""
+        if self.ahead is not None and not self.ahead.is_mine:
+            with self.ahead:
+                self._give_back(self.ahead)
 
     def write(self, buffers: Buffers) -> int:
         """See File."""
@@ -161,6 +207,7 @@ class HostFile:
 
     def seek(self, offset: int, whence: int) -> int:
         """See File."""
+        self.settle()
         return os.lseek(self._fd, offset, whence)
 
     def stat(self) -> Stat:
@@ -230,13 +277,32 @@ class HostFile:
     def available(self) -> int:
         """See File."""
         if self.type is FileType.REGULAR_FILE:
+            self.settle()
             return max(0, os.fstat(self._fd).st_size - os.lseek(self._fd, 0, os.SEEK_CUR))
         return unread_bytes(self._fd)
 
     def close(self) -> None:
         """See File."""
+        self.settle()
         if self._is_borrowed:
             return
         if self._account is not None:
             self._account.closing(self._fd)
         os.close(self._fd)
+
+
+def _is_for_reading(fd: int) -> bool:
+    return fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
+
+
+_reading_ahead: WeakSet[HostFile] = WeakSet()
+
+
+def _before_fork() -> None:
+    """The new process shares the host's positions. What is read ahead later it does not have."""
+    for file in _reading_ahead:
+        file.settle()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork)

@@ -180,4 +180,4 @@ def _inherited(fd: int) -> File:
     stream = (None, sys.stdout, sys.stderr)[fd]
     if stream is not None:
         stream.flush()
-    return HostFile(fd, is_borrowed=True)
+    return HostFile(fd, is_borrowed=True, reads_ahead=fd == 0)

@@ -11,7 +11,7 @@ from jormun.dataclass import dataclass
 from jormun.errors import TrapKind
 from jormun.llvm.convention import overflow_area
 from jormun.runtime import layout
-from jormun.runtime.native import bulk, wasi, x86_64
+from jormun.runtime.native import bulk, x86_64
 
 # The glue's data.
 DATA_CODE_BASE = 0
@@ -127,7 +127,7 @@ leave:
 # i1 jormun_is_stopped(ptr context): whether a stop record says that the innermost activation is to end. Safe because
 # records are never unmapped, and those that a context leads to belong to who called the guest.
 # void jormun_heed(ptr context): leave it then, or ask Python; for code of the glue, on the guest's stack, that finds a
-# note in the context. There was room when the note was made.
+# note in the context. There was room when the note was made, but that may have been long ago, higher up.
 _IS_STOPPED = f"""
 define internal i1 @jormun_is_stopped(ptr %context) nounwind {{
   %activation_at = getelementptr i8, ptr %context, i64 {layout.CONTEXT_ACTIVATION}
@@ -148,7 +148,13 @@ define void @jormun_heed(ptr %context) nounwind "frame-pointer"="all" {{
   %is_stopped = call i1 @jormun_is_stopped(ptr %context)
   br i1 %is_stopped, label %trap, label %run
 run:
-  %is_asked = icmp eq i64 %noted, {layout.NOTED_ATTENTION}
+  %is_wanted = icmp eq i64 %noted, {layout.NOTED_ATTENTION}
+  %frame = call ptr @llvm.frameaddress.p0(i32 0)
+  %frame_at = ptrtoint ptr %frame to i64
+  %context_at = ptrtoint ptr %context to i64
+  %depth = sub i64 %frame_at, %context_at
+  %has_room = icmp uge i64 %depth, {layout.STACK_LIMIT + x86_64.ASIDE_BYTES}
+  %is_asked = and i1 %is_wanted, %has_room
   br i1 %is_asked, label %attend, label %done
 attend:
   call void @jormun_attend()
@@ -424,6 +430,8 @@ declare dso_local ptr @memset(ptr, i32, i64)
 
 def text() -> str:
     """The module's LLVM text."""
+    from jormun.runtime.native import wasi  # a start needs none of it
+
     islands = {name: DATA_OUTSIDE + layout.POINTER_BYTES * k for k, name in enumerate(OUTSIDE)}
     assembly = [f'module asm "{line}"\n' for line in x86_64.glue(islands, DATA_COUNT).splitlines()]
     handlers = (_TRAP_AT, _ON_FAULT, _ATTEND, _ON_INTERRUPT)
