@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from jormun.api.instance import Exports, Instance, load
     from jormun.api.module import ExportType, ImportType, Module
     from jormun.api.run import CompletedProcess, run
+    from jormun.api.vectorize import vectorize
     from jormun.errors import (
         ArtifactError,
         ExhaustionError,
@@ -51,6 +52,7 @@ _PLACES = {
     "jormun.api.instance": ("Exports", "Instance", "load"),
     "jormun.api.module": ("ExportType", "ImportType", "Module"),
     "jormun.api.run": ("CompletedProcess", "run"),
+    "jormun.api.vectorize": ("vectorize",),
     "jormun.errors": (
         "ArtifactError", "ExhaustionError", "Frame", "HostError", "InvalidError", "LinkError", "MalformedError",
         "TimeoutError", "Trap", "TrapKind", "UnsupportedError", "WasmError",
@@ -110,6 +112,7 @@ __all__ = [
     "__version__",
     "load",
     "run",
+    "vectorize",
 ]
 
 

@@ -11,6 +11,7 @@ MODULES = [
     "jormun.api.instance",
     "jormun.api.module",
     "jormun.api.run",
+    "jormun.api.vectorize",
     "jormun.runtime.function",
     "jormun.runtime.globals",
     "jormun.runtime.limits",
