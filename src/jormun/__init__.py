@@ -13,6 +13,7 @@ from jormun.version import VERSION as __version__
 
 TYPE_CHECKING = False  # typing's own would cost the import of typing; type checkers know it by its name
 if TYPE_CHECKING:
+    from jormun.api.arrays import GuestArray
     from jormun.api.config import Config
     from jormun.api.instance import Exports, Instance, load
     from jormun.api.module import ExportType, ImportType, Module
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from jormun.wasi.scratch_directory import ScratchDirectory
 
 _PLACES = {
+    "jormun.api.arrays": ("GuestArray",),
     "jormun.api.config": ("Config",),
     "jormun.api.instance": ("Exports", "Instance", "load"),
     "jormun.api.module": ("ExportType", "ImportType", "Module"),
@@ -87,6 +89,7 @@ __all__ = [
     "Frame",
     "Func",
     "Global",
+    "GuestArray",
     "HostDirectory",
     "HostError",
     "ImportType",

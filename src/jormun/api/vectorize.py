@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jormun.hints import TYPE_CHECKING
 from jormun.runtime import layout
+from jormun.runtime.arrays import load_numpy
 from jormun.runtime.function import Function, call_native
 from jormun.runtime.module_instance import ModuleInstance
 from jormun.runtime.native import pages
@@ -57,10 +58,9 @@ def vectorize(function: Function, *, identity: int | None = None) -> numpy.ufunc
         raise TypeError(f"{function.__name__} is a host function: numpy.frompyfunc and numpy.vectorize are for those")
     store = function.store
     store.owned  # noqa: B018, raises if the store is closed
-    from jormun.runtime.native.ufuncs import NO_IDENTITY, UfuncCode, load_numpy
-
-    load_numpy()
+    load_numpy()  # before anything is compiled
     from jormun.optimizing.ufunc import ufunc_image
+    from jormun.runtime.native.ufuncs import NO_IDENTITY, UfuncCode
 
     compiled = owner.compiled
     func_index = pages.read_u64(function.address + layout.FUNCTION_COOKIE)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from jormun.errors import WasmError
 from jormun.hints import TYPE_CHECKING, Any
+from jormun.runtime.arrays import load_numpy
 from jormun.runtime.image import CodeImage
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
@@ -117,15 +118,6 @@ class UfuncCode:
         # Whoever calls the ufunc holds it, and so this: no thread runs the code.
         if not is_ending() and "_loaded" in self.__dict__:
             self._loaded.free()
-
-
-def load_numpy() -> Any:
-    """NumPy. Raises ImportError, with what to do, where it is not installed."""
-    try:
-        import numpy
-    except ImportError as error:
-        raise ImportError("NumPy is needed, which is not installed: pip install 'jormun[numpy]'") from error
-    return numpy
 
 
 def _from_func_and_data(np: Any) -> Any:
