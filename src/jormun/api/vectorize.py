@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jormun.hints import TYPE_CHECKING
+from jormun.hints import TYPE_CHECKING, Any
 from jormun.runtime import layout
 from jormun.runtime.arrays import load_numpy
 from jormun.runtime.function import Function, call_native
@@ -13,7 +13,7 @@ from jormun.runtime.slots import slots_of
 from jormun.types import F32, F64, I32, I64, FuncType, NumType
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy
 
@@ -26,7 +26,7 @@ _TAKEN_NAMES = ("add", "multiply")
 _LOOP = slots_of(FuncType((I64, I64, I64), ()))
 
 
-def vectorize(function: Function, *, identity: int | None = None) -> numpy.ufunc:
+def vectorize(function: Callable[..., Any], *, identity: int | None = None) -> numpy.ufunc:
     """A NumPy ufunc of a WebAssembly function, which it calls for each element of arrays.
 
     The loop is compiled together with the function, by LLVM, which inlines it and uses vector instructions where it
@@ -49,6 +49,9 @@ def vectorize(function: Function, *, identity: int | None = None) -> numpy.ufunc
     >>> jormun.vectorize(poly)(numpy.arange(4))
     array([ 1.,  2.,  5., 10.])
     """
+    if not isinstance(function, Function):
+        kind = type(function).__name__
+        raise TypeError(f"a WebAssembly function is vectorized, as an instance exports it, not {kind}")
     operands = _operands(function)
     if identity not in (None, 0, 1):
         raise ValueError(f"identity is 0, 1 or None, not {identity!r}")
@@ -87,10 +90,6 @@ def vectorize(function: Function, *, identity: int | None = None) -> numpy.ufunc
 
 def _operands(function: Function) -> Sequence[NumType]:
     """The types of the operands of a ufunc. Raises TypeError for a function that cannot be one."""
-    if not isinstance(function, Function):
-        raise TypeError(
-            f"a WebAssembly function is vectorized, as an instance exports it, not {type(function).__name__}"
-        )
     name, t = function.__name__, function.func_type
     operands = []
     for each in (*t.params, *t.results):
