@@ -28,6 +28,13 @@ class Exports:
 
     Items take any name; attributes those that are Python identifiers and do not begin and end with two underscores. It
     may be given as one of another instance's import modules.
+
+    >>> import jormun
+    >>> exports = jormun.load('(module (func (export "one")) (memory (export "my memory") 1))').exports
+    >>> list(exports)
+    ['one', 'my memory']
+    >>> exports.one, exports["my memory"]
+    (<WebAssembly function one: [] -> []>, <Memory of 1 pages>)
     """
 
     __slots__ = ("_instance",)
