@@ -20,7 +20,7 @@ LAYERS: dict[str, int] = {
     "baseline": 7, "optimizing": 7, "cache": 7,
     "wasi": 8,
     "api": 9,
-    "cli": 10, "__main__": 10,
+    "cli": 10, "__main__": 10, "hook": 10,
 }  # fmt: skip
 PEERS = {
     pair

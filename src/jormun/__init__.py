@@ -13,10 +13,12 @@ from jormun.version import VERSION as __version__
 
 TYPE_CHECKING = False  # typing's own would cost the import of typing; type checkers know it by its name
 if TYPE_CHECKING:
+    from jormun.api.arrays import GuestArray
     from jormun.api.config import Config
     from jormun.api.instance import Exports, Instance, load
     from jormun.api.module import ExportType, ImportType, Module
     from jormun.api.run import CompletedProcess, run
+    from jormun.api.vectorize import vectorize
     from jormun.errors import (
         ArtifactError,
         ExhaustionError,
@@ -47,10 +49,12 @@ if TYPE_CHECKING:
     from jormun.wasi.scratch_directory import ScratchDirectory
 
 _PLACES = {
+    "jormun.api.arrays": ("GuestArray",),
     "jormun.api.config": ("Config",),
     "jormun.api.instance": ("Exports", "Instance", "load"),
     "jormun.api.module": ("ExportType", "ImportType", "Module"),
     "jormun.api.run": ("CompletedProcess", "run"),
+    "jormun.api.vectorize": ("vectorize",),
     "jormun.errors": (
         "ArtifactError", "ExhaustionError", "Frame", "HostError", "InvalidError", "LinkError", "MalformedError",
         "TimeoutError", "Trap", "TrapKind", "UnsupportedError", "WasmError",
@@ -85,6 +89,7 @@ __all__ = [
     "Frame",
     "Func",
     "Global",
+    "GuestArray",
     "HostDirectory",
     "HostError",
     "ImportType",
@@ -110,6 +115,7 @@ __all__ = [
     "__version__",
     "load",
     "run",
+    "vectorize",
 ]
 
 

@@ -185,6 +185,15 @@ class Trap(WasmError):
     """A guest did what the standard answers with a trap; the instance lives on.
 
     `kind` says why; `backtrace` lists the WebAssembly frames, innermost first.
+
+    >>> import jormun
+    >>> inner = '(func $inner (result i32) (i32.div_s (i32.const 1) (i32.const 0)))'
+    >>> outer = '(func (export "outer") (result i32) (i32.add (call $inner) (i32.const 1)))'
+    >>> try:
+    ...     jormun.load(f"(module {inner} {outer})").exports.outer()
+    ... except jormun.Trap as trap:
+    ...     print(trap.kind.name, [frame.function_name for frame in trap.backtrace])
+    INTEGER_DIVIDE_BY_ZERO ['inner', 'outer']
     """
 
     def __init__(self, kind: TrapKind, backtrace: Sequence[Frame] = (), message: str | None = None) -> None:

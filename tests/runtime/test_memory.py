@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import struct
 import threading
 import time
 
@@ -110,6 +111,46 @@ def test_numpy_shares_the_memory() -> None:
     assert (array.dtype, array.shape) == (numpy.uint8, (PAGE,))
     del memory
     array[PAGE - 1] = 1
+
+
+def test_it_is_a_buffer() -> None:
+    """Memoryview and all that takes buffers see the memory itself; views stay when it grows, and can be released."""
+    memory = memory_of(1, 2)
+    with memoryview(memory) as view:
+        assert (view.format, view.nbytes, view.readonly, view.c_contiguous) == ("B", PAGE, False, True)
+        view[0:4] = b"abcd"
+        memory.grow(1)
+        view[4] = 9
+        assert (memory.read(0, 5), len(memoryview(memory))) == (b"abcd\t", 2 * PAGE)
+    with memory.view():
+        pass
+    assert memory.read(0, 2) == b"ab" and struct.unpack_from("<I", memory) == (0x64636261,)
+    view = memoryview(memory)
+    del memory
+    view[PAGE - 1] = 1
+    assert memoryview(memory_of(0)).nbytes == 0
+
+
+def test_typed_arrays() -> None:
+    """`array` gives any part as any type, aligned or not, and nothing outside of the memory."""
+    numpy = pytest.importorskip("numpy")
+    memory = memory_of(1, 2)
+    array = memory.array(3, (2, 3), "f8")
+    assert (array.shape, array.dtype) == ((2, 3), numpy.float64)
+    array[1, 2] = 1.5
+    assert struct.unpack("<d", memory.read(3 + 5 * 8, 8)) == (1.5,)
+    memory.grow(1)
+    array[0, 0] = 2.5
+    assert memory.array(PAGE - 8, 2, "u8").shape == (2,)
+    for address, shape in ((-1, 1), (2 * PAGE - 7, 1), (0, PAGE), (2 * PAGE + 1, 0), (0, (1 << 40, 1 << 40))):
+        with pytest.raises(IndexError, match="outside of a memory of 131072 bytes"):
+            memory.array(address, shape, "f8")
+    with pytest.raises(TypeError, match="Python objects"):
+        memory.array(0, 1, object)
+    with pytest.raises(ValueError, match="shape"):
+        memory.array(0, (1, -1))
+    del memory
+    array[1, 1] = 1
 
 
 def test_64_bit_memories_and_other_pages() -> None:

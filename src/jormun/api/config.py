@@ -32,6 +32,11 @@ class Config:
     `features` are the proposals that are accepted beyond WebAssembly 3.0. `cache` says where compiled code is kept for
     the next process: True for the user's cache folder, or $JORMUN_CACHE_DIR if it is set; a path for another folder;
     False for nowhere. Raises ValueError for a tier that does not exist.
+
+    >>> import jormun
+    >>> config = jormun.Config(tier="optimizing", cache=False)
+    >>> jormun.load('(module (func (export "one") (result i32) (i32.const 1)))', config=config).exports.one()
+    1
     """
 
     tier: Tier = "auto"

@@ -7,12 +7,20 @@ from collections.abc import Iterator
 from jormun.api.config import Config
 from jormun.api.module import Module, open_program
 from jormun.api.source import Source, is_path
-from jormun.hints import Any
+from jormun.hints import TYPE_CHECKING, Any
 from jormun.runtime import instance as runtime
 from jormun.runtime.limits import Limits
 from jormun.runtime.linking import Imports, resolve
 from jormun.runtime.memory import Memory
 from jormun.runtime.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, DTypeLike
+
+    from jormun.api.arrays import GuestArray
+    from jormun.runtime.function import Function
 
 
 class Exports:
@@ -20,6 +28,13 @@ class Exports:
 
     Items take any name; attributes those that are Python identifiers and do not begin and end with two underscores. It
     may be given as one of another instance's import modules.
+
+    >>> import jormun
+    >>> exports = jormun.load('(module (func (export "one")) (memory (export "my memory") 1))').exports
+    >>> list(exports)
+    ['one', 'my memory']
+    >>> exports.one, exports["my memory"]
+    (<WebAssembly function one: [] -> []>, <Memory of 1 pages>)
     """
 
     __slots__ = ("_instance",)
@@ -99,6 +114,44 @@ class Instance:
         they called of the host comes back. The instance can be called again.
         """
         self.store.interrupt()
+
+    def alloc(
+        self,
+        data: ArrayLike | None = None,
+        *,
+        shape: int | Sequence[int] | None = None,
+        dtype: DTypeLike | None = None,
+        allocator: str | Function | None = None,
+        free: str | Function | None = None,
+    ) -> GuestArray:
+        """A NumPy array in the instance's first memory, where the guest's own allocator puts it: with a copy of `data`,
+        or of zeros, of `shape`.
+
+        `dtype` is that of the data by default, and float64 without. The guest's functions take it as an address; its
+        `array` stays valid when the memory grows. It is freed by `free`, or at the end of a `with`.
+
+        `allocator` and `free` are exported functions or their names: by default malloc and free, __wbindgen_malloc and
+        __wbindgen_free, or cabi_realloc, which frees nothing. The first takes a size in bytes, then perhaps an
+        alignment, or four arguments as cabi_realloc does; the second an address, then perhaps size and alignment.
+        Raises TypeError where there are none, MemoryError when the guest has no more, WasmError when it gives an
+        address outside of its memory, ImportError without NumPy.
+
+        >>> import jormun
+        >>> instance = jormun.load('''(module (memory (export "memory") 1) (global $end (mut i32) (i32.const 16))
+        ...   (func (export "malloc") (param i32) (result i32) (global.get $end)
+        ...     (global.set $end (i32.add (global.get $end) (local.get 0))))
+        ...   (func (export "free") (param i32))
+        ...   (func (export "second") (param i32) (result f64) (f64.load offset=8 (local.get 0))))''')
+        >>> with instance.alloc([1.5, 2.5]) as numbers:
+        ...     numbers.array[:] *= 2
+        ...     instance.exports.second(numbers)
+        5.0
+        """
+        from jormun.api.arrays import allocate  # NumPy need not be there
+
+        memories = self.exports._instance.memories
+        memory = memories[0] if memories else None
+        return allocate(self.exports, memory, data, shape, dtype, allocator, free)
 
     def __repr__(self) -> str:
         return f"<Instance with exports {', '.join(self.exports) or '(none)'}>"

@@ -15,11 +15,16 @@ from jormun.errors import ExhaustionError, Trap, TrapKind
 from jormun.hints import TYPE_CHECKING, SupportsIndex
 from jormun.runtime import layout
 from jormun.runtime.address_space import GROW_FAILED, AddressSpace
-from jormun.runtime.native import pages
+from jormun.runtime.native import buffers, pages
 from jormun.runtime.native.machine import Native
 from jormun.types import Limits, MemoryType
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import DTypeLike, NDArray
+
+    from jormun.hints import Any
     from jormun.runtime.store import Store
 
 WAIT_OK, WAIT_NOT_EQUAL, WAIT_TIMED_OUT = 0, 1, 2
@@ -29,8 +34,9 @@ WAIT_OK, WAIT_NOT_EQUAL, WAIT_TIMED_OUT = 0, 1, 2
 class Memory:
     """A memory of WebAssembly: bytes, in pages of 64 KiB.
 
-    Indexing and slicing read and write bytes as a bytearray's would. `view()` is the memory itself, without a copy, and
-    numpy.asarray(memory) an array of it; both cover the size at that time and stay valid when the memory grows.
+    Indexing and slicing read and write bytes as a bytearray's would. It is a buffer: memoryview(memory), and `view()`,
+    are the memory itself, without a copy; so are numpy.asarray(memory), and `array` for other types. All of them cover
+    the size at that time, stay valid when the memory grows, and keep it when the instance is gone.
 
     >>> import jormun
     >>> memory = jormun.load('(module (memory (export "memory") 1 2))').exports.memory
@@ -115,9 +121,29 @@ class Memory:
         """The memory itself as writable bytes, of the present size. The view keeps the memory alive."""
         view = self._view
         size_bytes = self.size_bytes
-        if view is None or len(view) != size_bytes:
-            view = self._view = pages.view(self.base, size_bytes, self._space)
+        try:
+            if view is not None and len(view) == size_bytes:
+                return view
+        except ValueError:
+            pass  # somebody released it, as they may
+        view = self._view = pages.view(self.base, size_bytes, self._space)
         return view
+
+    def array(self, address: int, shape: int | Sequence[int], dtype: DTypeLike = "u1") -> NDArray[Any]:
+        """The memory itself from `address` on as a NumPy array, little-endian, without a copy.
+
+        Raises IndexError where it is not within the memory's present size, TypeError for a dtype of Python objects, and
+        ImportError without NumPy.
+
+        >>> import jormun
+        >>> memory = jormun.load('(module (memory (export "memory") 1))').exports.memory
+        >>> memory.array(8, (2, 2), "i4")[:] = [[1, 2], [3, 4]]
+        >>> list(memory[8:16])
+        [1, 0, 0, 0, 2, 0, 0, 0]
+        """
+        from jormun.runtime.arrays import array_at  # NumPy need not be there
+
+        return array_at(self.view(), address, shape, dtype)
 
     def read(self, address: int, size_bytes: int) -> bytes:
         """A copy of `size_bytes` bytes from `address` on. Raises IndexError outside of the memory."""
@@ -148,18 +174,8 @@ class Memory:
             self.view()[key] = to_index(value)  # type: ignore[arg-type]
 
     def __buffer__(self, flags: int) -> memoryview:
-        """The view, for memoryview(memory), from Python 3.12 on."""
-        return self.view()
-
-    @property
-    def __array_interface__(self) -> dict[str, object]:
-        """What numpy.asarray takes: the memory's bytes without a copy."""
-        return {
-            "version": 3,
-            "shape": (self.size_bytes,),
-            "typestr": "|u1",
-            "data": (self.base, False),
-        }
+        """A view, for memoryview(memory), from Python 3.12 on."""
+        return memoryview(self.view())
 
     def wait(self, address: int, expected: int, size_bytes: int, timeout_ns: int) -> int:
         """memory.atomic.wait32 and wait64: sleep while the 4 or 8 bytes at `address` are `expected`, until notified.
@@ -245,6 +261,9 @@ class Memory:
             raise Trap(TrapKind.UNALIGNED_ATOMIC)
         if address + size_bytes > self.size_bytes:
             raise Trap(TrapKind.MEMORY_OUT_OF_BOUNDS)
+
+
+buffers.let_be_buffers(Memory, Memory.view)
 
 
 class _Parked:

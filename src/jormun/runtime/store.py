@@ -40,6 +40,17 @@ class Store:
 
     A store and all in it is freed when none of it is in use any more; `close` frees it earlier. Safe to use from
     several threads: making instances takes the store's lock, running guests does not.
+
+    >>> import jormun
+    >>> with jormun.Store(limits=jormun.Limits(memory="1MiB")) as store:
+    ...     grow = jormun.load('''(module (memory 1) (func (export "grow") (param i32) (result i32)
+    ...       (memory.grow (local.get 0))))''', store=store).exports.grow
+    ...     grow(1), grow(1000)
+    (1, -1)
+    >>> grow(1)
+    Traceback (most recent call last):
+        ...
+    jormun.errors.WasmError: the store is closed
     """
 
     def __init__(self, engine: Engine | None = None, limits: Limits | None = None) -> None:

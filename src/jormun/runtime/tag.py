@@ -14,7 +14,16 @@ _identities = count(1)
 
 
 class Tag:
-    """A kind of exception: a function type without results, told from all other tags by its identity."""
+    """A kind of exception: a function type without results, told from all other tags by its identity.
+
+    >>> import jormun
+    >>> from jormun.types import I32, FuncType
+    >>> store = jormun.Store()
+    >>> failed = jormun.Tag(store, FuncType((I32,), ()))
+    >>> jormun.load('(module (tag (export "again") (import "host" "failed") (param i32)))',
+    ...     {"host": {"failed": failed}}, store=store).exports.again is failed
+    True
+    """
 
     __slots__ = ("__weakref__", "deftype", "identity", "store")
 
