@@ -190,14 +190,14 @@ class _Origin:
             if self._valid is None:
                 from jormun.validation.module import trust
 
-                self._valid = trust(self._decode(), self._config.features)
+                self._valid = trust(self._decode(is_trusted=True), self._config.features)
             return self._valid
 
     def validated(self) -> Blueprint:
         """The blueprint of the module, which is decoded and validated."""
         from jormun.validation.module import validate
 
-        self._valid = validate(self._decode(), self._config.features)
+        self._valid = validate(self._decode(is_trusted=False), self._config.features)
         self._blueprint = blueprint_of(self._valid)
         return self._blueprint
 
@@ -220,5 +220,5 @@ class _Origin:
         blueprint = blueprint_of(valid) if self._blueprint is None else self._blueprint
         return to_plain(blueprint, valid.module.types, self._data)
 
-    def _decode(self) -> syntax.Module:
-        return decode_module(self._data, self._config.features)
+    def _decode(self, *, is_trusted: bool) -> syntax.Module:
+        return decode_module(self._data, self._config.features, is_trusted)

@@ -5,6 +5,7 @@ It is plain enough to be kept in the cache and read back at once. Types are clos
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
@@ -98,7 +99,8 @@ class Blueprint:
     memory_types: tuple[MemoryType, ...]
     global_types: tuple[GlobalType, ...]
     tag_types: tuple[DefType, ...]
-    own_function_count: int
+    body_sizes: Sequence[int]
+    """How many bytes the body of each function has that the module defines: tiering weighs them."""
     referenced_functions: tuple[int, ...]
     """The functions that the module defines and whose references may be taken, ascending."""
     tables: tuple[Constant, ...]
@@ -113,6 +115,11 @@ class Blueprint:
     """What memories begin with, whole, in place of active segments of which it is known that they fit: compilers write
     some modules with 40,000 of them. Their indices have no meaning."""
     start: int | None
+
+    @property
+    def own_function_count(self) -> int:
+        """How many functions the module defines."""
+        return len(self.body_sizes)
 
     @property
     def imported_function_count(self) -> int:
@@ -160,7 +167,7 @@ def blueprint_of(valid: ValidModule) -> Blueprint:
         valid.memory_types,
         valid.global_types,
         valid.tag_types,
-        len(module.functions),
+        array("I", [len(function.body.code) for function in module.functions]),
         tuple(sorted(index for index in valid.referenced_functions if index >= first_own)),
         tuple(0 if table.init is None else reduce(table.init.code) for table in module.tables),
         tuple(reduce(each.init.code) for each in module.globals),

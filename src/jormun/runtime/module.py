@@ -150,6 +150,10 @@ class CompiledModule:
         """The counters, each an i32."""
         return self._counters.view().cast("i")
 
+    def size_bytes(self, func_index: int) -> int:
+        """The size of an own function's body, known without the module being decoded."""
+        return self.blueprint.body_sizes[func_index - self.first_own]
+
     @cached_property
     def call_graph(self) -> CallGraph:
         """Who calls whom."""

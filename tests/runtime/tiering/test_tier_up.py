@@ -252,6 +252,16 @@ def test_patience() -> None:
     assert module.tier_up.learned() == Learned()
 
 
+def test_a_question_reads_no_code() -> None:
+    """The module of a warm start is not decoded because a function asks: in a large one, that takes longer than to
+    start.
+    """
+    module = FakeModule(Tiering(threshold=100, patience_ns=MAX_COUNTER, delay_ms=0))
+    module.call_graph = None  # type: ignore[assignment]
+    assert module.run(TOP, 101, loop=4) == 0
+    assert not module.tier_up.failures
+
+
 def test_what_another_run_refused_does_not_ask() -> None:
     """It is not tried again, and the next run knows it too; what failed for another reason is tried again."""
     module = FakeModule(ALONE)

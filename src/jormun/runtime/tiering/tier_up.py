@@ -50,7 +50,10 @@ class Improvable(Protocol):
 
     @property
     def call_graph(self) -> CallGraph:
-        """Who calls whom."""
+        """Who calls whom. It may take the module to be decoded."""
+
+    def size_bytes(self, func_index: int) -> int:
+        """The size of a function's body, known at once."""
 
     def improve(self, functions: list[int], loops: list[LoopHead]) -> BetterCode:
         """Optimize functions and entries at loops together, and let all that calls them find them.
@@ -161,9 +164,9 @@ class TierUp:
             return True
         module = self._module()
         if module is None or time_spent.elapsed_ns() < delay_ns:
-            return False  # sizes are not known before code is read, which a short run does without
+            return False
         counted = self._counted(func_index)
-        size_bytes = module.call_graph.size_bytes(func_index)
+        size_bytes = module.size_bytes(func_index)
         time_spent.credit(func_index, counted - candidate.credited, size_bytes)
         candidate.credited = counted
         if time_spent.total_ns < delay_ns:
@@ -234,7 +237,7 @@ class TierUp:
     def _rank(self, module: Improvable, func_index: int) -> tuple[float, ...]:
         """The least is compiled first: what another run found to be hot, then what ran longest for what it costs."""
         time_ns = self._time_spent.of(func_index)
-        worth = time_ns / (_UNIT_COST_BYTES + module.call_graph.size_bytes(func_index)) if time_ns else 0.0
+        worth = time_ns / (_UNIT_COST_BYTES + module.size_bytes(func_index)) if time_ns else 0.0
         candidate = self._candidates[func_index]
         is_last = candidate.is_late and not candidate.wanted
         return (is_last, -self._expected.get(func_index, 0), -worth, -self.spent(func_index), func_index)
