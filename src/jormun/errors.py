@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Sequence
-from enum import Enum, unique
 
 from jormun.dataclass import dataclass
+from jormun.enumeration import Enum, unique
 
 
 class WasmError(Exception):

@@ -11,10 +11,9 @@ import errno
 import mmap
 import os
 from collections.abc import Callable
-from enum import IntFlag
 
 from jormun.errors import ExhaustionError, TrapKind, WasmError
-from jormun.hints import TypeAlias
+from jormun.hints import Final, TypeAlias
 
 PAGE_BYTES = mmap.PAGESIZE
 
@@ -35,13 +34,13 @@ _madvise = _libc.madvise
 _madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 
 
-class Protection(IntFlag):
-    """What may be done with a page."""
+class Protection:
+    """What may be done with a page: a sum of these."""
 
-    NONE = 0
-    READ = 1
-    WRITE = 2
-    EXECUTE = 4
+    NONE: Final = 0
+    READ: Final = 1
+    WRITE: Final = 2
+    EXECUTE: Final = 4
 
 
 READ_WRITE = Protection.READ | Protection.WRITE
@@ -94,7 +93,7 @@ def reserve_most(size_bytes: int, least_bytes: int, alignment: int = PAGE_BYTES)
             size_bytes //= 2
 
 
-def protect(address: int, size_bytes: int, protection: Protection) -> None:
+def protect(address: int, size_bytes: int, protection: int) -> None:
     """Set what may be done with whole pages. Pages that become accessible for the first time read as zeros.
 
     Raises ExhaustionError when the system is short of memory.
