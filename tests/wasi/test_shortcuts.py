@@ -46,6 +46,7 @@ from jormun.wasi.host_file import HostFile
 from jormun.wasi.linking import instantiate_with_wasi
 from jormun.wasi.memory_stream import MemoryStream
 from jormun.wasi.native_table import NativeTable
+from jormun.wasi.quota import Quota
 from jormun.wasi.random_bytes import DRAWN_BYTES, RandomBytes
 from jormun.wasi.threads import ThreadGroup
 from jormun.wasi.trace import Trace
@@ -109,7 +110,7 @@ class Guest:
         self.reader: threading.Thread | None = None
         self.received = b""
         self.streams: list[MemoryStream] | list[HostFile]
-        if kind == "memory":
+        if kind in ("memory", "counted"):
             self.streams = [MemoryStream(input), MemoryStream()]
         elif kind == "files":
             (folder / "stdin").write_bytes(input)
@@ -126,7 +127,8 @@ class Guest:
             self.reader.start()
         environment = {"KEY": "value", "EMPTY": ""}
         streams = [*self.streams, MemoryStream()]
-        wasi = make_wasi(["guest", "", "two"], environment, streams, {"/": HostDirectory(folder)})
+        directory = HostDirectory(folder, quota=Quota(60, files=9) if kind == "counted" else None)
+        wasi = make_wasi(["guest", "", "two"], environment, streams, {"/": directory})
         self.wasi: Wasi = replace(wasi, random=RandomBytes(Random(7).randbytes))
         self.instance: Instance = instantiate_with_wasi(module.compiled, self.wasi)
         memory = self.instance.exports["memory"]
@@ -233,7 +235,7 @@ def do(guest: Guest, operation: tuple[object, ...]) -> object:
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(OPERATIONS, max_size=30), st.binary(max_size=100), st.sampled_from(KINDS))
+@given(st.lists(OPERATIONS, max_size=30), st.binary(max_size=100), st.sampled_from([*KINDS, "counted"]))
 def test_the_same_calls_give_the_same_results(
     module: jormun.Module, operations: list[tuple[object, ...]], input: bytes, kind: str
 ) -> None:

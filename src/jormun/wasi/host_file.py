@@ -264,11 +264,15 @@ class HostFile:
 
     @property
     def direct_fd(self) -> int | None:
-        """The host's descriptor, when reading is one read(2) and writing one write(2) of it: a regular file without an
-        account, or a pipe.
+        """The host's descriptor, when reading is one read(2) of it, and writing one write(2) unless that is counted: a
+        regular file or a pipe.
         """
-        is_direct = self.is_pipe or (self.type is FileType.REGULAR_FILE and self._account is None)
-        return self._fd if is_direct else None
+        return self._fd if self.is_pipe or self.type is FileType.REGULAR_FILE else None
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether what is written is counted."""
+        return self._account is not None
 
     def fileno(self) -> int | None:
         """See File."""

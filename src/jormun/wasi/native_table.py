@@ -90,8 +90,11 @@ class NativeTable:
         if file.is_pipe:
             return _PIPE
         operations = _FILE | world.FILE_STATUS
-        if file.flags & FdFlags.APPEND:
-            operations &= ~(world.WRITE_AT | world.WRITE_FILE) if is_shared else ~world.WRITE_AT
+        appends = bool(file.flags & FdFlags.APPEND)
+        if appends or file.is_counted:
+            operations &= ~world.WRITE_AT
+        if (appends and is_shared) or file.is_counted:
+            operations &= ~world.WRITE_FILE
         if file.ahead is not None:
             # All but reading is Python's, which gives back first what was read ahead.
             operations = operations & ~(_AT_POSITION | world.WRITE_FILE) | self._stream(fd, at, file.ahead)
