@@ -650,6 +650,9 @@ def test_a_fork_does_not_wait_for_machine_code(module: jormun.Module, tmp_path: 
     holder = threading.Thread(target=_hold, args=(host_random, held := threading.Event(), over := threading.Event()))
     holder.start()
     held.wait()
+    closer = threading.Thread(target=guest.wasi.table.remove, args=(2,))  # waits, and has the table's own lock
+    closer.start()
+    closer.join(0.05)
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
@@ -660,12 +663,13 @@ def test_a_fork_does_not_wait_for_machine_code(module: jormun.Module, tmp_path: 
         finally:
             os._exit(0)
     over.set()
-    holder.join()
+    pages.write_u32(guest.wasi.table.native.address + TABLE_BUSY, 0)
+    for thread in (holder, closer):
+        thread.join()
     os.close(writing)
     with os.fdopen(reading, "rb") as file:
         told = file.read()
     os.waitpid(child, 0)
-    pages.write_u32(guest.wasi.table.native.address + TABLE_BUSY, 0)
     pages.write_u32(native.address + STREAM_BUSY, 0)
     assert told[:5] == b"input" and len(told) == 21
     assert told[5:] != host_random.take(16)
@@ -676,3 +680,20 @@ def _hold(random: RandomBytes, held: threading.Event, over: threading.Event) -> 
     with random.native:
         held.set()
         over.wait()
+
+
+def test_devices_that_never_wait(module: jormun.Module, tmp_path: Path, python_calls: list[str]) -> None:
+    """/dev/null, /dev/zero and /dev/full are as files; what fails there is Python's to say."""
+    guest = Guest(module, tmp_path)
+    for fd, name in enumerate(("zero", "null", "full")):
+        guest.wasi.table.remove(fd).close()
+        device = HostFile(os.open(f"/dev/{name}", os.O_RDWR))
+        assert guest.wasi.table.insert(Descriptor.of_file(device)) == fd
+    assert guest.call("fd_read", 99, 0, 0, 0) is Errno.EBADF  # Python's turn
+    python_calls.clear()
+    guest.memory.write(64, b"xyz")
+    assert guest.read(0, 3) == bytes(3)
+    assert guest.read(1, 3) == b""
+    assert not guest.write(1, b"text")
+    assert python_calls == []
+    assert guest.write(2, b"text") is Errno.ENOSPC

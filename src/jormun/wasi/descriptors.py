@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import heapq
+import os
 import threading
 from threading import Lock
+from weakref import WeakSet
 
 from jormun.dataclass import dataclass, field
 from jormun.hints import TYPE_CHECKING, Final
@@ -125,7 +127,7 @@ class DescriptorTable:
     Once it is shared, each descriptor that a call gets is pinned until the call's end, `unpin`.
     """
 
-    __slots__ = ("_entries", "_free", "_listings", "_lock", "_pinned", "native")
+    __slots__ = ("__weakref__", "_entries", "_free", "_listings", "_lock", "_pinned", "native")
 
     def __init__(self) -> None:
         self._entries: list[Descriptor | None] = []
@@ -135,6 +137,7 @@ class DescriptorTable:
         self._listings: Listings | None = None
         self.native: Final = NativeTable()
         """What machine code knows of it. It pins nothing: what it uses is not taken away under it."""
+        _tables.add(self)
 
     @property
     def listings(self) -> Listings:
@@ -276,6 +279,11 @@ class DescriptorTable:
         heapq.heappush(self._free, fd)
         return descriptor
 
+    def after_fork(self) -> None:
+        """In a new process, which has none of the threads that may have waited here for machine code."""
+        self._lock = Lock()
+        self.native.after_fork()
+
     def close_all(self) -> None:
         """Closes everything that is open."""
         with self._lock:
@@ -286,3 +294,15 @@ class DescriptorTable:
         for descriptor in entries:
             if descriptor is not None:
                 descriptor.close()
+
+
+_tables: WeakSet[DescriptorTable] = WeakSet()
+
+
+def _after_fork() -> None:
+    for table in _tables:
+        table.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

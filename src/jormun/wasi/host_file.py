@@ -38,6 +38,9 @@ _ADVICE: Final = (
     os.POSIX_FADV_NOREUSE,
 )
 
+_MEMORY_DEVICES: Final = tuple(os.makedev(1, minor) for minor in (3, 5, 7))
+"""/dev/null, /dev/zero and /dev/full of Linux: nobody ever waits for them."""
+
 OPEN_FLAGS: Final = (
     (FdFlags.APPEND, os.O_APPEND),
     (FdFlags.DSYNC, os.O_DSYNC),
@@ -103,6 +106,7 @@ class HostFile:
         "_is_borrowed",
         "_is_read_only",
         "ahead",
+        "is_memory_device",
         "is_pipe",
         "is_seekable",
         "type",
@@ -128,6 +132,8 @@ class HostFile:
         status = os.fstat(fd)
         self.type = file_type(status.st_mode)
         self.is_pipe: Final = stat_module.S_ISFIFO(status.st_mode)
+        self.is_memory_device: Final = stat_module.S_ISCHR(status.st_mode) and status.st_rdev in _MEMORY_DEVICES
+        """Whether it is /dev/null or one of its like."""
         self.is_seekable = True
         self.ahead: NativeStream | None = None
         """What machine code has read ahead."""
@@ -265,9 +271,9 @@ class HostFile:
     @property
     def direct_fd(self) -> int | None:
         """The host's descriptor, when reading is one read(2) of it, and writing one write(2) unless that is counted: a
-        regular file or a pipe.
+        regular file, a pipe, or a device that never waits.
         """
-        return self._fd if self.is_pipe or self.type is FileType.REGULAR_FILE else None
+        return self._fd if self.is_pipe or self.is_memory_device or self.type is FileType.REGULAR_FILE else None
 
     @property
     def is_counted(self) -> bool:
