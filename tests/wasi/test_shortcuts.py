@@ -697,3 +697,43 @@ def test_devices_that_never_wait(module: jormun.Module, tmp_path: Path, python_c
     assert not guest.write(1, b"text")
     assert python_calls == []
     assert guest.write(2, b"text") is Errno.ENOSPC
+
+
+DEEP_CALLS = (
+    "(call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16))",
+    "(call $fd_read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 16))",
+    "(call $fd_pread (i32.const 3) (i32.const 0) (i32.const 1) (i64.const 0) (i32.const 16))",
+    "(call $fd_tell (i32.const 3) (i32.const 16))",
+    "(call $fd_fdstat_get (i32.const 1) (i32.const 16))",
+    "(call $fd_filestat_get (i32.const 3) (i32.const 16))",
+    "(call $random_get (i32.const 16) (i32.const 8))",
+    "(call $clock_time_get (i32.const 0) (i64.const 0) (i32.const 16))",
+)
+
+
+@pytest.mark.parametrize("locals_count", [0, 1, 3, 7, 13])
+def test_a_stack_that_ends_in_machine_code_leaves_nothing_locked(tmp_path: Path, locals_count: int) -> None:
+    """Wherever it ends: the next call is answered."""
+    (tmp_path / "file").write_bytes(b"content")
+    locals_text, functions = "(local i64)" * locals_count, ""
+    for k, call in enumerate(DEEP_CALLS):
+        functions += f"""(func $deep{k} (export "deep{k}") (result i32) {locals_text}
+          (drop {call}) (i32.add (i32.const 1) (call $deep{k})))"""
+    module = jormun.Module(
+        f"""(module {IMPORTS} {EXPORTS} (memory (export "memory") 1 4)
+        (data (i32.const 0) "\\40\\00\\00\\00\\01\\00\\00\\00") {functions})""",
+        config=jormun.Config(tier="baseline"),
+    )
+    file = HostFile(os.open(tmp_path / "file", os.O_RDONLY))
+    stdin, random = MemoryStream(bytes(1 << 20)), RandomBytes()
+    wasi = replace(make_wasi([], {}, [stdin, MemoryStream(), MemoryStream(), file], {}), random=random)
+    exports = instantiate_with_wasi(module.compiled, wasi).exports
+    for k in range(len(DEEP_CALLS)):
+        deep = exports[f"deep{k}"]
+        assert isinstance(deep, Function)
+        with pytest.raises(jormun.ExhaustionError):
+            deep.call()
+        assert stdin.native is not None
+        assert not pages.read_u32(wasi.table.native.address + TABLE_BUSY)
+        assert not pages.read_u32(stdin.native.address + STREAM_BUSY)
+        assert not pages.read_u32(random.native.address + STREAM_BUSY)
