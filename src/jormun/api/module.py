@@ -17,6 +17,7 @@ from jormun.runtime.module import CodeKeeper, CompiledModule
 from jormun.types import ExternKind, ExternType, kind_of
 
 if TYPE_CHECKING:
+    from jormun.api.tier import Tier
     from jormun.cache.kept import KeptModule
     from jormun.syntax import module as syntax
     from jormun.validation.module import ValidModule
@@ -138,26 +139,27 @@ class Module:
         self,
         path: str | PathLike[str],
         *,
+        tier: Tier = "optimizing",
         target: str | None = None,
         cpu: str | None = None,
         progress: Progress | None = None,
     ) -> None:
-        """Compile all functions with the optimizing tier, on all cores, and write a file that `open` loads.
+        """Compile all functions, and write a file that `open` loads. It appears whole or not at all, and executable.
 
-        It appears whole or not at all, and executable. `target` is the triple of another machine
-        ("aarch64-unknown-linux-gnu") and `cpu` a CPU of its architecture by LLVM's name ("x86-64-v3", "znver4"). By
-        default they are this machine and its CPU; with a target, the least CPU that Jormun supports. The file is for
-        this version of Jormun, and has the module in it. What cannot be compiled yet fails when it is called. Raises
-        UnsupportedError for a target or CPU that there is no code for, ValueError for a name that no such file is
-        opened by, and OSError.
+        `tier` is "optimizing", on all cores, or "baseline", which takes a tenth of the time or less; functions of its
+        code that turn out to be hot are optimized while they run, where `open`'s `config` has tier "auto". `target` is
+        the triple of another machine ("aarch64-unknown-linux-gnu") and `cpu` a CPU of its architecture by LLVM's name
+        ("x86-64-v3", "znver4"), for the optimizing tier. By default they are this machine and its CPU; with a target,
+        the least CPU that Jormun supports. The file is for this version of Jormun, and has the module in it. What
+        cannot be compiled yet fails when it is called. Raises UnsupportedError for a target or CPU that there is no
+        code for, ValueError for a tier that there is not, or a name that no such file is opened by, and OSError.
         """
-        from jormun.api.ahead import compile_ahead
+        from jormun.api.ahead import Compiler
         from jormun.cache.artifact import NEVER, write_artifact
-        from jormun.optimizing.destination import destination
 
         if fspath(path).lower().endswith(NEVER):
             raise ValueError(f"{path}: machine code is not opened by the name of a module, {' or '.join(NEVER)}")
-        write_artifact(path, compile_ahead(self, destination(target, cpu), progress).encode())
+        write_artifact(path, Compiler(tier, target, cpu).compile(self, progress).encode())
 
     def __repr__(self) -> str:
         return f"<Module of {len(self.imports)} imports and {len(self.exports)} exports>"
