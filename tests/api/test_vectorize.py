@@ -350,6 +350,22 @@ def test_it_keeps_what_it_needs_and_no_more() -> None:
     assert Native.get().code.used_bytes <= used_bytes
 
 
+def test_it_is_compiled_once_for_a_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ufuncs of other instances have the code of the first, and their own state."""
+    from jormun.optimizing import ufunc
+
+    module = jormun.Module(
+        '(module (global $g (export "g") (mut i32) (i32.const 5)) (func (export "f") (param i32)'
+        " (result i32) (i32.add (local.get 0) (global.get $g))))"
+    )
+    first, second = jormun.Instance(module), jormun.Instance(module)
+    one = jormun.vectorize(first.exports.f)
+    monkeypatch.delattr(ufunc, "compile_text")
+    two = jormun.vectorize(second.exports.f)
+    second.exports.g.value = 7
+    assert (one(np.int32(1)), two(np.int32(1))) == (6, 8)
+
+
 def test_interrupting(instance: jormun.Instance, vectorized: Get) -> None:
     """Another thread ends a ufunc that computes, and it works again."""
     timer = threading.Timer(0.2, instance.interrupt)

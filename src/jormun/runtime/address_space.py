@@ -8,7 +8,6 @@ from threading import Lock
 
 from jormun.errors import ExhaustionError
 from jormun.runtime.native import pages
-from jormun.runtime.native.finalizing import finalized_last
 
 GROW_FAILED = -1
 """The result of memory.grow and table.grow when there is no more room."""
@@ -52,7 +51,7 @@ class AddressSpace:
         self.reason = ""
         """Why the last `commit` failed."""
         self.base = _reserve(self._size_bytes)
-        finalized_last(self)
+        pages.finalized_last(self)
 
     def commit(self, size_bytes: int) -> bool:
         """Make the first `size_bytes` accessible, unless that is refused."""

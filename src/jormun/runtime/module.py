@@ -15,7 +15,7 @@ from jormun.runtime.engine import Engine, LoopHead, Progress
 from jormun.runtime.image import BASELINE, FUNCTION, LOOP_ENTRY, CodeImage
 from jormun.runtime.layout import Layout
 from jormun.runtime.native import pages
-from jormun.runtime.native.finalizing import OwnedCode
+from jormun.runtime.native.code import OwnedCode
 from jormun.runtime.native.machine import Native
 from jormun.runtime.subtypes import keep_declared
 from jormun.runtime.tiering.tier_up import BetterCode, TierUp

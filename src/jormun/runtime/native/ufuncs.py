@@ -14,7 +14,7 @@ from jormun.hints import TYPE_CHECKING, Any
 from jormun.runtime.arrays import load_numpy
 from jormun.runtime.image import CodeImage
 from jormun.runtime.native import pages
-from jormun.runtime.native.finalizing import OwnedCode
+from jormun.runtime.native.code import OwnedCode
 from jormun.runtime.native.machine import Native
 
 if TYPE_CHECKING:
