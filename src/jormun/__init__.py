@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jormun.api.arrays import GuestArray
     from jormun.api.config import Config
     from jormun.api.instance import Exports, Instance, load
+    from jormun.api.memory import Memory
     from jormun.api.module import ExportType, ImportType, Module
     from jormun.api.run import CompletedProcess, run
     from jormun.api.vectorize import vectorize
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from jormun.runtime.function import Function as Func
     from jormun.runtime.globals import Global
     from jormun.runtime.limits import Limits
-    from jormun.runtime.memory import Memory
     from jormun.runtime.store import Store
     from jormun.runtime.table import Table
     from jormun.runtime.tag import Tag
@@ -52,6 +52,7 @@ _PLACES = {
     "jormun.api.arrays": ("GuestArray",),
     "jormun.api.config": ("Config",),
     "jormun.api.instance": ("Exports", "Instance", "load"),
+    "jormun.api.memory": ("Memory",),
     "jormun.api.module": ("ExportType", "ImportType", "Module"),
     "jormun.api.run": ("CompletedProcess", "run"),
     "jormun.api.vectorize": ("vectorize",),
@@ -64,7 +65,6 @@ _PLACES = {
     "jormun.runtime.function": ("Func",),
     "jormun.runtime.globals": ("Global",),
     "jormun.runtime.limits": ("Limits",),
-    "jormun.runtime.memory": ("Memory",),
     "jormun.runtime.store": ("Store",),
     "jormun.runtime.table": ("Table",),
     "jormun.runtime.tag": ("Tag",),

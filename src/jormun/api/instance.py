@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from jormun.api.config import Config
+from jormun.api.memory import Memory
 from jormun.api.module import Module, open_program
 from jormun.api.source import Source, is_path
 from jormun.hints import TYPE_CHECKING, Any
 from jormun.runtime import instance as runtime
 from jormun.runtime.limits import Limits
 from jormun.runtime.linking import Imports, resolve
-from jormun.runtime.memory import Memory
 from jormun.runtime.store import Store
 
 if TYPE_CHECKING:

@@ -51,6 +51,7 @@ class AddressSpace:
         self.reason = ""
         """Why the last `commit` failed."""
         self.base = _reserve(self._size_bytes)
+        pages.finalized_last(self)
 
     def commit(self, size_bytes: int) -> bool:
         """Make the first `size_bytes` accessible, unless that is refused."""

@@ -15,7 +15,7 @@ from jormun.errors import ExhaustionError, Trap, TrapKind
 from jormun.hints import TYPE_CHECKING, SupportsIndex
 from jormun.runtime import layout
 from jormun.runtime.address_space import GROW_FAILED, AddressSpace
-from jormun.runtime.native import buffers, pages
+from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
 from jormun.types import Limits, MemoryType
 
@@ -261,9 +261,6 @@ class Memory:
             raise Trap(TrapKind.UNALIGNED_ATOMIC)
         if address + size_bytes > self.size_bytes:
             raise Trap(TrapKind.MEMORY_OUT_OF_BOUNDS)
-
-
-buffers.let_be_buffers(Memory, Memory.view)
 
 
 class _Parked:

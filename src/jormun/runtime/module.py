@@ -15,6 +15,7 @@ from jormun.runtime.engine import Engine, LoopHead, Progress
 from jormun.runtime.image import BASELINE, FUNCTION, LOOP_ENTRY, CodeImage
 from jormun.runtime.layout import Layout
 from jormun.runtime.native import pages
+from jormun.runtime.native.code import OwnedCode
 from jormun.runtime.native.machine import Native
 from jormun.runtime.subtypes import keep_declared
 from jormun.runtime.tiering.tier_up import BetterCode, TierUp
@@ -22,7 +23,6 @@ from jormun.types import ExternKind, FuncType
 
 if TYPE_CHECKING:
     from jormun.runtime.module_instance import ModuleInstance
-    from jormun.runtime.native.code import LoadedCode
     from jormun.runtime.tiering.call_graph import CallGraph
     from jormun.runtime.tiering.learned import Learned
     from jormun.syntax.names import Names
@@ -77,7 +77,7 @@ class CompiledModule:
         self._counters = pages.Block(max(4 * blueprint.own_function_count, 8))
         self._is_compiled = bytearray(blueprint.own_function_count)
         """1 for each function that has code, 2 for one that has better code."""
-        self._loaded: list[LoadedCode] = []
+        self._loaded = OwnedCode()
         self._instances: WeakSet[ModuleInstance] = WeakSet()
         self._lock = RLock()
         self._types = keep_declared(blueprint.types)
@@ -235,8 +235,3 @@ class CompiledModule:
         if func_index in self.layout.own_function_records:
             for instance in self._instances:
                 instance.set_code(func_index, address)
-
-    def __del__(self) -> None:
-        # Instances keep their module: none is left, so no thread runs this code.
-        for loaded in self.__dict__.get("_loaded", ()):
-            loaded.free()

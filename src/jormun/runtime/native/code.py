@@ -6,6 +6,7 @@ address is known to anyone; so no thread ever runs a page that is being written.
 
 from __future__ import annotations
 
+import sys
 import weakref
 from bisect import bisect_right, insort
 from collections import deque
@@ -62,6 +63,25 @@ class LoadedCode:
     def free(self) -> None:
         """Give the pages back. No thread may be running the code, nor may anything refer to it."""
         self._region._free(self)
+
+
+class OwnedCode:
+    """Code that is freed with this object. Whoever runs it holds this, by whatever way."""
+
+    __slots__ = ("_loaded",)
+
+    def __init__(self) -> None:
+        self._loaded: list[LoadedCode] = []
+        pages.finalized_last(self)
+
+    def append(self, loaded: LoadedCode) -> None:
+        """Own this code too."""
+        self._loaded.append(loaded)
+
+    def __del__(self, is_ending: Callable[[], bool] = sys.is_finalizing) -> None:
+        if not is_ending():  # else the region's own modules may be gone already
+            for loaded in self._loaded:
+                loaded.free()
 
 
 class CodeRegion:

@@ -181,6 +181,21 @@ def address_of(data: bytes) -> int:
     return int(ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0)
 
 
+_untrack = ctypes.pythonapi.PyObject_GC_UnTrack
+_untrack.argtypes = [ctypes.py_object]
+_untrack.restype = None
+
+
+def finalized_last(thing: object) -> None:
+    """Have `__del__` of `thing` run when nothing refers to it any more, and no earlier.
+
+    A garbage collection calls `__del__` of all that it found, in any order, before it drops the first reference: so
+    that of a user's object may call a guest whose code or memory another `__del__` has given back already. What the
+    collector does not track it does not find. `thing` must not be part of a cycle: it refers to what is native alone.
+    """
+    _untrack(thing)
+
+
 class Block:
     """Zeroed native memory that lives as long as this object. `address` is a multiple of `alignment`."""
 
