@@ -103,22 +103,51 @@ class Function:
 
     def __call__(self, *args: object) -> object:
         """Call it; see the class."""
-        store, func_type = self.store, self.func_type
-        if len(args) != len(func_type.params):
-            raise TypeError(f"{self.__name__}() takes {_count(len(func_type.params))} but {len(args)} were given")
+        return self._from_bits(self.call_bits(self._to_bits(args)))
+
+    call = __call__
+
+    async def call_async(self, *args: object) -> object:
+        """Call it and await its result: as an ordinary call, but that host functions may be coroutine functions.
+
+        While the guest waits for one, or computes for longer than a moment, the event loop runs on. To cancel the task
+        ends the call, wherever the guest is, and so does `asyncio.timeout`. What a coroutine raises passes through
+        the guest unchanged, as from any host function.
+
+        >>> import asyncio, jormun
+        >>> async def fetch(key):
+        ...     await asyncio.sleep(0.01)
+        ...     return 2 * key
+        >>> instance = jormun.load('''(module
+        ...   (import "env" "fetch" (func $fetch (param i32) (result i32)))
+        ...   (func (export "f") (param i32) (result i32)
+        ...     (i32.add (call $fetch (local.get 0)) (call $fetch (i32.const 1)))))''', {"env": {"fetch": fetch}})
+        >>> asyncio.run(instance.exports.f.call_async(20))
+        42
+        """
+        from jormun.runtime.suspension import call_async
+
+        code = pages.read_u64(self.address + layout.FUNCTION_CODE)
+        vm = pages.read_u64(self.address + layout.FUNCTION_VM)
+        return self._from_bits(await call_async(self.store, self._slots, code, vm, self._to_bits(args)))
+
+    def _to_bits(self, args: Sequence[object]) -> list[int]:
+        store, params = self.store, self.func_type.params
+        if len(args) != len(params):
+            raise TypeError(f"{self.__name__}() takes {_count(len(params))} but {len(args)} were given")
         bits = []
-        for k, (t, value) in enumerate(zip(func_type.params, args, strict=True)):
+        for k, (t, value) in enumerate(zip(params, args, strict=True)):
             try:
                 bits.append(store.to_bits(t, value))
             except (TypeError, OverflowError) as error:
                 raise type(error)(f"{self.__name__}() argument {k + 1}: {error}") from None
-        results = self.call_bits(bits)
+        return bits
+
+    def _from_bits(self, results: Sequence[int]) -> object:
         if not results:
             return None
-        values = tuple(map(store.from_bits, func_type.results, results))
+        values = tuple(map(self.store.from_bits, self.func_type.results, results))
         return values[0] if len(values) == 1 else values
-
-    call = __call__
 
     def call_bits(self, args: Sequence[int]) -> list[int]:
         """Call it with bit patterns, unsigned and as wide as their types, and get such back.

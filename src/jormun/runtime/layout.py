@@ -162,7 +162,10 @@ CONTEXT_NOTED = 120
 NOTED_STOP = 1
 NOTED_ATTENTION = 2
 """What is in CONTEXT_NOTED: to end the activation if it is to end; to ask Python."""
-CONTEXT_RECORD_BYTES = 128
+CONTEXT_KEPT = 128
+"""2 u64: registers of the guest that a call of the host left, in case it is gone on with; those that a C function
+preserves and the glue has not put on the guest's stack."""
+CONTEXT_RECORD_BYTES = 144
 
 # Frames of baseline code, below the frame pointer `fp` (%rbp on x86-64), from which optimized code may take over at the
 # head of a loop. A value's place is found by running sums: locals in order, then operands from the bottom of the stack
