@@ -9,6 +9,7 @@ from jormun.runtime import layout
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
 from jormun.runtime.slots import CallSlots, slots_of
+from jormun.runtime.turn import OWNER, WAITING, Turn
 from jormun.types import DefType, FuncExternType, FuncType
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class Function:
 
         code = pages.read_u64(self.address + layout.FUNCTION_CODE)
         vm = pages.read_u64(self.address + layout.FUNCTION_VM)
-        return self._from_bits(await call_async(self.store, self._slots, code, vm, self._to_bits(args)))
+        return self._from_bits(await call_async(self.store, self._slots, code, vm, self._to_bits(args), self))
 
     def _to_bits(self, args: Sequence[object]) -> list[int]:
         store, params = self.store, self.func_type.params
@@ -156,24 +157,50 @@ class Function:
         """
         code = pages.read_u64(self.address + layout.FUNCTION_CODE)
         vm = pages.read_u64(self.address + layout.FUNCTION_VM)
-        return call_native(self.store, self._slots, code, vm, args)
+        return call_native(self.store, self._slots, code, vm, args, self)
 
 
-def call_native(store: Store, slots: CallSlots, code: int, vm: int, args: Sequence[int]) -> list[int]:
-    """Call guest code with bit patterns. All that the store owns is kept meanwhile, even if the store is closed."""
+def call_native(
+    store: Store, slots: CallSlots, code: int, vm: int, args: Sequence[int], what: object = "the start function"
+) -> list[int]:
+    """Call guest code, which is `what`, with bit patterns, when it is its turn. All that the store owns is kept
+    meanwhile, even if the store is closed.
+    """
     owned = store.owned
     values = pages.Block(slots.size_bytes, 16)
     slots.pack_call(values.address, vm, args, store.stop.address)
     timeout_s = store.limits.timeout
     if timeout_s is None:
-        Native.get().call(code, values.address)
+        _call_in_turn(store.turn, code, values.address, what)
     else:
         from jormun.runtime.interruption import time_limit  # few stores have one
 
         with time_limit(timeout_s):
-            Native.get().call(code, values.address)
+            _call_in_turn(store.turn, code, values.address, what)
     del owned
     return slots.unpack_returned(values.address)
+
+
+def _call_in_turn(turn: Turn, code: int, registers: int, what: object) -> None:
+    native, words = Native.get(), turn.words
+    context = native.stacks.current().context
+    # FAST: for calls that nobody competes with. No other thread runs between reading and writing: Python lets others in
+    # at calls and when it jumps back.
+    before = words[OWNER]
+    if before == 0 or before == context:
+        words[OWNER] = context
+        try:
+            native.call(code, registers)
+        finally:
+            words[OWNER] = before
+            if words[WAITING] and before == 0:
+                turn.pass_on()
+    else:
+        claim = turn.enter(context, what)
+        try:
+            native.call(code, registers)
+        finally:
+            turn.leave(claim)
 
 
 class _Shown(str):

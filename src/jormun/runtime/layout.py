@@ -103,7 +103,11 @@ STOP_UP_TO = 0
 """u64: the number of the last activation that is to end, 0 for none. All have numbers from 1, ever greater ones."""
 STOP_OUTER = 8
 """ptr: another record that counts as well, or 0."""
-STOP_RECORD_BYTES = 16
+STOP_OWNER = 24
+"""u64: of a store's record, the context of the stack whose calls run in the store now, or 0 (runtime/turn.py)."""
+STOP_WAITING = 32
+"""u64: how many wait for it: who sets the owner to 0 then wakes one."""
+STOP_RECORD_BYTES = 48
 
 SEGMENT_START = 0
 """ptr: the first byte of a data segment or the first reference of an element segment."""

@@ -10,6 +10,7 @@ import builtins
 import sys
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
+from threading import get_native_id
 from time import monotonic
 
 from jormun.errors import HostError, TimeoutError, Trap, TrapKind
@@ -20,6 +21,7 @@ from jormun.runtime.native.continuation import Continuation, Suspension
 from jormun.runtime.native.machine import Native
 from jormun.runtime.native.tick import SLICE_S
 from jormun.runtime.slots import CallSlots
+from jormun.runtime.turn import OWNER, Claim, Turn, chain
 
 if TYPE_CHECKING:
     from jormun.runtime.store import Store
@@ -47,45 +49,75 @@ def suspendable(name: str) -> Continuation:
     return found
 
 
-async def call_async(store: Store, slots: CallSlots, code: int, vm: int, args: Sequence[int]) -> list[int]:
+async def call_async(
+    store: Store, slots: CallSlots, code: int, vm: int, args: Sequence[int], what: object
+) -> list[int]:
     """As `function.call_native`, suspended while host functions are awaited."""
     owned = store.owned
     registers = pages.Block(slots.size_bytes, 16)
     slots.pack_call(registers.address, vm, args, store.stop.address)
     timeout_s = store.limits.timeout
-    continuation = Continuation(registers)
+    call = _Call(store.turn, Continuation(registers), code, what)
     try:
         if timeout_s is None:
-            await _run(continuation, code, _at_once)
+            await call.run(_at_once)
         elif _has_event_loop():
-            await _run_for(timeout_s, continuation, code)
+            await _run_for(timeout_s, call)
         else:
-            await _run(continuation, code, _within(timeout_s))
+            await call.run(_within(timeout_s))
     finally:
-        continuation.close()
+        call.close()
         del owned
     return slots.unpack_returned(registers.address)
 
 
-async def _run(continuation: Continuation, code: int, do: Callable[[_Step], Suspension | None]) -> None:
-    is_sliced = _has_event_loop()
-    if is_sliced:
-        Native.get().tick_often()
-        continuation.slice_ends_at = monotonic() + SLICE_S
-    waiting = do(partial(continuation.start, code))
-    while waiting is not None:
-        if isinstance(waiting, Awaiting):
-            try:
-                result = await waiting.awaitable
-            except Trap as trap:
-                continuation.explain(trap)
-                raise
-            waiting.finish(result)
-        else:
-            await _NextRound()
-        if is_sliced:
-            continuation.slice_ends_at = monotonic() + SLICE_S
-        waiting = do(continuation.go_on)
+class _Call:
+    """A call that is awaited."""
+
+    def __init__(self, turn: Turn, continuation: Continuation, code: int, what: object) -> None:
+        self._turn = turn
+        self._continuation = continuation
+        self._code = code
+        self._claim = Claim(continuation.context, what)
+
+    async def run(self, do: Callable[[_Step], Suspension | None]) -> None:
+        """Run it to its end. `do` takes each step of it."""
+        turn, claim, continuation = self._turn, self._claim, self._continuation
+        await turn.enter_async(claim)
+        calls = chain.get()
+        chain.set((*calls, claim))
+        try:
+            is_sliced = _has_event_loop()
+            if is_sliced:
+                Native.get().tick_often()
+                continuation.slice_ends_at = monotonic() + SLICE_S
+            waiting = do(partial(continuation.start, self._code))
+            while waiting is not None:
+                if isinstance(waiting, Awaiting):
+                    turn.begin_wait(claim)
+                    try:
+                        result = await waiting.awaitable
+                    except Trap as trap:
+                        continuation.explain(trap)
+                        raise
+                    claim.is_waiting = False
+                    waiting.finish(result)
+                else:
+                    await _NextRound()
+                if turn.words[OWNER] != claim.context:
+                    await turn.go_on(claim)
+                if is_sliced:
+                    continuation.slice_ends_at = monotonic() + SLICE_S
+                claim.thread = get_native_id()
+                waiting = do(continuation.go_on)
+        finally:
+            if chain.get()[-1:] == (claim,):  # else it ends in another context, by a garbage collection
+                chain.set(calls)
+
+    def close(self) -> None:
+        """Give back what it has."""
+        self._continuation.close()
+        self._turn.leave(self._claim)
 
 
 def _at_once(step: _Step) -> Suspension | None:
@@ -103,12 +135,12 @@ def _within(timeout_s: float) -> Callable[[_Step], Suspension | None]:
     return do
 
 
-async def _run_for(timeout_s: float, continuation: Continuation, code: int) -> None:
+async def _run_for(timeout_s: float, call: _Call) -> None:
     import asyncio
 
     try:
         async with asyncio.timeout(timeout_s) as limit:
-            await _run(continuation, code, _at_once)
+            await call.run(_at_once)
     except builtins.TimeoutError as error:
         if not limit.expired() or isinstance(error, TimeoutError):
             raise

@@ -52,6 +52,11 @@ class Continuation:
         self.slice_ends_at = 0.0
         """By time.monotonic, when a guest that computes is suspended; 0.0 for never."""
 
+    @property
+    def context(self) -> int:
+        """The address of its stack's context."""
+        return self._stack.context
+
     @classmethod
     def here(cls) -> Continuation | None:
         """What called the host in the calling thread, if that can be suspended: the only activation on such a stack."""

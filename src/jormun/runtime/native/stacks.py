@@ -101,6 +101,10 @@ class StackPool:
         """The addresses of the contexts of all stacks that threads have, with the kernel's numbers of the threads."""
         return list(self._threads.copy().items())  # making pairs may end in a `give`
 
+    def thread(self, context: int) -> int | None:
+        """The kernel's number of the thread that has the stack with this context, if any has."""
+        return self._threads.get(context)
+
     def begin(self, context: int) -> None:
         """The calling thread has this stack from now on."""
         self._threads[context] = threading.get_native_id()
