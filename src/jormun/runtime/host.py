@@ -109,6 +109,8 @@ def _callback(
         if params:
             arguments = list(map(from_bits, params, slots.unpack_params(address)))
         returned = function(*arguments)
+        if is_async:
+            wait(address, returned)
         try:
             finish(address, returned)
         except HostError:
@@ -116,19 +118,12 @@ def _callback(
                 raise
         else:
             return
-        from jormun.runtime.suspension import Awaiting, suspendable  # most guests wait for nothing
+        wait(address, returned)
 
-        suspendable(name).suspend(Awaiting(returned, partial(finish, address)))
+    def wait(address: int, returned: object) -> None:
+        from jormun.runtime.suspension import wait_for  # most guests wait for nothing
 
-    def call_coroutine(address: int) -> None:
-        from jormun.runtime.suspension import Awaiting, suspendable
-
-        store = store_ref()
-        if store is None:
-            raise WasmError("the store is gone")
-        continuation = suspendable(name)  # before anything is called that nobody would wait for
-        arguments = list(map(store.from_bits, params, slots.unpack_params(address)))
-        continuation.suspend(Awaiting(function(*arguments), partial(finish, address)))
+        wait_for(name, returned, partial(finish, address))
 
     def finish(address: int, returned: object) -> None:
         store = store_ref()
@@ -147,7 +142,7 @@ def _callback(
                 raise HostError(f"host function {name} returned what is not {_types(func_type)}: {error}") from error
         slots.pack_results(address, bits)
 
-    return call_coroutine if is_async else call
+    return call
 
 
 def _is_coroutine_function(function: object) -> bool:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import builtins
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from functools import partial
-from threading import get_native_id
 from time import monotonic
 
 from jormun.errors import HostError, TimeoutError, Trap, TrapKind
@@ -24,6 +23,8 @@ from jormun.runtime.slots import CallSlots
 from jormun.runtime.turn import OWNER, Claim, Turn, chain
 
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from jormun.runtime.store import Store
 
 _Step: TypeAlias = Callable[[], Suspension | None]
@@ -38,15 +39,19 @@ class Awaiting(Suspension):
         self.finish = finish
 
 
-def suspendable(name: str) -> Continuation:
-    """The call that a host function, which is named, can suspend: that which called it. Raises HostError."""
-    found = Continuation.here()
-    if found is None:
+def wait_for(name: str, awaitable: Any, finish: Callable[[object], None]) -> NoReturn:
+    """Suspend the call that called a host function, which is named and has returned an awaitable. Raises HostError
+    where that cannot be; `finish` is as that of Awaiting.
+    """
+    continuation = Continuation.here()
+    if continuation is None:
+        if isinstance(awaitable, Coroutine):
+            awaitable.close()  # nobody will await it
         raise HostError(
             f"host function {name} is asynchronous, and what calls it cannot wait: "
             "await call_async() of the WebAssembly function, with no other call of Python's in between"
         )
-    return found
+    continuation.suspend(Awaiting(awaitable, finish))
 
 
 async def call_async(
@@ -93,6 +98,7 @@ class _Call:
                 continuation.slice_ends_at = monotonic() + SLICE_S
             waiting = do(partial(continuation.start, self._code))
             while waiting is not None:
+                claim.thread = continuation.thread
                 if isinstance(waiting, Awaiting):
                     turn.begin_wait(claim)
                     try:
@@ -108,7 +114,6 @@ class _Call:
                     await turn.go_on(claim)
                 if is_sliced:
                     continuation.slice_ends_at = monotonic() + SLICE_S
-                claim.thread = get_native_id()
                 waiting = do(continuation.go_on)
         finally:
             if chain.get()[-1:] == (claim,):  # else it ends in another context, by a garbage collection

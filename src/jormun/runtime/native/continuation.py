@@ -20,9 +20,17 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 
-_HOST_LIMIT, _SCOPE, _TRAP_SP = (
-    offset >> 3 for offset in (layout.CONTEXT_HOST_LIMIT, layout.CONTEXT_SCOPE, layout.CONTEXT_TRAP_SP)
+_HOST_SP, _ACTIVATION, _HOST_LIMIT, _SCOPE, _TRAP_SP = (
+    offset >> 3
+    for offset in (
+        layout.CONTEXT_HOST_SP,
+        layout.CONTEXT_ACTIVATION,
+        layout.CONTEXT_HOST_LIMIT,
+        layout.CONTEXT_SCOPE,
+        layout.CONTEXT_TRAP_SP,
+    )
 )
+"""Words of a context."""
 
 
 class Suspension(BaseException):
@@ -40,7 +48,7 @@ class Continuation:
     what `Native.call` does. Whoever uses them must see to it that nobody else does at the same time.
     """
 
-    __slots__ = ("_activation", "_native", "_registers", "_sp", "_stack", "slice_ends_at")
+    __slots__ = ("_activation", "_native", "_registers", "_sp", "_stack", "slice_ends_at", "thread")
 
     def __init__(self, registers: pages.Block) -> None:
         """`registers` is a register record for the call, where results come back."""
@@ -49,6 +57,8 @@ class Continuation:
         self._stack = self._native.stacks.new()
         self._activation = 0
         self._sp = 0  # of the guest while it is suspended
+        self.thread = 0
+        """The kernel's number of the thread that ran it last."""
         self.slice_ends_at = 0.0
         """By time.monotonic, when a guest that computes is suspended; 0.0 for never."""
 
@@ -64,13 +74,15 @@ class Continuation:
         found = stack.continuation
         if found is None:
             return None
+        if found._activation == stack.words[_ACTIVATION]:
+            return found  # it was before
         # HOST_SP is the frame of the innermost activation, which has called us and waits on this thread's stack.
-        below = pages.read_u64(stack.field(layout.CONTEXT_HOST_SP) + x86_64.FRAME_ACTIVATION)
+        below = pages.read_u64(stack.words[_HOST_SP] + x86_64.FRAME_ACTIVATION)
         return found if below == 0 else None
 
     def suspend(self, suspension: Suspension) -> NoReturn:
         """Leave the guest, by an exception that is to come out of the function that it called. It must be `here`."""
-        self._activation = self._stack.field(layout.CONTEXT_ACTIVATION)
+        self._activation = self._stack.words[_ACTIVATION]
         raise suspension
 
     def attend(self) -> bool:
@@ -85,7 +97,7 @@ class Continuation:
 
     def start(self, code: int) -> Suspension | None:
         """Call the code."""
-        return self._run(self._native.enter, code, self._registers.address)
+        return self._run(self._native.enter, (self._stack.context, code, self._registers.address))
 
     def go_on(self) -> Suspension | None:
         """Go on where it was suspended, as if the call of the host had returned, in any thread. Raises Trap
@@ -93,7 +105,7 @@ class Continuation:
         """
         sp, self._sp = self._sp, 0
         assert sp, "it is not suspended"
-        return self._run(self._native.go_on, self._activation, self._registers.address, sp)
+        return self._run(self._native.go_on, (self._stack.context, self._activation, self._registers.address, sp))
 
     def explain(self, trap: Trap) -> None:
         """Give a trap, which what it waits for raised, the backtrace of the guest if it has none."""
@@ -104,16 +116,16 @@ class Continuation:
         self._sp = 0
         self._stack.close()
 
-    def _run(self, run: Callable[..., int], *arguments: int) -> Suspension | None:
+    def _run(self, run: Callable[..., int], arguments: tuple[int, ...]) -> Suspension | None:
         native, stack = self._native, self._stack
         stacks, words = native.stacks, stack.words
         outer = stacks.current()
         words[_HOST_LIMIT] = outer.words[_HOST_LIMIT]
         words[_SCOPE] = outer.words[_SCOPE]
         stack.continuation = self
-        stacks.switch(outer, stack)
+        self.thread = stacks.switch(outer, stack)
         try:
-            kind = run(stack.context, *arguments)
+            kind = run(*arguments)
         except Suspension as suspension:
             suspension.__traceback__ = None  # it leads here
             self._sp = words[_TRAP_SP]

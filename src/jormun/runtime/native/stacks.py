@@ -128,10 +128,13 @@ class StackPool:
             self._begun()
         return stack
 
-    def switch(self, outer: GuestStack, stack: GuestStack) -> None:
-        """The calling thread, whose stack is `outer`, runs guests on `stack` from now on, which is nobody's."""
-        self._threads[stack.context] = self._threads[outer.context]
+    def switch(self, outer: GuestStack, stack: GuestStack) -> int:
+        """The calling thread, whose stack is `outer`, runs guests on `stack` from now on, which is nobody's. Returns
+        the kernel's number of the thread.
+        """
+        thread = self._threads[stack.context] = self._threads[outer.context]
         self._local.current = stack
+        return thread
 
     def switch_back(self, outer: GuestStack, stack: GuestStack) -> None:
         """And no more."""
