@@ -89,8 +89,7 @@ class _Call:
         """Run it to its end. `do` takes each step of it."""
         turn, claim, continuation = self._turn, self._claim, self._continuation
         await turn.enter_async(claim)
-        calls = chain.get()
-        chain.set((*calls, claim))
+        chain.set((*chain.get(), claim))
         try:
             is_sliced = _has_event_loop()
             if is_sliced:
@@ -116,8 +115,9 @@ class _Call:
                     continuation.slice_ends_at = monotonic() + SLICE_S
                 waiting = do(continuation.go_on)
         finally:
-            if chain.get()[-1:] == (claim,):  # else it ends in another context, by a garbage collection
-                chain.set(calls)
+            calls = chain.get()
+            if claim in calls:  # else it ends in another context, by a garbage collection
+                chain.set(tuple(each for each in calls if each is not claim))
 
     def close(self) -> None:
         """Give back what it has."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _REGION_BYTES = 16384 * layout.STACK_BLOCK_BYTES
 """How many stacks there may be at once: each takes two of the 65,530 mappings that Linux gives a process."""
+_LIMITED_REGION_BYTES = 1024 * layout.STACK_BLOCK_BYTES
+"""The same where address space is limited: guests' memories need it too."""
 _LEAST_REGION_BYTES = 8 * layout.STACK_BLOCK_BYTES
 _WARM_BLOCKS = 64
 """So many unused blocks keep the memory at the top of their stacks, since they are the next that are used."""
@@ -87,7 +89,11 @@ class StackPool:
 
     def __init__(self, begun: Callable[[], None] = lambda: None) -> None:
         """`begun` is called in each thread that has a stack then."""
-        self.base, self.size_bytes = pages.reserve_most(_REGION_BYTES, _LEAST_REGION_BYTES, layout.STACK_BLOCK_BYTES)
+        block_bytes = layout.STACK_BLOCK_BYTES
+        try:
+            self.base, self.size_bytes = pages.reserve(_REGION_BYTES, block_bytes), _REGION_BYTES
+        except ExhaustionError:
+            self.base, self.size_bytes = pages.reserve_most(_LIMITED_REGION_BYTES, _LEAST_REGION_BYTES, block_bytes)
         self.end = self.base + self.size_bytes
         self._unused = self.base
         self._free: list[int] = []
