@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from jormun.api.memory import Memory
     from jormun.api.module import ExportType, ImportType, Module
     from jormun.api.run import CompletedProcess, run
+    from jormun.api.run_async import run_async
     from jormun.api.vectorize import vectorize
     from jormun.errors import (
         ArtifactError,
@@ -55,6 +56,7 @@ _PLACES = {
     "jormun.api.memory": ("Memory",),
     "jormun.api.module": ("ExportType", "ImportType", "Module"),
     "jormun.api.run": ("CompletedProcess", "run"),
+    "jormun.api.run_async": ("run_async",),
     "jormun.api.vectorize": ("vectorize",),
     "jormun.errors": (
         "ArtifactError", "ExhaustionError", "Frame", "HostError", "InvalidError", "LinkError", "MalformedError",
@@ -115,6 +117,7 @@ __all__ = [
     "__version__",
     "load",
     "run",
+    "run_async",
     "vectorize",
 ]
 

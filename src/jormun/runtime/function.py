@@ -9,6 +9,7 @@ from jormun.runtime import layout
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
 from jormun.runtime.slots import CallSlots, slots_of
+from jormun.runtime.turn import OWNER, WAITING, Turn
 from jormun.types import DefType, FuncExternType, FuncType
 
 if TYPE_CHECKING:
@@ -103,22 +104,51 @@ class Function:
 
     def __call__(self, *args: object) -> object:
         """Call it; see the class."""
-        store, func_type = self.store, self.func_type
-        if len(args) != len(func_type.params):
-            raise TypeError(f"{self.__name__}() takes {_count(len(func_type.params))} but {len(args)} were given")
+        return self._from_bits(self.call_bits(self._to_bits(args)))
+
+    call = __call__
+
+    async def call_async(self, *args: object) -> object:
+        """Call it and await its result: as an ordinary call, but that host functions may be coroutine functions.
+
+        While the guest waits for one, or computes for longer than a moment, the event loop runs on. To cancel the task
+        ends the call, wherever the guest is, and so does `asyncio.timeout`. What a coroutine raises passes through
+        the guest unchanged, as from any host function.
+
+        >>> import asyncio, jormun
+        >>> async def fetch(key):
+        ...     await asyncio.sleep(0.01)
+        ...     return 2 * key
+        >>> instance = jormun.load('''(module
+        ...   (import "env" "fetch" (func $fetch (param i32) (result i32)))
+        ...   (func (export "f") (param i32) (result i32)
+        ...     (i32.add (call $fetch (local.get 0)) (call $fetch (i32.const 1)))))''', {"env": {"fetch": fetch}})
+        >>> asyncio.run(instance.exports.f.call_async(20))
+        42
+        """
+        from jormun.runtime.suspension import call_async
+
+        code = pages.read_u64(self.address + layout.FUNCTION_CODE)
+        vm = pages.read_u64(self.address + layout.FUNCTION_VM)
+        return self._from_bits(await call_async(self.store, self._slots, code, vm, self._to_bits(args), self))
+
+    def _to_bits(self, args: Sequence[object]) -> list[int]:
+        store, params = self.store, self.func_type.params
+        if len(args) != len(params):
+            raise TypeError(f"{self.__name__}() takes {_count(len(params))} but {len(args)} were given")
         bits = []
-        for k, (t, value) in enumerate(zip(func_type.params, args, strict=True)):
+        for k, (t, value) in enumerate(zip(params, args, strict=True)):
             try:
                 bits.append(store.to_bits(t, value))
             except (TypeError, OverflowError) as error:
                 raise type(error)(f"{self.__name__}() argument {k + 1}: {error}") from None
-        results = self.call_bits(bits)
+        return bits
+
+    def _from_bits(self, results: Sequence[int]) -> object:
         if not results:
             return None
-        values = tuple(map(store.from_bits, func_type.results, results))
+        values = tuple(map(self.store.from_bits, self.func_type.results, results))
         return values[0] if len(values) == 1 else values
-
-    call = __call__
 
     def call_bits(self, args: Sequence[int]) -> list[int]:
         """Call it with bit patterns, unsigned and as wide as their types, and get such back.
@@ -127,24 +157,50 @@ class Function:
         """
         code = pages.read_u64(self.address + layout.FUNCTION_CODE)
         vm = pages.read_u64(self.address + layout.FUNCTION_VM)
-        return call_native(self.store, self._slots, code, vm, args)
+        return call_native(self.store, self._slots, code, vm, args, self)
 
 
-def call_native(store: Store, slots: CallSlots, code: int, vm: int, args: Sequence[int]) -> list[int]:
-    """Call guest code with bit patterns. All that the store owns is kept meanwhile, even if the store is closed."""
+def call_native(
+    store: Store, slots: CallSlots, code: int, vm: int, args: Sequence[int], what: object = "the start function"
+) -> list[int]:
+    """Call guest code, which is `what`, with bit patterns, when it is its turn. All that the store owns is kept
+    meanwhile, even if the store is closed.
+    """
     owned = store.owned
     values = pages.Block(slots.size_bytes, 16)
     slots.pack_call(values.address, vm, args, store.stop.address)
     timeout_s = store.limits.timeout
     if timeout_s is None:
-        Native.get().call(code, values.address)
+        _call_in_turn(store.turn, code, values.address, what)
     else:
         from jormun.runtime.interruption import time_limit  # few stores have one
 
         with time_limit(timeout_s):
-            Native.get().call(code, values.address)
+            _call_in_turn(store.turn, code, values.address, what)
     del owned
     return slots.unpack_returned(values.address)
+
+
+def _call_in_turn(turn: Turn, code: int, registers: int, what: object) -> None:
+    native, words = Native.get(), turn.words
+    context = native.stacks.current().context
+    # FAST: for calls that nobody competes with. No other thread runs between reading and writing: Python lets others in
+    # at calls and when it jumps back.
+    before = words[OWNER]
+    if before == 0 or before == context:
+        words[OWNER] = context
+        try:
+            native.call(code, registers)
+        finally:
+            words[OWNER] = before
+            if words[WAITING] and before == 0:
+                turn.pass_on()
+    else:
+        claim = turn.enter(context, what)
+        try:
+            native.call(code, registers)
+        finally:
+            turn.leave(claim)
 
 
 class _Shown(str):

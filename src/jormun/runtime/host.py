@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from weakref import ref
 
 from jormun.dataclass import dataclass
 from jormun.errors import HostError, WasmError
-from jormun.hints import TYPE_CHECKING, TypeAlias
+from jormun.hints import TYPE_CHECKING, Final, TypeAlias
 from jormun.runtime import layout, world
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from jormun.runtime.store import Store
 
 
+_CO_COROUTINE: Final = 0x80
+"""In `co_flags` of the code of a coroutine function (inspect.CO_COROUTINE; inspect takes 10 ms to import)."""
 Failed: TypeAlias = Callable[[Exception], int]
 """Makes the result of a call that raised, or raises."""
 
@@ -57,7 +60,7 @@ class HostFunctionInstance:
         self.name = name
         self._deftype = deftype
         if failed is None:
-            callback = _callback(ref(store), func_type, function, name)
+            callback = _callback(ref(store), func_type, function, name, _is_coroutine_function(function))
         else:
             callback = _bits_callback(func_type, function, failed)
         self._native = Native.get().host_function(slots_of(func_type).overflow_slots, callback)
@@ -88,7 +91,7 @@ class HostFunctionInstance:
 
 
 def _callback(
-    store_ref: ref[Store], func_type: FuncType, function: Callable[..., object], name: str
+    store_ref: ref[Store], func_type: FuncType, function: Callable[..., object], name: str, is_async: bool
 ) -> Callable[[int], None]:
     """What native code calls with the address of the register record: arguments on entry,
     results on return.
@@ -106,6 +109,26 @@ def _callback(
         if params:
             arguments = list(map(from_bits, params, slots.unpack_params(address)))
         returned = function(*arguments)
+        if is_async:
+            wait(address, returned)
+        try:
+            finish(address, returned)
+        except HostError:
+            if not hasattr(type(returned), "__await__"):
+                raise
+        else:
+            return
+        wait(address, returned)
+
+    def wait(address: int, returned: object) -> None:
+        from jormun.runtime.suspension import wait_for  # most guests wait for nothing
+
+        wait_for(name, returned, partial(finish, address))
+
+    def finish(address: int, returned: object) -> None:
+        store = store_ref()
+        if store is None:
+            raise WasmError("the store is gone")
         if count == 0:
             if returned is not None:
                 raise HostError(f"host function {name} has no results, it returned {type(returned).__name__}")
@@ -120,6 +143,21 @@ def _callback(
         slots.pack_results(address, bits)
 
     return call
+
+
+def _is_coroutine_function(function: object) -> bool:
+    """Whether calling it gives a coroutine: an `async def`, a partial or a method of one, an object that is called by
+    one, or what is marked as such (inspect.markcoroutinefunction).
+    """
+    while isinstance(function, partial):
+        function = function.func
+    for each in (function, getattr(type(function), "__call__", None)):  # noqa: B004
+        plain = getattr(each, "__func__", each)
+        if getattr(getattr(plain, "__code__", None), "co_flags", 0) & _CO_COROUTINE:
+            return True
+        if hasattr(plain, "_is_coroutine_mark"):
+            return True
+    return False
 
 
 def _bits_callback(func_type: FuncType, function: Callable[..., object], failed: Failed) -> Callable[[int], None]:

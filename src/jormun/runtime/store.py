@@ -25,6 +25,7 @@ from jormun.runtime.native.machine import Native
 from jormun.runtime.native.stop_record import StopRecord
 from jormun.runtime.owners import owner_of
 from jormun.runtime.references import Externals
+from jormun.runtime.turn import Turn
 from jormun.types import DefType, FuncType, RecType, SubType, ValType
 from jormun.validation.canonical import close_group
 
@@ -38,8 +39,9 @@ _CLOSED = "the store is closed"
 class Store:
     """Where instances live. Instances of one store may import each other's functions, tables, globals and tags.
 
-    A store and all in it is freed when none of it is in use any more; `close` frees it earlier. Safe to use from
-    several threads: making instances takes the store's lock, running guests does not.
+    A store and all in it is freed when none of it is in use any more; `close` frees it earlier. Any thread may use it:
+    its guests run one at a time. A call from a thread, or an awaited one, waits until calls of others have ended;
+    guests of different stores run at the same time, on all processors.
 
     >>> import jormun
     >>> with jormun.Store(limits=jormun.Limits(memory="1MiB")) as store:
@@ -62,6 +64,8 @@ class Store:
         self.lock = RLock()
         self.stop = StopRecord()
         """What all calls of the store's functions heed."""
+        self.turn = Turn(self.stop)
+        """Who of them runs."""
         self._owned: list[object] | None = []
         self._functions: WeakValueDictionary[int, Function] = WeakValueDictionary()
 

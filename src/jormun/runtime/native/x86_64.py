@@ -41,8 +41,10 @@ _TRAP_KIND = layout.CONTEXT_TRAP_KIND
 _TRAP_PC = layout.CONTEXT_TRAP_PC
 _TRAP_FP = layout.CONTEXT_TRAP_FP
 _TRAP_SP = layout.CONTEXT_TRAP_SP
+FRAME_ACTIVATION = 16
+"""Where in the frame that HOST_SP points to the number of the activation below on the same stack is, or 0."""
 _FRAME_REGISTERS = 56
-"""Where in the frame that HOST_SP points to the address of the register record is."""
+"""Where in it the address of the register record is."""
 
 SYSTEM_CALL = (
     'call i64 asm sideeffect "syscall", "={ax},0,{di},{si},{dx},{r10},{r8},{r9},'
@@ -79,6 +81,29 @@ def _registers_from(base: str, vectors: int) -> str:
     return integers + "".join(f"    movups {vectors + 16 * k}({base}), {r}\n" for k, r in enumerate(_VECTORS))
 
 
+# How jormun_host_call returns to the guest: what it pushed on the guest's stack, and the padding on top.
+_HOST_RETURN = """\
+    addq $8, %rsp
+    popq %r13
+    popq %r12
+    popq %rbx
+    popq %rbp
+    retq"""
+
+# What the frame of an activation consists of, above what the caller's registers take: the fields of the context that it
+# changes, and the register record, in %rdx; two for the multiple of 16.
+_FRAME = f"""\
+    pushq %rdx
+    pushq %rdx
+    pushq {_STOP}(%rdi)
+    pushq {_HOST_SP}(%rdi)
+    pushq {_GUEST_SP}(%rdi)
+    pushq {_GUEST_FP}(%rdi)
+    pushq {_ACTIVATION}(%rdi)
+    pushq {_THREAD_STATE}(%rdi)
+    pushq %rdi"""
+
+
 # i32 jormun_enter(ptr context, ptr code, ptr registers): run guest code on the guest stack, with the registers of a
 # register record. Called and returns with the GIL held; the guest runs without it. Returns 0 or the kind of the trap.
 #
@@ -100,16 +125,8 @@ jormun_enter:
     pushq %r14
     pushq %r15
     cmpq {_HOST_LIMIT}(%rdi), %rsp
-    jb 2f
-    pushq %rdx
-    pushq %rdx
-    pushq {_STOP}(%rdi)
-    pushq {_HOST_SP}(%rdi)
-    pushq {_GUEST_SP}(%rdi)
-    pushq {_GUEST_FP}(%rdi)
-    pushq {_ACTIVATION}(%rdi)
-    pushq {_THREAD_STATE}(%rdi)
-    pushq %rdi
+    jb jormun_refuse
+{_FRAME}
     movq %rdi, %rbx
     movq %rsi, %r12
     movq %rdx, %r13
@@ -161,8 +178,9 @@ jormun_resume:
     popq %rbx
     popq %rbp
     retq
+jormun_refuse:
     # The host's stack is nearly full: a trap whose innermost frame is that of the guest that called the host, if any.
-2:  movq $0, {_TRAP_PC}(%rdi)
+    movq $0, {_TRAP_PC}(%rdi)
     movq {_GUEST_FP}(%rdi), %rax
     movq %rax, {_TRAP_FP}(%rdi)
     movl ${TrapKind.STACK_EXHAUSTED.value}, %eax
@@ -170,6 +188,49 @@ jormun_resume:
 .size jormun_enter, . - jormun_enter
 """
 
+
+# i32 jormun_go_on(ptr context, u64 activation, ptr registers, u64 sp): go on with an activation that was left in
+# jormun_host_call because what that called raised, as if it had returned. `sp` is what CONTEXT_TRAP_SP said then, the
+# others are what the activation began with. Called and returns as jormun_enter, in any thread.
+#
+# Safe because: the guest's stack is as it was left, which nobody has changed, since its block belongs to who calls
+# this, once for each time that it was left, and no activation was on it since. The guest owns what is above `sp` there
+# and nothing else: of the host's stack, whose frame is built anew, it knows by HOST_SP alone, and its thread by the
+# context. What jormun_host_call pushed is what it pops here, and %r14 and %r15 it put aside; when the guest returns, it
+# does so behind the call in jormun_enter, where all is taken from the frame.
+_GO_ON = f"""
+.type jormun_go_on,@function
+jormun_go_on:
+    pushq %rbp
+    pushq %rbx
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    cmpq {_HOST_LIMIT}(%rdi), %rsp
+    jb jormun_refuse
+{_FRAME}
+    movq %rdi, %rbx
+    movq %rcx, %r12
+    movq %rsi, {_ACTIVATION}(%rbx)
+    movq {layout.REGISTERS_STOP}(%rdx), %rax
+    movq %rax, {_STOP}(%rbx)
+    callq PyEval_SaveThread
+    movq %rax, {_THREAD_STATE}(%rbx)
+    movq %rsp, {_HOST_SP}(%rbx)
+    movq %rbx, %rdi
+    callq jormun_is_stopped
+    testb %al, %al
+    jne 1f
+    movq {layout.CONTEXT_KEPT}(%rbx), %r14
+    movq {layout.CONTEXT_KEPT + 8}(%rbx), %r15
+    movq %r12, %rsp
+{_HOST_RETURN}
+    # The context still says where in the guest this is.
+1:  movl ${TrapKind.INTERRUPTED.value}, {_TRAP_KIND}(%rbx)
+    jmp jormun_resume
+.size jormun_go_on, . - jormun_go_on
+"""
 
 # void jormun_trap(i32 kind), noreturn: leave the innermost activation. Called by guest code on the guest stack.
 # Safe because: it reads what the call pushed and writes the context only. The return address may lie behind the end of
@@ -222,16 +283,13 @@ jormun_host_call:
     testl %eax, %eax
     jne 1f
     movq %rbx, %rsp
-    addq $8, %rsp
-    popq %r13
-    popq %r12
-    popq %rbx
-    popq %rbp
-    retq
+{_HOST_RETURN}
 1:  movl %eax, {_TRAP_KIND}(%r12)
     movq $0, {_TRAP_PC}(%r12)
     movq %rbp, {_TRAP_FP}(%r12)
     movq %rbx, {_TRAP_SP}(%r12)
+    movq %r14, {layout.CONTEXT_KEPT}(%r12)
+    movq %r15, {layout.CONTEXT_KEPT + 8}(%r12)
     movq %r13, {_HOST_SP}(%r12)
     movq %r13, %rsp
     jmp jormun_resume
@@ -347,8 +405,8 @@ jormun_has_xsave:
 """
 
 EXPORTED = (
-    "jormun_enter", "jormun_resume", "jormun_trap", "jormun_host_call", "jormun_host_function", "jormun_compile_stub",
-    "jormun_divert", "jormun_has_xsave",
+    "jormun_enter", "jormun_go_on", "jormun_resume", "jormun_trap", "jormun_host_call", "jormun_host_function",
+    "jormun_compile_stub", "jormun_divert", "jormun_has_xsave",
 )  # fmt: skip
 
 
@@ -360,7 +418,19 @@ def glue(islands: Mapping[str, int], count: int) -> str:
     jumps = [f"{name}:\n    jmpq *jormun_data+{offset}(%rip)\n" for name, offset in islands.items()]
     exported = [f".globl {name}\n" for name in (*EXPORTED, *islands)]
     return "".join(
-        [".text\n", *exported, _enter(count), _TRAP, _HOST_CALL, _HOST_FUNCTION, _COMPILE, _DIVERT, _HAS_XSAVE, *jumps]
+        [
+            ".text\n",
+            *exported,
+            _enter(count),
+            _GO_ON,
+            _TRAP,
+            _HOST_CALL,
+            _HOST_FUNCTION,
+            _COMPILE,
+            _DIVERT,
+            _HAS_XSAVE,
+            *jumps,
+        ]
     )
 
 
