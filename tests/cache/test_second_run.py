@@ -22,7 +22,7 @@ import jormun
 from jormun.cache.kept import save_all
 from jormun.runtime.tiering.background import background
 from jormun.runtime.tiering.settings import Tiering
-TIERING = Tiering(threshold=1000, patience_ns=0, delay_ms=0)
+TIERING = Tiering(threshold=1000, patience_ns=0, delay_ms=0, warm_delay_ms=0)
 module = jormun.Module({PROGRAM!r}, config=jormun.Config(tiering=TIERING))
 tier_up = module.compiled.tier_up
 hot = jormun.Instance(module).exports.hot

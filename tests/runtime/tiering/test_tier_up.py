@@ -68,7 +68,7 @@ def test_better_code_is_there_at_the_next_opportunity() -> None:
 
 def test_what_was_left_and_is_called_again() -> None:
     """Its time in baseline code is over, so it is ripe however little of that it had."""
-    module = FakeModule(Tiering(threshold=100, patience_ns=MAX_COUNTER, delay_ms=0))
+    module = FakeModule(Tiering(threshold=100, patience_ns=MAX_COUNTER, delay_ms=0, warm_delay_ms=0))
     module.tier_up.adopt(BetterCode({}, {LoopHead(TOP, 4): 6}))
     assert module.run(TOP, 1) == 0
     assert module.tier_up.heat() == 0
@@ -273,6 +273,17 @@ def test_what_is_expected_waits_for_a_question() -> None:
         assert module.tier_up.learned() == Learned((TOP, LEAF))
 
 
+def test_a_run_that_finds_code_waits_longer() -> None:
+    """What other runs left to be optimized is mostly worth nothing to short ones."""
+    for warm_delay_ms, is_begun in ((0, True), (MAX_COUNTER, False)):
+        settings = Tiering(threshold=100, unit_bytes=1, patience_ns=0, delay_ms=1, warm_delay_ms=warm_delay_ms)
+        module = FakeModule(settings)
+        module.tier_up.adopt(BetterCode({}, {}))
+        module.tier_up.expect(Learned((LEAF,)))
+        assert module.run(LEAF, 10_000) == 0
+        assert bool(module.no_thread.submitted) == is_begun
+
+
 def test_patience() -> None:
     """A function that has not run for long, given its size, is not optimized, however often it asks."""
     module = FakeModule(Tiering(threshold=100, patience_ns=MAX_COUNTER, delay_ms=0))
@@ -346,7 +357,17 @@ def test_a_module_is_not_kept_alive() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["entry_weight", "loop_weight", "threshold", "patience_ns", "delay_ms", "unit_bytes", "small_bytes"]
+    "name",
+    [
+        "entry_weight",
+        "loop_weight",
+        "threshold",
+        "patience_ns",
+        "delay_ms",
+        "warm_delay_ms",
+        "unit_bytes",
+        "small_bytes",
+    ],
 )
 @pytest.mark.parametrize("value", [-1, 1 << 31])
 def test_settings_are_counters(name: str, value: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jormun.dataclass import dataclass
 
-_BOUNDS = ("patience_ns", "delay_ms", "unit_bytes", "small_bytes")
+_BOUNDS = ("patience_ns", "delay_ms", "warm_delay_ms", "unit_bytes", "small_bytes")
 MAX_COUNTER = (1 << 31) - 1
 """Counters are i32."""
 
@@ -30,6 +30,9 @@ class Tiering:
     us a byte: what is optimized in vain holds up the rest, and slows guests on cores that are threads of one."""
     delay_ms: int = 30
     """How long baseline code must have run before anything is optimized: a part of what it takes to load LLVM."""
+    warm_delay_ms: int = 300
+    """The same where another run of the module left code: what is not optimized by then takes loading LLVM and decoding
+    the module, which runs that are short do not get back, and each of them would begin anew."""
     unit_bytes: int = 2_000
     """About how many bytes of bodies are compiled together, unless one alone has more: a fifth of a second for LLVM,
     which inlines in units of no more than that (optimizing/engine.py)."""

@@ -120,6 +120,7 @@ class TierUp:
         self._impossible: dict[int, None] = {}
         self._expected: dict[int, int] = {}
         self._time_spent = TimeSpent()
+        self._is_warm = False
         self.failures: list[BaseException] = []
         """What optimizing raised, other than what it refused."""
         if self._random is not None:
@@ -172,7 +173,7 @@ class TierUp:
     def _is_ripe(self, func_index: int, candidate: _Candidate, loop: int | None) -> bool:
         """Whether a function has run for long enough that better code is worth its while, as far as can be known."""
         settings, time_spent = self.settings, self._time_spent
-        delay_ns = settings.delay_ms * 1_000_000
+        delay_ns = (settings.warm_delay_ms if self._is_warm else settings.delay_ms) * 1_000_000
         if settings.is_synchronous or not (settings.patience_ns or delay_ns):
             return True
         module = self._module()
@@ -297,8 +298,9 @@ class TierUp:
                 self._impossible[func_index] = None
 
     def adopt(self, code: BetterCode) -> None:
-        """There is better code already, from a cache: functions are to go on with it."""
+        """Another run left code: functions are to go on with what is better of it."""
         with self._lock:
+            self._is_warm = True
             self._adopt(code)
 
     def _adopt(self, code: BetterCode) -> None:
