@@ -247,6 +247,26 @@ def test_traps(vectorized: Get) -> None:
     assert divide(7, np.int32(2)) == 3
 
 
+def test_traps_behind_floating_point_flags() -> None:
+    """A trap is what is raised, where NumPy would also warn of an operation before it; without one it warns."""
+    exports = jormun.load("""(module
+      (func (export "f") (param f64 f64) (result i32) (local f64)
+        (local.set 2 (f64.div (local.get 0) (local.get 1))) (i32.trunc_f64_s (local.get 2)))
+      (func (export "g") (param f64 f64) (result f64) (f64.div (local.get 0) (local.get 1))))""").exports
+    x, rows, out = np.array([0.0, 1.0, 2.0, 3.0]), np.zeros((4, 1)), np.zeros(4, "i4")
+    f, g = jormun.vectorize(exports.f), jormun.vectorize(exports.g)
+    for run in (lambda: f(x, x), lambda: f(x[::2], rows), lambda: f.outer(x, x), lambda: f(x, x, where=x < 2, out=out)):
+        with np.errstate(all="raise"), pytest.raises(jormun.Trap, match="integer"):
+            run()
+    with (
+        np.errstate(divide="ignore", invalid="warn"),
+        pytest.warns(RuntimeWarning, match="invalid value encountered in g"),
+    ):
+        g(x, 0)
+    with np.errstate(all="raise"), pytest.raises(FloatingPointError):
+        g(x, rows)
+
+
 def test_host_functions_that_raise() -> None:
     """The exception comes through NumPy as it is."""
 

@@ -228,6 +228,12 @@ def libc_address(name: str) -> int:
     return int(ctypes.cast(getattr(_libc, name), ctypes.c_void_p).value or 0)
 
 
+def libm_address(name: str) -> int:
+    """The address of a function of the C library's mathematical part, which Python has loaded."""
+    library = _libc if hasattr(_libc, name) else ctypes.CDLL("libm.so.6")
+    return int(ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0)
+
+
 def python_address(name: str) -> int:
     """The address of a function of Python's C interface."""
     return int(ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value or 0)

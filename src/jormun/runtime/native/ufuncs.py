@@ -31,7 +31,7 @@ FUNCTIONS = 24
 """The addresses of OUTSIDE."""
 OUTSIDE = (
     "PyGILState_Ensure", "PyGILState_Release", "PyErr_Occurred", "PyLong_FromVoidPtr", "PyObject_CallFunctionObjArgs",
-    "Py_IncRef", "Py_DecRef",
+    "Py_IncRef", "Py_DecRef", "feclearexcept",
 )  # fmt: skip
 _RECORD_BYTES = FUNCTIONS + 8 * len(OUTSIDE)
 
@@ -69,7 +69,8 @@ class UfuncCode:
         """The address of what NumPy calls."""
         self.record = pages.Block(_RECORD_BYTES, 16)
         for k, name in enumerate(OUTSIDE):
-            self.record.write_u64(FUNCTIONS + 8 * k, pages.python_address(name))
+            address = pages.python_address(name) if name.startswith("Py") else pages.libm_address(name)
+            self.record.write_u64(FUNCTIONS + 8 * k, address)
         self._callable: Callable[[int], object] | None = None
         self._kept: tuple[object, ...] = ()
 
