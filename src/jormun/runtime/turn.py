@@ -110,12 +110,6 @@ class Turn:
         if not self._is_back(claim):
             await self._until(lambda: self._is_back(claim), claim)
 
-    def begin_wait(self, claim: Claim) -> None:
-        """A call waits for a coroutine, which may make calls in turn."""
-        claim.is_waiting = True
-        if self.words[WAITING]:
-            self.pass_on()
-
     def leave(self, claim: Claim) -> None:
         """A call has ended, or will not be gone on with."""
         with self._lock:
@@ -130,7 +124,9 @@ class Turn:
         self.pass_on()
 
     def pass_on(self) -> None:
-        """Wake who may have the turn now. To be called when somebody waits and it changes hands."""
+        """Wake who may have the turn now. To be called when somebody waits and it changes hands, or its owner begins to
+        wait for a coroutine.
+        """
         with self._lock:
             # What nobody has, anybody can take. Else it depends on who they are.
             waiters = list(self._queue)[: 1 if self.words[OWNER] == 0 else None]
