@@ -20,7 +20,7 @@ from jormun.runtime.native.continuation import Continuation, Suspension
 from jormun.runtime.native.machine import Native
 from jormun.runtime.native.tick import SLICE_S
 from jormun.runtime.slots import CallSlots
-from jormun.runtime.turn import OWNER, WAITING, Claim, Turn, chain
+from jormun.runtime.turn import OWNER, Claim, Turn, chain
 
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -103,8 +103,8 @@ class _Call:
                 claim.thread = continuation.thread
                 if isinstance(waiting, Awaiting):
                     claim.is_waiting = True
-                    if turn.words[WAITING]:
-                        turn.pass_on()  # to what it waits for, perhaps
+                    if turn.inside:
+                        turn.pass_on()
                     try:
                         result = await waiting.awaitable
                     except Trap as trap:
