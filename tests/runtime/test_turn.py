@@ -235,6 +235,26 @@ def test_what_a_call_waits_for_may_call() -> None:
     assert instance.exports.count() == 9
 
 
+def test_many_tasks_wait_for_one_store() -> None:
+    """Each has its turn, in order, and is woken once."""
+    seen: list[int] = []
+
+    async def host(x: int) -> int:
+        for _ in range(10):
+            await asyncio.sleep(0)
+        seen.append(x)
+        return x
+
+    instance = make(host)
+
+    async def main() -> None:
+        await asyncio.gather(*(instance.exports.bump.call_async(k) for k in range(500)))
+
+    asyncio.run(main())
+    assert seen == list(range(500))
+    assert instance.exports.count() == 500
+
+
 def test_a_task_that_waits_may_be_cancelled() -> None:
     """Those behind it have their turn."""
     release: list[asyncio.Event] = []

@@ -30,6 +30,9 @@ class Function:
     `ExhaustionError` when its stack or another bounded resource is used up, and passes on whatever a host function
     raises. A function keeps its store, and so all that it may reach, alive.
 
+    Any thread may call it: it waits until calls of others into the same store have ended, and raises HostError where
+    one of them waits for this thread. `call_async` does not block the thread.
+
     >>> import jormun
     >>> add = jormun.load('''(module
     ...   (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))''').exports.add

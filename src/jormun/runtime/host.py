@@ -17,6 +17,8 @@ from jormun.runtime.slots import slots_of
 from jormun.types import I32, I64, DefType, FuncType
 
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from jormun.runtime.store import Store
 
 
@@ -100,6 +102,10 @@ def _callback(
     slots = slots_of(func_type)
     count = len(results)
 
+    wait_for: Callable[..., NoReturn] | None = None
+    if is_async:
+        from jormun.runtime.suspension import wait_for
+
     def call(address: int) -> None:
         store = store_ref()
         if store is None:
@@ -109,8 +115,8 @@ def _callback(
         if params:
             arguments = list(map(from_bits, params, slots.unpack_params(address)))
         returned = function(*arguments)
-        if is_async:
-            wait(address, returned)
+        if wait_for is not None:
+            wait_for(name, returned, partial(finish, address))
         try:
             finish(address, returned)
         except HostError:
@@ -118,12 +124,9 @@ def _callback(
                 raise
         else:
             return
-        wait(address, returned)
+        from jormun.runtime import suspension  # most guests wait for nothing
 
-    def wait(address: int, returned: object) -> None:
-        from jormun.runtime.suspension import wait_for  # most guests wait for nothing
-
-        wait_for(name, returned, partial(finish, address))
+        suspension.wait_for(name, returned, partial(finish, address))
 
     def finish(address: int, returned: object) -> None:
         store = store_ref()

@@ -33,6 +33,8 @@ _Step: TypeAlias = Callable[[], Suspension | None]
 class Awaiting(Suspension):
     """A guest waits for an awaitable of the host."""
 
+    __slots__ = ("awaitable", "finish")
+
     def __init__(self, awaitable: Any, finish: Callable[[object], None]) -> None:  # Any: what it is, awaiting finds out
         """`finish` takes what awaiting it gave, and puts it where the guest will find it."""
         self.awaitable = awaitable
@@ -65,7 +67,7 @@ async def call_async(
     call = _Call(store.turn, Continuation(registers), code, what)
     try:
         if timeout_s is None:
-            await call.run(_at_once)
+            await call.run()
         elif _has_event_loop():
             await _run_for(timeout_s, call)
         else:
@@ -85,8 +87,8 @@ class _Call:
         self._code = code
         self._claim = Claim(continuation.context, what)
 
-    async def run(self, do: Callable[[_Step], Suspension | None]) -> None:
-        """Run it to its end. `do` takes each step of it."""
+    async def run(self, do: Callable[[_Step], Suspension | None] | None = None) -> None:
+        """Run it to its end. `do`, if it is given, takes each step of it."""
         turn, claim, continuation = self._turn, self._claim, self._continuation
         await turn.enter_async(claim)
         chain.set((*chain.get(), claim))
@@ -95,11 +97,14 @@ class _Call:
             if is_sliced:
                 Native.get().tick_often()
                 continuation.slice_ends_at = monotonic() + SLICE_S
-            waiting = do(partial(continuation.start, self._code))
+            start = partial(continuation.start, self._code)
+            waiting = start() if do is None else do(start)
             while waiting is not None:
                 claim.thread = continuation.thread
                 if isinstance(waiting, Awaiting):
-                    turn.begin_wait(claim)
+                    claim.is_waiting = True
+                    if turn.inside:
+                        turn.pass_on()
                     try:
                         result = await waiting.awaitable
                     except Trap as trap:
@@ -113,7 +118,7 @@ class _Call:
                     await turn.go_on(claim)
                 if is_sliced:
                     continuation.slice_ends_at = monotonic() + SLICE_S
-                waiting = do(continuation.go_on)
+                waiting = continuation.go_on() if do is None else do(continuation.go_on)
         finally:
             calls = chain.get()
             if claim in calls:  # else it ends in another context, by a garbage collection
@@ -123,10 +128,6 @@ class _Call:
         """Give back what it has."""
         self._continuation.close()
         self._turn.leave(self._claim)
-
-
-def _at_once(step: _Step) -> Suspension | None:
-    return step()
 
 
 def _within(timeout_s: float) -> Callable[[_Step], Suspension | None]:
@@ -145,7 +146,7 @@ async def _run_for(timeout_s: float, call: _Call) -> None:
 
     try:
         async with asyncio.timeout(timeout_s) as limit:
-            await call.run(_at_once)
+            await call.run()
     except builtins.TimeoutError as error:
         if not limit.expired() or isinstance(error, TimeoutError):
             raise

@@ -57,7 +57,7 @@ _waiting: dict[int, Turn] = {}
 class Turn:
     """The turn of one store."""
 
-    __slots__ = ("_base", "_held", "_lock", "_queue", "is_shared", "words")
+    __slots__ = ("_base", "_held", "_lock", "_queue", "inside", "is_shared", "words")
 
     def __init__(self, record: StopRecord) -> None:
         self.words = _record(record.address)
@@ -69,6 +69,10 @@ class Turn:
         self._held: list[Claim] = []  # outermost first; the owner is the last, or below the first
         self._base = 0  # the owner below the first
         self._queue: deque[_Waiter] = deque()
+        self.inside: list[_Waiter] = []
+        """Those who wait, and are part of a call that is under way: who has the turn matters to them. To all others
+        only whether anybody has it does.
+        """
 
     def enter(self, context: int, what: object) -> Claim:
         """Wait for the turn of somebody else, and take it for a call on the calling thread's stack.
@@ -84,7 +88,7 @@ class Turn:
         waiter = _ThreadWaiter()
         outer = _waiting.get(claim.thread)  # of this thread too, which a signal's handler runs in
         _waiting[claim.thread] = self  # before looking who waits: of two at once, one at least sees the other
-        self._enqueue(waiter)
+        self._enqueue(waiter, claim)
         try:
             self._check_wait(claim)
             with nullcontext() if interruption is None else interruption.waking(waiter.wake):
@@ -110,12 +114,6 @@ class Turn:
         if not self._is_back(claim):
             await self._until(lambda: self._is_back(claim), claim)
 
-    def begin_wait(self, claim: Claim) -> None:
-        """A call waits for a coroutine, which may make calls in turn."""
-        claim.is_waiting = True
-        if self.words[WAITING]:
-            self.pass_on()
-
     def leave(self, claim: Claim) -> None:
         """A call has ended, or will not be gone on with."""
         with self._lock:
@@ -130,10 +128,13 @@ class Turn:
         self.pass_on()
 
     def pass_on(self) -> None:
-        """Wake who may have the turn now. To be called when somebody waits and it changes hands."""
+        """Wake who may have the turn now. To be called when somebody waits and it changes hands, or its owner begins to
+        wait for a coroutine.
+        """
         with self._lock:
-            # What nobody has, anybody can take. Else it depends on who they are.
-            waiters = list(self._queue)[: 1 if self.words[OWNER] == 0 else None]
+            waiters = list(self.inside)
+            if self.words[OWNER] == 0 and self._queue:
+                waiters.append(self._queue[0])
         for waiter in waiters:
             waiter.wake()
 
@@ -202,22 +203,25 @@ class Turn:
                 f"{claim.what} cannot be called here: its store is in use, and no event loop waits"
             ) from None
         waiter = _TaskWaiter(loop)
-        self._enqueue(waiter)
+        self._enqueue(waiter, claim)
         try:
             while not is_done():
                 await waiter.sleep()
         finally:
             self._dequeue(waiter)
 
-    def _enqueue(self, waiter: _Waiter) -> None:
+    def _enqueue(self, waiter: _Waiter, claim: Claim) -> None:
         with self._lock:
-            self._queue.append(waiter)
-            self.words[WAITING] = len(self._queue)
+            if any(each in self._held for each in (claim, *chain.get())):
+                self.inside.append(waiter)
+            else:
+                self._queue.append(waiter)
+            self.words[WAITING] = len(self._queue) + len(self.inside)
 
     def _dequeue(self, waiter: _Waiter) -> None:
         with self._lock:
-            self._queue.remove(waiter)
-            self.words[WAITING] = len(self._queue)
+            (self.inside if waiter in self.inside else self._queue).remove(waiter)
+            self.words[WAITING] = len(self._queue) + len(self.inside)
             is_free = self.words[OWNER] == 0 and bool(self._queue)
         if is_free:  # it was woken and gave up
             self.pass_on()
