@@ -136,7 +136,7 @@ class CompiledModule:
     def images(self) -> list[CodeImage]:
         """The code that there is by now, as it would be kept."""
         with self._lock:
-            return [loaded.image() for loaded in self._loaded]
+            return self._loaded.images()
 
     def compile_all(self, progress: Progress | None = None) -> None:
         """Compile all functions, on all cores. `progress` is called with how many are done and how many there are.
@@ -187,8 +187,8 @@ class CompiledModule:
         """Parts of instances that are dead, for new ones. None where each instance begins in its own way."""
         from jormun.runtime.parts_pool import pool_for  # most processes make one instance
 
-        with self._lock:
-            return self.__dict__.get("pool") or pool_for(self.blueprint)
+        pool: PartsPool | None = self.__dict__.setdefault("pool", pool_for(self.blueprint))  # one for all threads
+        return pool
 
     @cached_property
     def names(self) -> Names:

@@ -85,8 +85,10 @@ class Store:
     def turn(self) -> Turn:
         """Who of them runs."""
         with self.lock:  # of two, the second would take the turn from who has the first's
-            made: Turn = self.__dict__.get("turn") or Turn(self.stop)
-            return self.__dict__.setdefault("turn", made)
+            made: Turn | None = self.__dict__.get("turn")
+            if made is None:
+                made = self.__dict__["turn"] = Turn(self.stop)
+            return made
 
     @cached_property
     def _functions(self) -> WeakValueDictionary[int, Function]:

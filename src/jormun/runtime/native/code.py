@@ -83,6 +83,10 @@ class OwnedCode:
         """Own this code too."""
         self._loaded.append(loaded)
 
+    def images(self) -> list[CodeImage]:
+        """The images that it was loaded from."""
+        return [loaded.image() for loaded in self._loaded]
+
     def __del__(self, is_ending: Callable[[], bool] = sys.is_finalizing) -> None:
         if not is_ending():  # else the region's own modules may be gone already
             for loaded in self._loaded:

@@ -221,7 +221,7 @@ class Native:
     @property
     def is_running(self) -> bool:
         """Whether a guest of the calling thread's has called the host, and waits for it."""
-        return self._stacks.current().field(layout.CONTEXT_ACTIVATION) != 0
+        return self.stacks.current().field(layout.CONTEXT_ACTIVATION) != 0
 
     @contextmanager
     def scope(self, record: StopRecord) -> Iterator[None]:
