@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gc
-from collections import deque
-from threading import Lock
 
+from jormun.containers import deque
 from jormun.errors import ExhaustionError
+from jormun.locks import Lock
 from jormun.runtime.native import pages
 
 GROW_FAILED = -1

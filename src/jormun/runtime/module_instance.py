@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
 
+from jormun.hints import Sequence
 from jormun.runtime import layout
 from jormun.runtime.memory import Memory
 from jormun.runtime.module import CompiledModule

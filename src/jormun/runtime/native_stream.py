@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import threading
 import time
-from threading import Lock
-from weakref import WeakSet
 
+from jormun.containers import WeakSet
 from jormun.hints import Final
+from jormun.locks import Lock
 from jormun.runtime import world
 from jormun.runtime.native import pages
 

@@ -7,8 +7,8 @@ dangle. The table is the one piece of state that all stores share; it keeps noth
 from __future__ import annotations
 
 from itertools import count
-from weakref import WeakValueDictionary
 
+from jormun.containers import WeakValueDictionary
 from jormun.hints import Protocol
 from jormun.types import DefType
 
