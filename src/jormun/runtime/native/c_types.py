@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ctypes import c_void_p as c_void_p
     from ctypes import cast as cast
     from ctypes import get_errno as get_errno
+    from ctypes import py_object as py_object
     from ctypes import pythonapi as pythonapi
     from ctypes import sizeof as sizeof
     from ctypes import string_at as string_at
@@ -75,7 +76,7 @@ else:
         class c_void_p(_SimpleCData):
             _type_ = "P"
 
-        class _py_object(_SimpleCData):
+        class py_object(_SimpleCData):
             _type_ = "O"
 
         c_size_t = c_uint64 if sizeof(c_void_p) == 8 else c_uint32
@@ -96,6 +97,10 @@ else:
             _flags_ = FUNCFLAG_CDECL | FUNCFLAG_USE_ERRNO
             _restype_ = c_int
 
+        class _PythonFunction(CFuncPtr):
+            _flags_ = FUNCFLAG_CDECL | FUNCFLAG_PYTHONAPI
+            _restype_ = c_int
+
         class CDLL:
             """The functions of a shared library, each of them one object, as attributes."""
 
@@ -109,11 +114,12 @@ else:
                 return function
 
         pythonapi = CDLL(None)
+        pythonapi._type = _PythonFunction  # with the GIL, and they may raise
 
-        _cast = PYFUNCTYPE(_py_object, c_void_p, _py_object, _py_object)(_cast_addr)
+        _cast = PYFUNCTYPE(py_object, c_void_p, py_object, py_object)(_cast_addr)
 
         def cast(value, t):
             """The value as one of another type."""
             return _cast(value, value, t)
 
-        string_at = PYFUNCTYPE(_py_object, c_void_p, c_int)(_string_at_addr)
+        string_at = PYFUNCTYPE(py_object, c_void_p, c_int)(_string_at_addr)
