@@ -6,10 +6,10 @@ The class says the phase in which a thing went wrong; the message is the standar
 from __future__ import annotations
 
 import builtins
-from collections.abc import Sequence
 
 from jormun.dataclass import dataclass
 from jormun.enumeration import Enum, unique
+from jormun.hints import Sequence
 
 
 class WasmError(Exception):

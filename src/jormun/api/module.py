@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from os import PathLike, fspath
-from threading import Lock
 
 from jormun.api.config import Config
 from jormun.api.source import Source, decode_module, is_artifact, read_data, read_file
 from jormun.dataclass import dataclass, replace
+from jormun.functions import cached_property
 from jormun.hints import TYPE_CHECKING
+from jormun.locks import Lock
 from jormun.runtime.blueprint import Blueprint, blueprint_of
 from jormun.runtime.engine import Progress
 from jormun.runtime.linking import describe

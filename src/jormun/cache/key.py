@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from functools import cache
 
 from jormun.digest import digest
+from jormun.functions import cache
 from jormun.runtime.native.support import first_cpu
 from jormun.version import VERSION
 

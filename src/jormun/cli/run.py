@@ -10,10 +10,10 @@ from jormun.hints import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
 
     from jormun.api.config import Config
     from jormun.api.module import Module
+    from jormun.hints import Mapping
     from jormun.runtime.limits import Limits
     from jormun.runtime.linking import ImportModule
     from jormun.runtime.store import Store

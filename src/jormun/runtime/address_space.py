@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import gc
-from collections import deque
-from threading import Lock
-from weakref import WeakSet
 
+from jormun.containers import WeakSet, deque
 from jormun.errors import ExhaustionError
 from jormun.hints import TYPE_CHECKING, Protocol
+from jormun.locks import Lock
 from jormun.runtime.native import pages
 
 if TYPE_CHECKING:

@@ -6,11 +6,10 @@ It is plain enough to be kept in the cache and read back at once. Types are clos
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from jormun.dataclass import dataclass
-from jormun.hints import TYPE_CHECKING, TypeAlias
+from jormun.hints import TYPE_CHECKING, Iterator, Sequence, TypeAlias
 from jormun.types import (
     DefType,
     ExternKind,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
-from jormun.hints import TYPE_CHECKING, NoReturn
+from jormun.hints import TYPE_CHECKING, Callable, NoReturn, Sequence
 from jormun.runtime import layout
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native

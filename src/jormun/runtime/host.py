@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from weakref import ref
-
+from jormun.containers import ref
 from jormun.dataclass import dataclass
 from jormun.errors import HostError, WasmError
-from jormun.hints import TYPE_CHECKING, Final, TypeAlias
+from jormun.functions import partial
+from jormun.hints import TYPE_CHECKING, Callable, Final, TypeAlias
 from jormun.runtime import layout, world
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native

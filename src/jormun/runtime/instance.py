@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
-from functools import cached_property
 
 from jormun.errors import Trap, TrapKind
+from jormun.functions import cached_property
+from jormun.hints import Callable, Sequence
 from jormun.runtime import layout, references
 from jormun.runtime.blueprint import DECLARATIVE, FUNCTION, NO_FUNCTION, Constant, ElementBlueprint
 from jormun.runtime.function import Function, call_native

@@ -6,13 +6,13 @@ keeps its base address, and views stay valid.
 
 from __future__ import annotations
 
-from collections import deque
-from operator import index as to_index
-from threading import TIMEOUT_MAX, Lock
+from _operator import index as to_index  # operator's own, without its Python
 
 from jormun import limits
+from jormun.containers import deque
 from jormun.errors import ExhaustionError, Trap, TrapKind
 from jormun.hints import TYPE_CHECKING, NoReturn, SupportsIndex
+from jormun.locks import TIMEOUT_MAX, Lock
 from jormun.runtime import layout
 from jormun.runtime.address_space import GROW_FAILED, AddressSpace
 from jormun.runtime.native import pages
@@ -21,11 +21,9 @@ from jormun.runtime.uncopied import uncopied
 from jormun.types import Limits, MemoryType
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import DTypeLike, NDArray
 
-    from jormun.hints import Any
+    from jormun.hints import Any, Sequence
     from jormun.runtime.native.memory_image import MemoryImage
     from jormun.runtime.store import Store
 

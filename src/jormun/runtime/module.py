@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
-from threading import RLock
-from weakref import WeakSet
 
+from jormun.containers import WeakSet
 from jormun.errors import Frame, WasmError
-from jormun.hints import TYPE_CHECKING, Protocol
+from jormun.functions import cached_property
+from jormun.hints import TYPE_CHECKING, Callable, Iterable, Protocol, Sequence
+from jormun.locks import RLock
 from jormun.runtime.blueprint import Blueprint, blueprint_of
 from jormun.runtime.engine import Engine, LoopHead, Progress
 from jormun.runtime.image import BASELINE, FUNCTION, LOOP_ENTRY, CodeImage

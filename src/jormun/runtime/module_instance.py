@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from threading import RLock
-
+from jormun.hints import Sequence
+from jormun.locks import RLock
 from jormun.runtime import layout
 from jormun.runtime.memory import Memory
 from jormun.runtime.module import CompiledModule

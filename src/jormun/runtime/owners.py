@@ -7,8 +7,8 @@ dangle. The table is the one piece of state that all stores share; it keeps noth
 from __future__ import annotations
 
 from itertools import count
-from weakref import ref
 
+from jormun.containers import ref
 from jormun.errors import WasmError
 from jormun.hints import Protocol
 from jormun.types import DefType

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
 
-from jormun.hints import TYPE_CHECKING
+from jormun.hints import TYPE_CHECKING, Sequence
 from jormun.runtime import layout
 from jormun.runtime.address_space import Budget, Space
 from jormun.runtime.memory import MemoryParts

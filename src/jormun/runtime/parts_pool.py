@@ -7,9 +7,8 @@ call. So the next one takes microseconds. It sees nothing of those before: `Part
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from jormun.errors import WasmError
+from jormun.hints import Sequence
 from jormun.runtime.address_space import Budget, keep_spares
 from jormun.runtime.blueprint import DECLARATIVE, FUNCTION, NO_FUNCTION, Blueprint, Constant
 from jormun.runtime.native import pages

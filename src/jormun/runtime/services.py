@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from threading import Lock
-
+from jormun.locks import Lock
 from jormun.runtime import layout
 from jormun.runtime.module_instance import ModuleInstance
 from jormun.runtime.native import pages

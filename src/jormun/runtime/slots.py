@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
 from struct import Struct
 
+from jormun.functions import lru_cache
+from jormun.hints import Sequence
 from jormun.llvm.convention import REGISTERS, VECTOR, places
 from jormun.runtime import layout
 from jormun.runtime.native import pages
@@ -25,7 +25,7 @@ class CallSlots:
     Values are bits, unsigned, as wide as their types; what a register holds beyond that has no meaning.
     """
 
-    __slots__ = ("_many", "_params", "_record", "_result", "_results", "overflow_slots", "size_bytes")
+    __slots__ = ("_integers", "_many", "_params", "_record", "_result", "_results", "overflow_slots", "size_bytes")
 
     def __init__(self, func_type: FuncType) -> None:
         signature = Signature.of(func_type)
@@ -43,6 +43,7 @@ class CallSlots:
         """The size of a record for a call from Python."""
         self._record = pages.words(self.size_bytes >> 3)
         self._result = pages.words(2 * len(self._results)) if self._many else self._record
+        self._integers: Struct | None = None
 
     def pack_call(self, address: int, vm: int, bits: Sequence[int], stop: int = 0) -> None:
         """Fill the record of `size_bytes` bytes at `address` for a call from Python. `stop` is the address of a stop
@@ -66,6 +67,11 @@ class CallSlots:
 
     def integers(self) -> Struct:
         """The arguments of a call that a guest makes, all of them i32 or i64, as they lie in the record."""
+        if self._integers is None:
+            self._integers = self._integers_in_record()
+        return self._integers
+
+    def _integers_in_record(self) -> Struct:
         text, end = "<", 0
         for word, mask in self._params:
             assert mask in (_MASKS["i"], _WORD_MASK) and 8 * word >= end

@@ -8,14 +8,11 @@ it. So there are no cycles, and memory is given back at once. Memories alone nee
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cached_property, lru_cache
-from threading import RLock
-from types import TracebackType
-from weakref import WeakValueDictionary
-
+from jormun.containers import WeakValueDictionary
 from jormun.errors import WasmError
-from jormun.hints import TYPE_CHECKING, NoReturn, TypeVar
+from jormun.functions import cached_property, lru_cache
+from jormun.hints import TYPE_CHECKING, Callable, NoReturn, TracebackType, TypeVar
+from jormun.locks import RLock
 from jormun.runtime import layout, values
 from jormun.runtime.address_space import Budget
 from jormun.runtime.function import Function

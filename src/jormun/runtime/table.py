@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from operator import index as to_index
-from threading import Lock
+from _operator import index as to_index  # operator's own, without its Python
 
 from jormun import limits
 from jormun.errors import ExhaustionError, TrapKind
 from jormun.hints import TYPE_CHECKING, NoReturn, SupportsIndex
+from jormun.locks import Lock
 from jormun.runtime import layout, references
 from jormun.runtime.address_space import GROW_FAILED, AddressSpace, Budget, FixedSpace, Space
 from jormun.runtime.layout import REFERENCE_BYTES

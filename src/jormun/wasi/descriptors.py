@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import heapq
 import os
-import threading
-from threading import Lock
-from weakref import WeakSet
+from _heapq import heappop, heappush  # heapq's own, without its Python
 
+from jormun.containers import WeakSet
 from jormun.dataclass import dataclass, field
 from jormun.hints import TYPE_CHECKING, Final
+from jormun.locks import Lock, local
 from jormun.runtime.world import ENTRIES
 from jormun.wasi.abi import (
     ALL_RIGHTS,
@@ -114,7 +113,7 @@ class Descriptor:
             self.directory.close()
 
 
-class _Pinned(threading.local):
+class _Pinned(local):
     """What the calling thread's present call has pinned."""
 
     def __init__(self) -> None:
@@ -173,7 +172,7 @@ class DescriptorTable:
         """The number given to `descriptor`. Raises EMFILE when there are DESCRIPTORS open."""
         with self._lock:
             if self._free:
-                fd = heapq.heappop(self._free)
+                fd = heappop(self._free)
             elif len(self._entries) < DESCRIPTORS:
                 fd = len(self._entries)
                 self._entries.append(None)
@@ -276,7 +275,7 @@ class DescriptorTable:
     def _take(self, fd: int) -> Descriptor:
         descriptor = self._open(fd)
         self._put(fd, None)
-        heapq.heappush(self._free, fd)
+        heappush(self._free, fd)
         return descriptor
 
     def after_fork(self) -> None:

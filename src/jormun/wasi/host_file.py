@@ -9,8 +9,8 @@ import select
 import stat as stat_module
 import struct
 import termios
-from weakref import WeakSet
 
+from jormun.containers import WeakSet
 from jormun.hints import TYPE_CHECKING, Final
 from jormun.runtime.native_stream import NativeStream
 from jormun.wasi.abi import FdFlags, FileType

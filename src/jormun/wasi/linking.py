@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from weakref import ref
-
+from jormun.containers import ref
 from jormun.dataclass import replace
-from jormun.hints import TYPE_CHECKING, Final
+from jormun.hints import TYPE_CHECKING, Final, Iterator, Mapping
 from jormun.runtime.function import Function
 from jormun.runtime.instance import Instance, instantiate
 from jormun.runtime.linking import ImportModule, Imports, resolve

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
 
 from jormun.dataclass import replace
 from jormun.errors import LinkError
-from jormun.hints import TYPE_CHECKING, Final, TypeAlias
+from jormun.hints import TYPE_CHECKING, Callable, Final, Mapping, Sequence, TypeAlias
 from jormun.runtime.function import Function
 from jormun.runtime.instance import Instance
 from jormun.runtime.interruption import current

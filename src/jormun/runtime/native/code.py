@@ -7,14 +7,13 @@ address is known to anyone; so no thread ever runs a page that is being written.
 from __future__ import annotations
 
 import sys
-import weakref
 from bisect import bisect_right, insort
-from collections import deque
-from collections.abc import Callable, Sequence
-from threading import Lock
 
+from jormun.containers import deque, ref
 from jormun.dataclass import dataclass, field
 from jormun.errors import ExhaustionError, TrapKind, WasmError
+from jormun.hints import Callable, Sequence
+from jormun.locks import Lock
 from jormun.runtime.image import LOOP_ENTRY, CodeFunction, CodeImage
 from jormun.runtime.native import pages
 from jormun.runtime.native.pages import PAGE_BYTES, READ_EXECUTE, READ_WRITE
@@ -42,7 +41,7 @@ class LoadedCode:
 
     address: int
     size_bytes: int = field(compare=False)
-    _owner: weakref.ref[object] | None = field(compare=False)
+    _owner: ref[object] | None = field(compare=False)
     _region: CodeRegion = field(compare=False, repr=False)
     _functions: Sequence[CodeFunction] = field(compare=False, repr=False)
     """By their offsets."""
@@ -135,7 +134,7 @@ class CodeRegion:
             with self._lock:
                 self._deallocate(address, size_bytes)
             raise
-        owner_ref = weakref.ref(owner) if owner is not None else None
+        owner_ref = ref(owner) if owner is not None else None
         loaded = LoadedCode(address, size_bytes, owner_ref, self, functions)
         with self._lock:
             images = self._loaded.copy()

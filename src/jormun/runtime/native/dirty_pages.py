@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Sequence
 
+from jormun.hints import Sequence
 from jormun.runtime.native.pages import PAGE_BYTES
 
 MOST_PAGES = 16

@@ -7,18 +7,17 @@ guest is unwound, and leaves `Native.call` as if the guest were not there, with 
 
 from __future__ import annotations
 
-import ctypes
 import os
-import threading
 from array import array
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 from jormun.errors import HostError, Trap, TrapKind, WasmError
-from jormun.hints import TYPE_CHECKING, Protocol
+from jormun.functions import contextmanager
+from jormun.hints import TYPE_CHECKING, Callable, Iterator, Protocol
+from jormun.locks import Lock, RLock, is_main_thread, local
 from jormun.runtime import layout
 from jormun.runtime.image import CodeImage
 from jormun.runtime.native import backtrace, glue, pages, signals, x86_64
+from jormun.runtime.native import c_types as ctypes
 from jormun.runtime.native.code import CodeRegion, LoadedCode
 from jormun.runtime.native.glue_image import glue_image
 from jormun.runtime.native.pages import Block, Protection
@@ -102,7 +101,7 @@ class Native:
     """The process's native machinery. There is one: `Native.get()`."""
 
     _instance: Native | None = None
-    _instance_lock = threading.Lock()
+    _instance_lock = Lock()
 
     @classmethod
     def get(cls) -> Native:
@@ -122,7 +121,7 @@ class Native:
         """All guest stacks."""
         self.tick = Tick(self.code.data)
         """That of the main thread."""
-        self._ticks = threading.local()
+        self._ticks = local()
         self.stacks_base = self.stacks.base
         """The address of the first byte of `stacks_view`."""
         self.stacks_view = pages.view(self.stacks.base, self.stacks.size_bytes)
@@ -135,7 +134,7 @@ class Native:
         raise what Python functions that the guest called raised, and ctypes.ArgumentError: `explain` is for those.
         """
         self._stubs: list[int] = []
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._services: Services | None = None
         self._callables: list[Callable[[int], None]] = []
         self._count = Block(8)  # of activations
@@ -321,7 +320,7 @@ class Native:
 
     def _begin_thread(self) -> None:
         """The calling thread will run guests. In the main thread, Python's handlers of signals are to run meanwhile."""
-        if threading.get_ident() == threading.main_thread().ident and self._has_xsave():
+        if is_main_thread() and self._has_xsave():
             self.tick.start()
 
     def _has_xsave(self) -> bool:
@@ -333,7 +332,7 @@ class Native:
         """
         if getattr(self._ticks, "tick", None) is None:
             self.stacks.current()  # else the thread would begin after this, and tick as others do
-            tick = self.tick if threading.get_ident() == threading.main_thread().ident else Tick(self.code.data)
+            tick = self.tick if is_main_thread() else Tick(self.code.data)
             self._ticks.tick = tick
             if self._has_xsave():
                 tick.start(SLICE_S)
@@ -341,7 +340,7 @@ class Native:
     def _after_fork(self) -> None:
         """In a new process, which has only the thread that forked."""
         self.stacks.after_fork()
-        self._ticks = threading.local()
+        self._ticks = local()
         self.tick.after_fork()
         if self._watch is not None:
             self._watch.after_fork()

@@ -7,8 +7,8 @@ MADV_DONTNEED). The file has no name, and is sealed before anybody maps it, so t
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 
+from jormun.hints import Sequence
 from jormun.runtime.native import pages
 
 _MOST_IMAGES = 256

@@ -6,14 +6,13 @@ and wasi/native_table.py, which tells machine code of a guest's descriptors.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import mmap
 import os
-from collections.abc import Callable
 
 from jormun.errors import ExhaustionError, TrapKind, WasmError
-from jormun.hints import Final, TypeAlias
+from jormun.hints import Callable, Final, TypeAlias
+from jormun.runtime.native import c_types as ctypes
 
 PAGE_BYTES = mmap.PAGESIZE
 

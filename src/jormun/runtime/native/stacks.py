@@ -8,13 +8,11 @@ suspended (suspension.py), which it has until the call is.
 
 from __future__ import annotations
 
-import ctypes
-import threading
-from collections.abc import Callable
-
 from jormun.errors import ExhaustionError, TrapKind
-from jormun.hints import TYPE_CHECKING
+from jormun.hints import TYPE_CHECKING, Callable
+from jormun.locks import RLock, get_native_id, local
 from jormun.runtime import layout
+from jormun.runtime.native import c_types as ctypes
 from jormun.runtime.native import pages
 from jormun.runtime.native.pages import READ_WRITE
 from jormun.runtime.native.signal_stack import SignalStack, host_limit
@@ -76,7 +74,7 @@ class GuestStack:
 _NO_CONTEXT = memoryview(bytes(layout.CONTEXT_RECORD_BYTES)).cast("Q")
 
 
-class _Thread(threading.local):
+class _Thread(local):
     """What a thread has, from its first call of a guest on."""
 
     signal_stack: SignalStack | None = None
@@ -98,7 +96,7 @@ class StackPool:
         self._unused = self.base
         self._free: list[int] = []
         # Reentrant: a garbage collection inside of `take` may end in a `give`.
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._local = _Thread()
         self._begun = begun
         self._threads: dict[int, int] = {}
@@ -113,7 +111,7 @@ class StackPool:
 
     def begin(self, context: int) -> None:
         """The calling thread has this stack from now on."""
-        self._threads[context] = threading.get_native_id()
+        self._threads[context] = get_native_id()
 
     def after_fork(self) -> None:
         """In a new process, which has only the thread that forked, with another number."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-
+from jormun.containers import deque
 from jormun.runtime import layout
 from jormun.runtime.native import pages
 

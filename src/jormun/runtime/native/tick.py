@@ -6,10 +6,9 @@ nothing while that sleeps.
 
 from __future__ import annotations
 
-import ctypes
-import threading
-
 from jormun.hints import Final
+from jormun.locks import get_native_id
+from jormun.runtime.native import c_types as ctypes
 from jormun.runtime.native.glue import INTERRUPT
 
 INTERVAL_S: Final = 0.025
@@ -63,7 +62,7 @@ class Tick:
         where the system has no such timers.
         """
         if self._timer is None:
-            event = _Event(self._value, INTERRUPT, _SIGEV_THREAD_ID, threading.get_native_id())
+            event = _Event(self._value, INTERRUPT, _SIGEV_THREAD_ID, get_native_id())
             timer = ctypes.c_int()
             if _syscall(_SYS_TIMER_CREATE, _CLOCK_THREAD_CPUTIME_ID, ctypes.byref(event), ctypes.byref(timer)):
                 return

@@ -13,9 +13,9 @@ multiple of 16 where a function begins.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
 
 from jormun.errors import TrapKind
+from jormun.hints import Mapping
 from jormun.runtime import layout
 
 # Where ucontext_t of <ucontext.h> keeps the registers of the interrupted code (uc_mcontext.gregs).

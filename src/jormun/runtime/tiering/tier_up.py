@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-import warnings
-import weakref
 from array import array
-from collections.abc import Mapping
 
+from jormun.containers import ref
 from jormun.dataclass import dataclass, field
-from jormun.hints import TYPE_CHECKING, Protocol
+from jormun.hints import TYPE_CHECKING, Mapping, Protocol
+from jormun.locks import RLock
 from jormun.runtime.engine import LoopHead
-from jormun.runtime.tiering.background import Background, background
 from jormun.runtime.tiering.learned import Learned
 from jormun.runtime.tiering.settings import MAX_COUNTER, Tiering
 from jormun.runtime.tiering.time_spent import TimeSpent
@@ -19,6 +16,7 @@ from jormun.runtime.tiering.time_spent import TimeSpent
 if TYPE_CHECKING:
     from random import Random
 
+    from jormun.runtime.tiering.background import Background
     from jormun.runtime.tiering.call_graph import CallGraph
 
 _WANTED_LOOPS = 1
@@ -100,11 +98,11 @@ class TierUp:
         to own this, is held weakly.
         """
         self.settings = settings
-        self._module = weakref.ref(module)
+        self._module = ref(module)
         self._own = module.own_functions
         self._counters = module.counter_values
         self._thread = thread
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._random: Random | None = None
         if settings.seed is not None:
             from random import Random  # for tests alone, and slow to import
@@ -207,7 +205,12 @@ class TierUp:
                 del candidate.wanted[next(iter(candidate.wanted))]
 
     def _submit(self) -> None:
-        (background() if self._thread is None else self._thread).submit(self)
+        thread = self._thread
+        if thread is None:
+            from jormun.runtime.tiering.background import background  # most runs make nothing better
+
+            thread = background()
+        thread.submit(self)
 
     # Work.
 
@@ -329,6 +332,8 @@ class TierUp:
         """Keep an exception, and warn of the first."""
         self.failures.append(error)
         if len(self.failures) == 1:
+            import warnings
+
             message = f"code is not optimized any further where that fails: {type(error).__name__}: {error}"
             try:
                 warnings.warn(message, RuntimeWarning, stacklevel=1)
