@@ -6,10 +6,10 @@ written over takes 0.3. So for few pages it pays to ask which.
 
 from __future__ import annotations
 
-import ctypes
 import os
 
 from jormun.hints import Sequence
+from jormun.runtime.native import c_types as ctypes
 from jormun.runtime.native.pages import PAGE_BYTES
 
 MOST_PAGES = 16
@@ -25,7 +25,7 @@ _WALK_END = 4
 """A word of struct pm_scan_arg."""
 
 _ioctl = ctypes.CDLL(None, use_errno=True).ioctl
-_ioctl.argtypes = [ctypes.c_int, ctypes.c_ulong, ctypes.c_void_p]
+_ioctl.argtypes = [ctypes.c_int, ctypes.c_size_t, ctypes.c_void_p]
 _getpid = os.getpid
 _Regions = ctypes.c_uint64 * (_WORDS_OF_REGION * (MOST_PAGES + 1))
 _Argument = ctypes.c_uint64 * (_ARGUMENT_BYTES // 8)
