@@ -98,13 +98,14 @@ class Instance:
         limits: Limits | None = None,
     ) -> None:
         given: Imports = {} if imports is None else imports
+        has_imports = bool(module.blueprint.imports)
         if store is None:
-            store = _store_of(module, given) or Store(limits=limits)
+            store = (has_imports and _store_of(module, given)) or Store(None, limits)
         elif limits is not None:
             raise ValueError("a store has limits of its own: give either a store or limits")
         self.module = module
         self.store = store
-        externs = resolve(module.blueprint, given, store)
+        externs = resolve(module.blueprint, given, store) if has_imports else ()
         self.exports = Exports(runtime.instantiate(store, module.compiled, externs))
 
     def interrupt(self) -> None:

@@ -12,7 +12,7 @@ from jormun.hints import TYPE_CHECKING, Final, TypeAlias
 from jormun.runtime import layout, world
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
-from jormun.runtime.owners import register
+from jormun.runtime.owners import forget, register
 from jormun.runtime.slots import slots_of
 from jormun.types import I32, I64, DefType, FuncType
 
@@ -42,7 +42,7 @@ class HostFunctionInstance:
     Owned by the store, to which it refers weakly: while guest code runs, its caller holds the store.
     """
 
-    __slots__ = ("__weakref__", "_deftype", "_native", "_record", "_world", "name")
+    __slots__ = ("__weakref__", "_deftype", "_key", "_native", "_record", "_world", "name")
 
     def __init__(
         self,
@@ -64,7 +64,8 @@ class HostFunctionInstance:
         else:
             callback = _bits_callback(func_type, function, failed)
         self._native = Native.get().host_function(slots_of(func_type).overflow_slots, callback)
-        pages.write_u64(self._native.vm + layout.HOST_KEY, register(self))
+        self._key = register(self)
+        pages.write_u64(self._native.vm + layout.HOST_KEY, self._key)
         self._record = pages.Block(layout.FUNCTION_RECORD_BYTES, 32)
         code = self._native.code
         self._world = None if shortcut is None else shortcut.world
@@ -75,6 +76,10 @@ class HostFunctionInstance:
         self._record.write_u64(layout.FUNCTION_CODE, code)
         self._record.write_u64(layout.FUNCTION_VM, self._native.vm)
         self._record.write_u64(layout.FUNCTION_TYPE_ID, deftype.id)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_key"):
+            forget(self._key)
 
     @property
     def address(self) -> int:

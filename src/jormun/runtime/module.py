@@ -22,7 +22,8 @@ from jormun.runtime.tiering.tier_up import BetterCode, TierUp
 from jormun.types import ExternKind, FuncType
 
 if TYPE_CHECKING:
-    from jormun.runtime.module_instance import ModuleInstance
+    from jormun.runtime.parts import Parts
+    from jormun.runtime.parts_pool import PartsPool
     from jormun.runtime.tiering.call_graph import CallGraph
     from jormun.runtime.tiering.learned import Learned
     from jormun.syntax.names import Names
@@ -78,7 +79,9 @@ class CompiledModule:
         self._is_compiled = bytearray(blueprint.own_function_count)
         """1 for each function that has code, 2 for one that has better code."""
         self._loaded = OwnedCode()
-        self._instances: WeakSet[ModuleInstance] = WeakSet()
+        self._parts: WeakSet[Parts] = WeakSet()
+        self.is_instantiated = False
+        """Whether somebody has begun to make an instance."""
         self._lock = RLock()
         self._types = keep_declared(blueprint.types)
         optimizer = engine.optimizer
@@ -167,12 +170,20 @@ class CompiledModule:
         image = self.engine.optimizer.improver().improve(self.valid, self.layout, functions, loops)
         return self._add(image)
 
-    def attach(self, instance: ModuleInstance) -> None:
-        """Fill the function records of a new instance, and keep them up to date while it lives."""
+    def attach(self, parts: Parts) -> None:
+        """Fill the function records of an instance's new parts, and keep them up to date while those live."""
         with self._lock:
-            self._instances.add(instance)
+            self._parts.add(parts)
             code, first = self._code, self.first_own
-            instance.set_codes(array("Q", [code[index - first] for index in self.layout.own_function_records]))
+            parts.set_codes(self, array("Q", [code[index - first] for index in self.layout.own_function_records]))
+
+    @cached_property
+    def pool(self) -> PartsPool | None:
+        """Parts of instances that are dead, for new ones. None where each instance begins in its own way."""
+        from jormun.runtime.parts_pool import pool_for  # most processes make one instance
+
+        with self._lock:
+            return self.__dict__.get("pool") or pool_for(self.blueprint)
 
     @cached_property
     def names(self) -> Names:
@@ -180,6 +191,11 @@ class CompiledModule:
         from jormun.syntax.names import names_of
 
         return names_of(self.valid.module)
+
+    @cached_property
+    def export_places(self) -> dict[str, tuple[ExternKind, int]]:
+        """What each export is of, and its index there."""
+        return {export.name: (export.kind, export.index) for export in self.blueprint.exports}
 
     @cached_property
     def export_names(self) -> dict[int, str]:
@@ -232,6 +248,7 @@ class CompiledModule:
             return  # there is as good already: two threads compiled it, or it was in two units
         self._code[place] = address
         self._is_compiled[place] = 1 + is_better
-        if func_index in self.layout.own_function_records:
-            for instance in self._instances:
-                instance.set_code(func_index, address)
+        offset = self.layout.own_function_records.get(func_index)
+        if offset is not None:
+            for parts in self._parts:
+                parts.set_code(offset, address)

@@ -9,6 +9,7 @@ it. So there are no cycles, and memory is given back at once. Memories alone nee
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from threading import RLock
 from types import TracebackType
 from weakref import WeakValueDictionary
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from jormun.runtime.engine import Engine
 
 T = TypeVar("T")
+_DEFAULT_LIMITS = Limits()
+_DEFAULT_BYTES = _DEFAULT_LIMITS.memory_bytes
 _CLOSED = "the store is closed"
 
 
@@ -58,16 +61,38 @@ class Store:
     def __init__(self, engine: Engine | None = None, limits: Limits | None = None) -> None:
         """An empty store. `engine` is kept for those who compile modules for it; the store does not use it."""
         self.engine = engine
-        self.limits = Limits() if limits is None else limits
-        self.budget = Budget(self.limits.memory_bytes)
-        self.externals = Externals()
+        self.limits = _DEFAULT_LIMITS if limits is None else limits
+        self.budget = Budget(_DEFAULT_BYTES if limits is None else limits.memory_bytes)
         self.lock = RLock()
-        self.stop = StopRecord()
-        """What all calls of the store's functions heed."""
-        self.turn = Turn(self.stop)
-        """Who of them runs."""
         self._owned: list[object] | None = []
-        self._functions: WeakValueDictionary[int, Function] = WeakValueDictionary()
+
+    # FAST: made when somebody needs them, 4 us, since a store for each instance is what a service wants.
+    # `setdefault` has all threads see the same one.
+    @cached_property
+    def externals(self) -> Externals:
+        """The host's objects that guests of the store refer to."""
+        made: Externals = self.__dict__.setdefault("externals", Externals())
+        return made
+
+    @cached_property
+    def stop(self) -> StopRecord:
+        """What all calls of the store's functions heed."""
+        made: StopRecord = self.__dict__.setdefault("stop", StopRecord())
+        return made
+
+    @cached_property
+    def turn(self) -> Turn:
+        """Who of them runs."""
+        with self.lock:  # of two, the second would take the turn from who has the first's
+            made: Turn | None = self.__dict__.get("turn")
+            if made is None:
+                made = self.__dict__["turn"] = Turn(self.stop)
+            return made
+
+    @cached_property
+    def _functions(self) -> WeakValueDictionary[int, Function]:
+        made: WeakValueDictionary[int, Function] = self.__dict__.setdefault("_functions", WeakValueDictionary())
+        return made
 
     def __enter__(self) -> Store:
         return self

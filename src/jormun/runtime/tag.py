@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 _identities = count(1)
 
 
+def new_identity() -> int:
+    """An identity that no tag of the process has had."""
+    return next(_identities)
+
+
 class Tag:
     """A kind of exception: a function type without results, told from all other tags by its identity.
 
@@ -31,7 +36,7 @@ class Tag:
         """A tag that is new, for instances of `store` to import."""
         self.store = store
         self.deftype = store.deftype(type)
-        self.identity = next(_identities)
+        self.identity = new_identity()
         """What native code compares; never used twice in a process."""
 
     @classmethod

@@ -17,7 +17,8 @@ from jormun.hints import Final, TypeAlias
 
 PAGE_BYTES = mmap.PAGESIZE
 
-_MAP_FLAGS = 0x02 | 0x20 | 0x4000  # MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+_MAP_PRIVATE = 0x02
+_MAP_FLAGS = _MAP_PRIVATE | 0x20 | 0x4000  # MAP_ANONYMOUS | MAP_NORESERVE
 _MAP_FIXED = 0x10
 _MADV_DONTNEED = 4
 _MAP_FAILED = ctypes.c_void_p(-1).value
@@ -113,8 +114,17 @@ def discard(address: int, size_bytes: int) -> None:
         raise _error("discard", size_bytes)
 
 
+def map_private(address: int, size_bytes: int, fd: int) -> None:
+    """Put the beginning of a file in place of whole pages that are accessible, to be read and written copy-on-write."""
+    got = _mmap(address, size_bytes, READ_WRITE, _MAP_PRIVATE | _MAP_FIXED, fd, 0)
+    if got == _MAP_FAILED:
+        raise _error("map", size_bytes)
+
+
 def forget(address: int, size_bytes: int) -> None:
-    """Give the memory of accessible pages back; they stay accessible and read as zeros."""
+    """Give the memory of accessible pages back; they stay accessible and read as zeros, or as the file's that is mapped
+    there.
+    """
     if size_bytes and _madvise(address, size_bytes, _MADV_DONTNEED):
         raise _error("give back", size_bytes)
 
