@@ -201,6 +201,10 @@ class Trap(WasmError):
         self.kind = kind
         self.backtrace = tuple(backtrace)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle it whole, for whoever waits for a worker process: by default `args` alone would make a new one."""
+        return type(self), (self.kind, self.backtrace, self.args[0]), self.__dict__
+
     def __str__(self) -> str:
         lines = [str(self.args[0]), *(f"    at {frame}" for frame in self.backtrace)]
         return "\n".join(lines)

@@ -310,6 +310,23 @@ def test_address_space_does_not_leak() -> None:
     assert _mapped() < before
 
 
+@pytest.mark.slow
+def test_a_million_instances_leave_nothing() -> None:
+    """Neither mappings nor memory, with some alive at a time."""
+    module = compiled('(module (memory (export "memory") 1) (data (i32.const 0) "x") (table 2 2 funcref))')
+    living = [make(module) for _ in range(100)]
+    before = _mapped(), _resident_bytes()
+    for number in range(1_000_000):
+        living[number % 100] = make(module)
+    assert _mapped() <= before[0] + 1
+    assert _resident_bytes() < before[1] + (4 << 20)
+
+
+def _resident_bytes() -> int:
+    """The memory that the process has."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * pages.PAGE_BYTES
+
+
 def _mapped() -> int:
     """How many ranges of addresses the process has."""
     return Path("/proc/self/maps").read_bytes().count(b"\n")

@@ -17,8 +17,14 @@ from jormun.runtime.module import CodeKeeper, CompiledModule
 from jormun.types import ExternKind, ExternType, kind_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jormun.api.instance import Instance
     from jormun.api.tier import Tier
     from jormun.cache.kept import KeptModule
+    from jormun.runtime.limits import Limits
+    from jormun.runtime.linking import Imports
+    from jormun.runtime.store import Store
     from jormun.syntax import module as syntax
     from jormun.validation.module import ValidModule
 
@@ -57,6 +63,9 @@ class Module:
 
     Raises MalformedError and InvalidError for what is no valid module, with the place where it is not, and OSError for
     a file that cannot be read. Machine code is never taken for a module: `open` alone loads what `save` wrote.
+
+    A module can be pickled, with the machine code that it has by then, for other processes: load such pickles only from
+    whom you would take programs, as any others. A copy is the module itself.
 
     >>> import jormun
     >>> module = jormun.Module('(module (import "env" "log" (func (param i32))) (memory (export "memory") 1))')
@@ -97,6 +106,37 @@ class Module:
         module.blueprint = loaded.blueprint
         return module
 
+    @classmethod
+    def known(
+        cls,
+        data: bytes,
+        config: Config,
+        blueprint: Blueprint,
+        keeper: Callable[[Callable[[], KeptModule | None]], CodeKeeper],
+    ) -> Module:
+        """A module that is known to be valid, with code of its own. `keeper` makes what has it, of what finds what the
+        cache has.
+        """
+        module = cls.__new__(cls)
+        module.config = config
+        module._origin = _Origin(data, config)
+        module._keeper = keeper(module._origin.find)
+        module.blueprint = blueprint
+        return module
+
+    def __reduce__(self) -> tuple[Callable[[bytes, Config, bytes | None], Module], tuple[bytes, Config, bytes | None]]:
+        """Pickle it with its machine code (api/pickled.py)."""
+        from jormun.api.pickled import packed, unpacked
+
+        return unpacked, (self.data, self.config, packed(self))
+
+    def __copy__(self) -> Module:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Module:
+        """Itself: a module does not change."""
+        return self
+
     @property
     def data(self) -> bytes:
         """The bytes that it was made from, binary or text."""
@@ -127,6 +167,18 @@ class Module:
         """What instances offer, in order."""
         blueprint = self.blueprint
         return tuple(ExportType(e.name, e.kind, blueprint.export_type(e)) for e in blueprint.exports)
+
+    def instantiate(
+        self, imports: Imports | None = None, *, store: Store | None = None, limits: Limits | None = None
+    ) -> Instance:
+        """A fresh instance: the same as `Instance(module, imports, store=store, limits=limits)`.
+
+        From the second one of a module on, instances begin with a copy-on-write image of their memories and with the
+        parts of instances that were dropped: microseconds each, so that a service can give each request its own.
+        """
+        from jormun.api.instance import Instance
+
+        return Instance(self, imports, store=store, limits=limits)
 
     def compile(self, progress: Progress | None = None) -> None:
         """Compile all functions now, on all cores.

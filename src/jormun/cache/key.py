@@ -29,6 +29,13 @@ def module_key(data: bytes, *settings: str) -> bytes:
     return digest(text.encode(), _stamp(), _llvm(), _cpu(), data)
 
 
+def pickle_key(data: bytes) -> bytes:
+    """The key of a module's code in a pickle, which other installations of one build may read, on machines alike."""
+    from jormun.cache.artifact import agreed
+
+    return digest(VERSION.encode(), agreed(), _cpu(), data)
+
+
 def _llvm() -> bytes:
     """What tells one installed llvmlite from another.
 

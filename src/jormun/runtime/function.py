@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from jormun.hints import TYPE_CHECKING
+from jormun.hints import TYPE_CHECKING, NoReturn
 from jormun.runtime import layout
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
 from jormun.runtime.slots import CallSlots, slots_of
 from jormun.runtime.turn import OWNER, WAITING, Turn
+from jormun.runtime.uncopied import uncopied
 from jormun.types import DefType, FuncExternType, FuncType
 
 if TYPE_CHECKING:
@@ -98,6 +99,9 @@ class Function:
         else:
             returns = _Shown(str(results[0])) if results else None
         return inspect.Signature(parameters, return_annotation=returns)
+
+    def __reduce__(self) -> NoReturn:
+        raise uncopied("a function", "make an instance of its module where it is needed, and pickle the module")
 
     def __repr__(self) -> str:
         return f"<WebAssembly function {self.__name__}: {self.func_type}>"

@@ -12,11 +12,12 @@ from threading import TIMEOUT_MAX, Lock
 
 from jormun import limits
 from jormun.errors import ExhaustionError, Trap, TrapKind
-from jormun.hints import TYPE_CHECKING, SupportsIndex
+from jormun.hints import TYPE_CHECKING, NoReturn, SupportsIndex
 from jormun.runtime import layout
 from jormun.runtime.address_space import GROW_FAILED, AddressSpace
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
+from jormun.runtime.uncopied import uncopied
 from jormun.types import Limits, MemoryType
 
 if TYPE_CHECKING:
@@ -139,6 +140,9 @@ class Memory:
 
     def __len__(self) -> int:
         return self.size_bytes
+
+    def __reduce__(self) -> NoReturn:
+        raise uncopied("a memory", "memory.read(0, len(memory)) is a copy of its bytes")
 
     def __repr__(self) -> str:
         return f"<Memory of {self.size_pages} pages>"

@@ -133,6 +133,11 @@ class CompiledModule:
                     raise WasmError(f"the {self.engine.name} engine did not compile function {func_index}")
             return self.code(func_index)
 
+    def images(self) -> list[CodeImage]:
+        """The code that there is by now, as it would be kept."""
+        with self._lock:
+            return self._loaded.images()
+
     def compile_all(self, progress: Progress | None = None) -> None:
         """Compile all functions, on all cores. `progress` is called with how many are done and how many there are.
 

@@ -15,7 +15,7 @@ from types import TracebackType
 from weakref import WeakValueDictionary
 
 from jormun.errors import WasmError
-from jormun.hints import TYPE_CHECKING, TypeVar
+from jormun.hints import TYPE_CHECKING, NoReturn, TypeVar
 from jormun.runtime import layout, values
 from jormun.runtime.address_space import Budget
 from jormun.runtime.function import Function
@@ -27,6 +27,7 @@ from jormun.runtime.native.stop_record import StopRecord
 from jormun.runtime.owners import owner_of
 from jormun.runtime.references import Externals
 from jormun.runtime.turn import Turn
+from jormun.runtime.uncopied import uncopied
 from jormun.types import DefType, FuncType, RecType, SubType, ValType
 from jormun.validation.canonical import close_group
 
@@ -101,6 +102,9 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise uncopied("a store", "modules are what can be pickled, and instances are made of them anywhere")
 
     def close(self) -> None:
         """Give up all that the store owns, but for what running calls, memories and tables in use still need.

@@ -7,11 +7,12 @@ from threading import Lock
 
 from jormun import limits
 from jormun.errors import ExhaustionError, TrapKind
-from jormun.hints import TYPE_CHECKING, SupportsIndex
+from jormun.hints import TYPE_CHECKING, NoReturn, SupportsIndex
 from jormun.runtime import layout, references
 from jormun.runtime.address_space import GROW_FAILED, AddressSpace, Budget, FixedSpace, Space
 from jormun.runtime.layout import REFERENCE_BYTES
 from jormun.runtime.native import pages
+from jormun.runtime.uncopied import uncopied
 from jormun.types import Limits, TableType
 
 if TYPE_CHECKING:
@@ -145,6 +146,9 @@ class Table:
 
     def __len__(self) -> int:
         return self.instance.size
+
+    def __reduce__(self) -> NoReturn:
+        raise uncopied("a table", "list(table) is a copy of its elements")
 
     def __repr__(self) -> str:
         return f"<Table of {len(self)} elements {self.type.element}>"

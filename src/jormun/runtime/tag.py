@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from itertools import count
 
-from jormun.hints import TYPE_CHECKING
+from jormun.hints import TYPE_CHECKING, NoReturn
+from jormun.runtime.uncopied import uncopied
 from jormun.types import DefType, FuncType, TagType
 
 if TYPE_CHECKING:
@@ -52,6 +53,9 @@ class Tag:
     def type(self) -> TagType:
         """The type, for linking."""
         return TagType(self.deftype)
+
+    def __reduce__(self) -> NoReturn:
+        raise uncopied("a tag", "it is told from all others by being itself")
 
     def __repr__(self) -> str:
         return f"<Tag {self.identity}: {self.deftype.composite}>"

@@ -60,6 +60,11 @@ class LoadedCode:
         index = function.index if function.index >= 0 else None
         return Place(owner, index, self.address + function.offset, function.kind == LOOP_ENTRY)
 
+    def image(self) -> CodeImage:
+        """The image that it was loaded from, and what pages have behind it."""
+        code = pages.read_bytes(self.address, self.size_bytes)
+        return CodeImage(code, tuple(self._functions), machine())
+
     def free(self) -> None:
         """Give the pages back. No thread may be running the code, nor may anything refer to it."""
         self._region._free(self)
@@ -77,6 +82,10 @@ class OwnedCode:
     def append(self, loaded: LoadedCode) -> None:
         """Own this code too."""
         self._loaded.append(loaded)
+
+    def images(self) -> list[CodeImage]:
+        """The images that it was loaded from."""
+        return [loaded.image() for loaded in self._loaded]
 
     def __del__(self, is_ending: Callable[[], bool] = sys.is_finalizing) -> None:
         if not is_ending():  # else the region's own modules may be gone already

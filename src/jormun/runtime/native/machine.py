@@ -218,6 +218,11 @@ class Native:
         """How many there have been: the number of the last."""
         return self._count.read_u64(0)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether a guest of the calling thread's has called the host, and waits for it."""
+        return self.stacks.current().field(layout.CONTEXT_ACTIVATION) != 0
+
     @contextmanager
     def scope(self, record: StopRecord) -> Iterator[None]:
         """While the context lasts, the calling thread's activations heed `record`, which no other scope has."""
