@@ -38,12 +38,13 @@ def text() -> str:
 
 def jormun_makers() -> dict[str, Make]:
     """What makes an instance, by the row of the table."""
-    module, without = jormun.Module(text()), jormun.Module(WITHOUT)
+    without = jormun.Module(WITHOUT)
+    idle, read, write = (jormun.Module(text()) for _ in range(3))  # what one row leaves is no other one's
     return {
         "no memory": lambda: jormun.Instance(without),
-        "1 MiB": lambda: jormun.Instance(module),
-        "1 MiB, call that reads": lambda: jormun.Instance(module).exports.read(),
-        "1 MiB, call that writes": lambda: jormun.Instance(module).exports.write(),
+        "1 MiB": lambda: jormun.Instance(idle),
+        "1 MiB, call that reads": lambda: jormun.Instance(read).exports.read(),
+        "1 MiB, call that writes": lambda: jormun.Instance(write).exports.write(),
     }
 
 

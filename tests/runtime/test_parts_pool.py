@@ -14,7 +14,7 @@ from jormun.runtime.address_space import give_up_spares
 from jormun.runtime.instance import Instance, instantiate
 from jormun.runtime.linking import Imports, resolve
 from jormun.runtime.module import CompiledModule
-from jormun.runtime.native import memory_image, pages
+from jormun.runtime.native import dirty_pages, memory_image, pages
 from jormun.runtime.store import Store
 
 from .conftest import compiled
@@ -98,6 +98,55 @@ def test_all_is_as_new() -> None:
     assert again.exports["memory"].read(0, 7) == b"passive"
     assert call(again, "grow") == 2
     assert again.exports["memory"].read(2 * PAGE, PAGE) == bytes(PAGE), "grown pages are new as well"
+
+
+@pytest.fixture(params=["pages are asked for", "pages cannot be asked for"], autouse=True)
+def _both(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All tests run with kernels that tell which pages were written, and with others."""
+    if request.param != "pages are asked for":
+        monkeypatch.setattr(dirty_pages, "_scanner", None)
+        monkeypatch.setattr(dirty_pages, "_is_available", False)
+
+
+@pytest.mark.parametrize("pages_written", [0, 1, 2, 5, 15, 16, 17, 40, 64])
+def test_however_much_was_written(pages_written: int) -> None:
+    """Few pages are written over, many are given back: the next guest sees none of it either way."""
+    module = compiled("""(module (memory (export "m") 8) (data (i32.const 131000) "within")
+      (data (i32.const 135000) "behind") (data (i32.const 139000) "last"))""")
+    twice(module)
+    new = make(module).exports["m"].read(0, 8 * PAGE)
+    for step in (1, 2, 3):
+        memory = make(module).exports["m"]
+        assert memory.read(0, 8 * PAGE) == new
+        for page in range(pages_written):
+            at = (31 + step * page) % 128 * 4096
+            memory.write(at, bytes([step]) * 4096)
+        memory.write(131000, b"W")
+        del memory
+    assert make(module).exports["m"].read(0, 8 * PAGE) == new
+
+
+def test_pages_that_were_written_stay() -> None:
+    """A second guest that writes the same pages finds them in memory."""
+    if dirty_pages.DirtyPages(*_written_page()).written() is None:
+        pytest.skip("the kernel does not tell which pages were written")
+    module = compiled('(module (memory (export "m") 8) (data (i32.const 0) "x"))')
+    twice(module)
+    memory = make(module).exports["m"]
+    base = memory.base
+    memory.write(5 * 4096, b"1")
+    memory.write(300000, b"1")
+    del memory
+    again = make(module).exports["m"]
+    assert again.base == base
+    assert dirty_pages.DirtyPages(base, 8 * PAGE).written() == [
+        (base + page * 4096, base + (page + 1) * 4096) for page in (5, 73)
+    ]
+
+
+def _written_page() -> tuple[int, int]:
+    block = pages.Block(3 * pages.PAGE_BYTES, pages.PAGE_BYTES)
+    return block.address, pages.PAGE_BYTES
 
 
 def test_pages_beyond_the_minimum_are_inaccessible_again() -> None:
@@ -288,8 +337,11 @@ def test_a_child_of_a_fork_makes_its_own() -> None:
     pid = os.fork()
     if pid == 0:
         try:
-            is_new = state(make(module, host(1))) == new and call(kept, "get", 100) == 9
-            os._exit(0 if is_new else 1)
+            mine = make(module, host(1))
+            is_new = state(mine) == new and call(kept, "get", 100) == 9
+            call(mine, "set", 100, 8)
+            del mine
+            os._exit(0 if is_new and state(make(module, host(1))) == new else 1)
         finally:
             os._exit(2)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
@@ -318,7 +370,7 @@ def test_a_million_instances_leave_nothing() -> None:
     before = _mapped(), _resident_bytes()
     for number in range(1_000_000):
         living[number % 100] = make(module)
-    assert _mapped() <= before[0] + 1
+    assert _mapped() <= before[0] + 16
     assert _resident_bytes() < before[1] + (4 << 20)
 
 

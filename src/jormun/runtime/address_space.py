@@ -8,8 +8,12 @@ from threading import Lock
 from weakref import WeakSet
 
 from jormun.errors import ExhaustionError
-from jormun.hints import Protocol
+from jormun.hints import TYPE_CHECKING, Protocol
 from jormun.runtime.native import pages
+
+if TYPE_CHECKING:
+    from jormun.runtime.native.dirty_pages import DirtyPages
+    from jormun.runtime.native.memory_image import MemoryImage
 
 GROW_FAILED = -1
 """The result of memory.grow and table.grow when there is no more room."""
@@ -58,8 +62,8 @@ class Space(Protocol):
         """How many are, and are taken from the budget."""
 
     def reset(self, size_bytes: int) -> None:
-        """Give all that was committed back to the budget, and what is in it to the system: as it was, but for the
-        bytes that somebody will write, when `size_bytes` were committed.
+        """Give all that was committed back to the budget, and make it as it was, but for the bytes that somebody will
+        write, when `size_bytes` were committed.
         """
 
     def lend(self, budget: Budget) -> None:
@@ -69,10 +73,11 @@ class Space(Protocol):
 class AddressSpace:
     """A range of reserved pages whose first `committed_bytes` are accessible; given back when the object dies."""
 
-    __slots__ = ("_budget", "_committed_bytes", "_size_bytes", "base", "reason")
+    __slots__ = ("_budget", "_committed_bytes", "_dirty", "_size_bytes", "base", "reason")
 
     def __init__(self, size_bytes: int, budget: Budget) -> None:
         self._budget: Budget | None = budget
+        self._dirty: DirtyPages | None = None
         self._size_bytes = pages.round_up(max(size_bytes, 1))
         self._committed_bytes = 0
         self.reason = ""
@@ -110,8 +115,11 @@ class AddressSpace:
         """See `Space`."""
         self._budget = budget
 
-    def reset(self, size_bytes: int) -> None:
-        """See `Space`. Pages of a file (native/memory_image.py) read as the file's again, all others as zeros."""
+    def reset(self, size_bytes: int, image: MemoryImage | None = None) -> None:
+        """See `Space`; always of the same size. Where an image was mapped its bytes are again, all else is zeros.
+
+        Where few pages were written, they are written over, and stay; else they are given back to the system.
+        """
         budget, committed = self._budget, self._committed_bytes
         if budget is not None:
             self._budget = None
@@ -119,7 +127,21 @@ class AddressSpace:
         if committed > size_bytes:
             pages.discard(self.base + size_bytes, committed - size_bytes)
             self._committed_bytes = size_bytes
-        pages.forget(self.base, size_bytes)
+        if size_bytes == 0:
+            return
+        if self._dirty is None:
+            from jormun.runtime.native.dirty_pages import DirtyPages  # most processes have no use for it
+
+            self._dirty = DirtyPages(self.base, size_bytes)
+        written = self._dirty.written()
+        if written is None:
+            pages.forget(self.base, size_bytes)
+            return
+        for start, end in written:
+            if image is None:
+                pages.zero(start, end - start)
+            else:
+                image.restore(self.base, start, end)
 
     def __del__(self) -> None:
         if hasattr(self, "base"):

@@ -142,7 +142,8 @@ def instantiate(
     is beyond the limits; Trap when an active segment does not fit or the start function traps. What was written by then
     stays, in imported memories and tables too, and functions that got into imported tables stay alive.
     """
-    check(compiled.blueprint, imports, store)
+    if imports or compiled.blueprint.imports:
+        check(compiled.blueprint, imports, store)
     instance = _again(store, compiled, imports)
     if instance is None:
         instance = _anew(store, compiled, imports)
@@ -181,7 +182,9 @@ def _anew(store: Store, compiled: CompiledModule, imports: Sequence[Extern]) -> 
         _run_datas(instance)
         return instance
     for index, image in pool.images.items():
-        image.map(instance.memories[index].base)
+        memory = instance.memories[index].parts
+        image.map(memory.space.base)
+        memory.image = image
     instance.native.parts.note(compiled, [memory.parts for memory in instance.memories], instance.native.tables)
     instance.native.belong(pool.lease(instance.native.parts))
     return instance

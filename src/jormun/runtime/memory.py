@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
     from jormun.hints import Any
+    from jormun.runtime.native.memory_image import MemoryImage
     from jormun.runtime.store import Store
 
 WAIT_OK, WAIT_NOT_EQUAL, WAIT_TIMED_OUT = 0, 1, 2
@@ -35,13 +36,15 @@ WAIT_OK, WAIT_NOT_EQUAL, WAIT_TIMED_OUT = 0, 1, 2
 class MemoryParts:
     """What a memory is made of natively; another one of the same type may have it afterwards."""
 
-    __slots__ = ("_words", "record", "space", "type")
+    __slots__ = ("_words", "image", "record", "space", "type")
 
     def __init__(self, type: MemoryType, space: AddressSpace, record: pages.Block) -> None:
         self.type = type
         self.space = space
         self.record = record
         self._words = record.view().cast("Q")
+        self.image: MemoryImage | None = None
+        """What was mapped into it."""
 
     @property
     def size_bytes(self) -> int:
@@ -50,7 +53,7 @@ class MemoryParts:
 
     def reset(self, size_bytes: int, committed_bytes: int) -> None:
         """Be as it was when it was new, of this size; all handles and views of it are dead."""
-        self.space.reset(committed_bytes)
+        self.space.reset(committed_bytes, self.image)
         self._words[layout.MEMORY_SIZE_BYTES >> 3] = size_bytes
 
 

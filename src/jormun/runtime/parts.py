@@ -52,7 +52,7 @@ class Parts:
         self.tables = tables
         # Function records behind these words change with the module's code alone.
         self._initial = memoryview(self.words[: compiled.layout.function_records >> 3].tobytes()).cast("Q")
-        self._memories = [(each, each.size_bytes, each.space.committed_bytes) for each in memories]
+        self._memories = [(each.reset, each.size_bytes, each.space.committed_bytes) for each in memories]
         self._tables = [(each, each.contents(), each.space.committed_bytes) for each in tables]
         spaces: list[Space] = [each.space for each in memories]
         spaces += [each.space for each in tables]
@@ -72,8 +72,8 @@ class Parts:
 
         Nobody uses the instance any more: it, its handles and all views of its memories are dead.
         """
-        for memory, size_bytes, committed_bytes in self._memories:
-            memory.reset(size_bytes, committed_bytes)
+        for reset, size_bytes, committed_bytes in self._memories:
+            reset(size_bytes, committed_bytes)
         for table, contents, committed_bytes in self._tables:
             table.reset(contents, committed_bytes)
         self.words[: len(self._initial)] = self._initial

@@ -1,8 +1,8 @@
 """Instances made of the parts of others of their module, which are dead (core specification, section 4.7.1).
 
-A service gives each request an instance of its own. What such an instance is made of is kept when it dies, as new
-as it was: its record and tables are written again, and its memories' pages given back, which takes one system call. So
-the next one takes microseconds. What of one guest another may see is nothing: `Parts.reset` is all that makes it so.
+A service gives each request an instance of its own. What such an instance is made of is kept when it dies, as new as it
+was: its record and tables are written again, and its memories' pages written over or given back, which takes one system
+call. So the next one takes microseconds. It sees nothing of those before: `Parts.reset` is all that makes it so.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from jormun.types import FuncExternType
 
 _MOST_SPARES = 64
 """How many parts of a module wait for their next use: as many instances may be made and dropped at the same time.
-Each holds address space and page tables, and no other memory than its record and tables."""
+Each holds address space and page tables, its record and tables, and a few pages that were written."""
 
 
 class PartsPool:

@@ -9,7 +9,7 @@ it. So there are no cycles, and memory is given back at once. Memories alone nee
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, lru_cache
 from threading import RLock
 from types import TracebackType
 from weakref import WeakValueDictionary
@@ -163,11 +163,7 @@ class Store:
 
     def deftype(self, t: FuncType | DefType) -> DefType:
         """The canonical definition of a function type that refers to no others, or `t` itself if it is a definition."""
-        if isinstance(t, DefType):
-            return t
-        deftypes: list[DefType] = []
-        close_group(RecType((SubType(True, (), t),)), deftypes)
-        return deftypes[0]
+        return t if isinstance(t, DefType) else _closed(t)
 
     def host_function(
         self,
@@ -189,3 +185,10 @@ class Store:
     def from_bits(self, t: ValType, bits: int) -> object:
         """The Python value of some bits; see values.from_bits."""
         return values.from_bits(self, t, bits)
+
+
+@lru_cache(maxsize=1024)  # FAST: 30 us a type, which each instance of a program with WASI asks for dozens of times
+def _closed(t: FuncType) -> DefType:
+    deftypes: list[DefType] = []
+    close_group(RecType((SubType(True, (), t),)), deftypes)
+    return deftypes[0]

@@ -121,6 +121,25 @@ def map_private(address: int, size_bytes: int, fd: int) -> None:
         raise _error("map", size_bytes)
 
 
+def map_for_reading(size_bytes: int, fd: int) -> int:
+    """The address of the beginning of a file; `release` gives it back."""
+    got = _mmap(None, size_bytes, Protection.READ, _MAP_PRIVATE, fd, 0)
+    if got == _MAP_FAILED:
+        raise _error("map", size_bytes)
+    return int(got)
+
+
+def copy(to: int, source: int, size_bytes: int) -> None:
+    """Copy bytes from address to address; the ranges do not overlap."""
+    ctypes.memmove(to, source, size_bytes)
+
+
+def zero(address: int, size_bytes: int) -> None:
+    """Write zeros."""
+    if size_bytes:
+        ctypes.memset(address, 0, size_bytes)
+
+
 def forget(address: int, size_bytes: int) -> None:
     """Give the memory of accessible pages back; they stay accessible and read as zeros, or as the file's that is mapped
     there.
