@@ -291,6 +291,14 @@ def test_contents_far_apart_have_no_image() -> None:
     assert module.pool is None
 
 
+@pytest.mark.parametrize("wat", ['(memory 0) (data (i32.const 0) "")', '(memory 1) (data (i32.const 65536) "")', ""])
+def test_nothing_to_begin_with(wat: str) -> None:
+    """Empty segments need no image."""
+    module = compiled(f"(module {wat})")
+    twice(module)
+    make(module)
+
+
 def test_memories_without_contents_are_used_again() -> None:
     """As zeros, 64-bit ones and those with small pages too."""
     module = compiled(

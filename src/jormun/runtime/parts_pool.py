@@ -82,8 +82,9 @@ def pool_for(blueprint: Blueprint) -> PartsPool | None:
     if not _begin_alike(blueprint):
         return None
     images: dict[int, MemoryImage] = {}
-    for memory in {data.memory for data in blueprint.contents}:
-        image = image_of([(_known(data.offset), data.contents) for data in blueprint.contents if data.memory == memory])
+    contents = [data for data in blueprint.contents if data.size_bytes]
+    for memory in {data.memory for data in contents}:
+        image = image_of([(_known(data.offset), data.contents) for data in contents if data.memory == memory])
         if image is None:
             return None
         images[memory] = image
