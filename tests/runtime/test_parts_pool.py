@@ -174,6 +174,67 @@ def test_a_view_keeps_its_memory_from_others() -> None:
     assert view[0] == 1
 
 
+def test_a_finalizer_that_keeps_an_instance_has_it_alone() -> None:
+    """The garbage collector finalizes a whole cycle before it takes it apart; what is kept then stays as it was."""
+    module = compiled(ALL)
+    twice(module, host(1))
+    kept: list[Instance] = []
+
+    class Owner:
+        def __init__(self) -> None:
+            self.instance = make(module, {"env": {"host": self.number}})
+
+        def number(self) -> int:
+            return 5
+
+        def __del__(self) -> None:
+            kept.append(self.instance)
+
+    for _ in range(3):
+        owner = Owner()
+        call(owner.instance, "set", 100, 7)
+        call(owner.instance, "grow")
+        del owner
+        gc.collect()
+        others = [make(module, host(1)) for _ in range(3)]
+        for other in others:
+            call(other, "set", 100, 9)
+    for instance in kept:
+        memory = instance.memories[0]
+        assert (memory[100], memory.size_pages, memory.grow(1)) == (7, 3, 3)
+        with pytest.raises(jormun.WasmError, match="the instance is dead"):
+            call(instance, "get", 100)
+    assert len(kept) == 3
+
+
+def test_cycles_give_back_their_address_space() -> None:
+    """They are used again when the garbage collector has taken them apart, or lost to nobody."""
+    module = compiled(ALL)
+    twice(module, host(1))
+    instances: list[Instance] = []
+
+    def number() -> int:
+        return len(instances)
+
+    before = _mapped()
+    for _ in range(50):
+        instances = [make(module, {"env": {"host": number}})]
+    instances = []
+    gc.collect()
+    assert _mapped() <= before + 8
+
+
+def test_numpy_arrays_keep_a_memory_from_others() -> None:
+    """As views do."""
+    numpy = pytest.importorskip("numpy")
+    module = compiled(ALL)
+    twice(module, host(1))
+    arrays = [numpy.asarray(make(module, host(1)).exports["memory"]) for _ in range(3)]
+    for number, array in enumerate(arrays):
+        array[:] = number
+    assert [int(array[5000]) for array in arrays] == [0, 1, 2]
+
+
 def test_a_table_of_a_closed_store_is_its_holders_own() -> None:
     """A handle that is left when its store is closed sees no other instance's table."""
     module = compiled(ALL)

@@ -164,9 +164,9 @@ class Instance:
 
         It has no start function, and no exports with names in `omit`: by default without what libraries of WASI are
         initialized by. The state is what is in the guest; of the host it knows nothing, such as files that are open.
-        So a program of WASI should be given the same directories again, and have no other files open. No other thread
-        may be in the guest. Raises WasmError for imported memories, tables and mutable globals, for references to
-        objects of the host and to functions of other instances, and while a guest runs that called this.
+        So a program of WASI should be given the same directories again, and have no other files open. Raises WasmError
+        for imported memories, tables and mutable globals, for references to objects of the host and to functions of
+        other instances, and while calls into the instance's store run or wait.
 
         >>> import jormun
         >>> counter = jormun.load('''(module (global $n (mut i32) (i32.const 0)) (func (export "next") (result i32)

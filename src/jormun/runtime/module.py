@@ -187,8 +187,8 @@ class CompiledModule:
         """Parts of instances that are dead, for new ones. None where each instance begins in its own way."""
         from jormun.runtime.parts_pool import pool_for  # most processes make one instance
 
-        with self._lock:
-            return self.__dict__.get("pool") or pool_for(self.blueprint)
+        pool: PartsPool | None = self.__dict__.setdefault("pool", pool_for(self.blueprint))  # one for all threads
+        return pool
 
     @cached_property
     def names(self) -> Names:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import count
 from weakref import ref
 
+from jormun.errors import WasmError
 from jormun.hints import Protocol
 from jormun.types import DefType
 
@@ -42,7 +43,9 @@ def forget(key: int) -> None:
 
 
 def owner_of(key: int) -> FunctionOwner:
-    """The owner with this key, which is alive."""
-    owner = _owners[key]()
-    assert owner is not None
+    """The owner with this key. Raises WasmError in finalizers of a cycle that it is in, which come when it is dead."""
+    reference = _owners.get(key)
+    owner = None if reference is None else reference()
+    if owner is None:
+        raise WasmError("the instance is dead: the garbage collector is taking it apart")
     return owner

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from jormun.errors import WasmError
 from jormun.runtime.address_space import Budget, keep_spares
 from jormun.runtime.blueprint import DECLARATIVE, FUNCTION, NO_FUNCTION, Blueprint, Constant
+from jormun.runtime.native import pages
 from jormun.runtime.native.memory_image import MemoryImage, image_of
 from jormun.runtime.parts import Parts
 from jormun.types import FuncExternType
@@ -72,6 +73,8 @@ class Lease:
     def __init__(self, pool: PartsPool, parts: Parts) -> None:
         self._pool = pool
         self._parts = parts
+        # The `__del__` of a user's object in the same cycle may use the instance yet, or keep it.
+        pages.finalized_last(self)
 
     def __del__(self) -> None:
         self._pool.give_back(self._parts)

@@ -16,6 +16,7 @@ from jormun.runtime import layout, references
 from jormun.runtime.instance import Instance
 from jormun.runtime.memory import Memory
 from jormun.runtime.native.machine import Native
+from jormun.runtime.turn import OWNER
 from jormun.syntax.code import END, single
 from jormun.syntax.instruction import Expr
 from jormun.syntax.module import INDEX_TYPE, Active, Data, Declarative, Element, Module, Passive
@@ -48,9 +49,10 @@ def snapshot(instance: Instance, omit: Collection[str] = ()) -> Module:
 
     Raises WasmError where some of the state is not the instance's own, or cannot be written down: imported
     memories, tables and mutable globals, and references but to functions of the module, imported ones included, and
-    i31. No code of the instance may be running.
+    i31; and while code of the store runs or waits, in whatever thread or task, but for threads of one program.
     """
-    if Native.get().is_running:
+    turn = instance.store.turn
+    if turn.words[OWNER] or (turn.is_shared and Native.get().is_running):
         raise WasmError("cannot make a snapshot while a guest runs: its calls would be lost")
     _check_imports(instance)
     module = instance.compiled.valid.module
