@@ -11,14 +11,13 @@ has, and gives it back, by itself; all else is in here.
 
 from __future__ import annotations
 
-import threading
+from _contextvars import ContextVar  # contextvars, without its file
 from collections import deque
-from collections.abc import Callable
-from contextlib import nullcontext
-from contextvars import ContextVar
 
 from jormun.errors import HostError
-from jormun.hints import TYPE_CHECKING, Final
+from jormun.functions import nullcontext
+from jormun.hints import TYPE_CHECKING, Callable, Final
+from jormun.locks import Lock, RLock, get_native_id
 from jormun.runtime import layout
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
@@ -44,7 +43,7 @@ class Claim:
         self.what = what
         self.is_waiting = False
         """Whether it is suspended for a coroutine of the host."""
-        self.thread = threading.get_native_id()
+        self.thread = get_native_id()
         """The kernel's number of the thread that ran it last."""
 
 
@@ -65,7 +64,7 @@ class Turn:
         self.is_shared = False
         """Whether calls do not wait for each other, as those of a guest's threads, which wait for each other inside."""
         # Reentrant: a signal's handler may call guests, and a garbage collection may end an awaited call.
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._held: list[Claim] = []  # outermost first; the owner is the last, or below the first
         self._base = 0  # the owner below the first
         self._queue: deque[_Waiter] = deque()
@@ -229,7 +228,7 @@ class _ThreadWaiter:
     __slots__ = ("_is_asleep",)
 
     def __init__(self) -> None:
-        self._is_asleep = threading.Lock()
+        self._is_asleep = Lock()
         self._is_asleep.acquire()
 
     def sleep(self) -> None:

@@ -5,10 +5,9 @@ The fault handler cannot run on a guest stack that is full.
 
 from __future__ import annotations
 
-import ctypes
-import threading
-
 from jormun.errors import WasmError
+from jormun.locks import get_ident
+from jormun.runtime.native import c_types as ctypes
 from jormun.runtime.native import pages
 from jormun.runtime.native.pages import PAGE_BYTES, READ_WRITE
 
@@ -45,7 +44,7 @@ class SignalStack:
     __slots__ = ("_own", "_replaced", "_thread")
 
     def __init__(self) -> None:
-        self._thread = threading.get_ident()
+        self._thread = get_ident()
         self._own = 0
         self._replaced = _Stack(flags=_SS_DISABLE)
         if _sigaltstack(None, ctypes.byref(self._replaced)):
@@ -62,7 +61,7 @@ class SignalStack:
 
     def __del__(self) -> None:
         # Runs as the thread's locals die, in that very thread; elsewhere only for threads that a fork left behind.
-        if threading.get_ident() == self._thread and self._own:
+        if get_ident() == self._thread and self._own:
             present = _Stack()
             if _sigaltstack(None, ctypes.byref(present)) or present.start != self._own + PAGE_BYTES:
                 return  # somebody set another one since: ours may be what they will set back
