@@ -12,8 +12,8 @@ has, and gives it back, by itself; all else is in here.
 from __future__ import annotations
 
 from _contextvars import ContextVar  # contextvars, without its file
-from collections import deque
 
+from jormun.containers import deque
 from jormun.errors import HostError
 from jormun.functions import nullcontext
 from jormun.hints import TYPE_CHECKING, Callable, Final
