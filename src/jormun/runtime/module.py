@@ -182,6 +182,11 @@ class CompiledModule:
         return names_of(self.valid.module)
 
     @cached_property
+    def short_functions(self) -> frozenset[int]:
+        """The exported functions that run for a moment at most."""
+        return frozenset(self.blueprint.short_functions)
+
+    @cached_property
     def export_names(self) -> dict[int, str]:
         """The first name that a function is exported by, by its index."""
         names: dict[int, str] = {}

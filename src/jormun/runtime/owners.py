@@ -22,6 +22,9 @@ class FunctionOwner(Protocol):
     def function_name(self, cookie: int) -> str:
         """Its name."""
 
+    def function_is_short(self, cookie: int) -> bool:
+        """Whether it runs for a moment at most."""
+
 
 _owners: WeakValueDictionary[int, FunctionOwner] = WeakValueDictionary()
 _keys = count(1)

@@ -63,6 +63,8 @@ class Store:
         self.stop = StopRecord()
         """What all calls of the store's functions heed."""
         self._owned: list[object] | None = []
+        if self.limits.timeout is None:
+            self.stop.keep(self._owned)
         self._functions: WeakValueDictionary[int, Function] = WeakValueDictionary()
 
     def __enter__(self) -> Store:
@@ -78,6 +80,7 @@ class Store:
 
         Calling its functions from then on raises WasmError.
         """
+        self.stop.keep(None)  # first: native code takes it from there
         self._owned = None
 
     def interrupt(self) -> None:
@@ -126,7 +129,8 @@ class Store:
         vm = pages.read_u64(address + layout.FUNCTION_VM)
         cookie = pages.read_u64(address + layout.FUNCTION_COOKIE)
         owner = owner_of(pages.read_u64(vm + layout.VM_INSTANCE_KEY))
-        return Function(self, address, owner.function_deftype(cookie), owner.function_name(cookie), owner)
+        deftype, name = owner.function_deftype(cookie), owner.function_name(cookie)
+        return Function(self, address, deftype, name, owner, owner.function_is_short(cookie))
 
     def deftype(self, t: FuncType | DefType) -> DefType:
         """The canonical definition of a function type that refers to no others, or `t` itself if it is a definition."""

@@ -35,6 +35,10 @@ class _SignalStack(ctypes.Structure):
 _libc = ctypes.CDLL(None, use_errno=True)
 _sigaltstack = _libc.sigaltstack
 _sigaltstack.argtypes = [ctypes.POINTER(_SignalStack), ctypes.POINTER(_SignalStack)]
+_pthread_key_create = _libc.pthread_key_create
+_pthread_key_create.argtypes = [ctypes.POINTER(ctypes.c_uint), ctypes.c_void_p]
+_pthread_setspecific = _libc.pthread_setspecific
+_pthread_setspecific.argtypes = [ctypes.c_uint, ctypes.c_void_p]
 _pthread_self = _libc.pthread_self
 _pthread_self.restype = ctypes.c_void_p
 _pthread_getattr_np = _libc.pthread_getattr_np
@@ -65,6 +69,8 @@ class GuestStack:
         pages.write_u64(self.context + layout.CONTEXT_GUEST_SP, self.context + layout.STACK_TOP)
         pages.write_u64(self.context + layout.CONTEXT_HOST_LIMIT, _host_limit())
         self._set_signal_stack()
+        if _pthread_setspecific(pool.key, self.context):
+            raise WasmError("cannot note the stack of a thread")
         pool.begin(self.context)
 
     def field(self, offset: int) -> int:
@@ -92,7 +98,10 @@ class GuestStack:
         # Runs as the thread's locals die, in that very thread; elsewhere only for threads that a fork left behind.
         if self.context:
             self._pool.give(self.context)
-        if threading.get_ident() == self._thread and self._own_signal_stack:
+        if threading.get_ident() != self._thread:
+            return
+        _pthread_setspecific(self._pool.key, None)
+        if self._own_signal_stack:
             present = _SignalStack()
             if _sigaltstack(None, ctypes.byref(present)) or present.start != self._own_signal_stack + PAGE_BYTES:
                 return  # somebody set another one since: ours may be what they will set back
@@ -114,6 +123,11 @@ class StackPool:
         self._local = threading.local()
         self._begun = begun
         self._threads: dict[int, int] = {}
+        key = ctypes.c_uint()
+        if _pthread_key_create(ctypes.byref(key), None):
+            raise WasmError("cannot make a key for the stacks of threads")
+        self.key = key.value
+        """The key of pthread_getspecific(3) by which machine code finds the context of the thread that it runs in."""
 
     def threads(self) -> list[tuple[int, int]]:
         """The addresses of the contexts of all threads that have stacks, with the kernel's numbers of the threads."""

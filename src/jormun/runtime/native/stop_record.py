@@ -31,6 +31,7 @@ class StopRecord:
             _free.extend(block.address + layout.STOP_RECORD_BYTES * k for k in range(1, _RECORDS_PER_BLOCK))
         pages.write_u64(self.address + layout.STOP_UP_TO, 0)
         pages.write_u64(self.address + layout.STOP_OUTER, 0)
+        pages.write_u64(self.address + layout.STOP_KEPT, 0)
 
     def __del__(self) -> None:
         _free.append(self.address)
@@ -41,6 +42,12 @@ class StopRecord:
         Native.stopped must be called then.
         """
         pages.write_u64(self.address + layout.STOP_UP_TO, up_to)
+
+    def keep(self, kept: list[object] | None) -> None:
+        """Let machine code call functions of the store whose record this is, and hold `kept` meanwhile, which the
+        caller holds until it changes this again; None leaves all calls to Python.
+        """
+        pages.write_u64(self.address + layout.STOP_KEPT, 0 if kept is None else id(kept))
 
     @property
     def is_set(self) -> bool:
