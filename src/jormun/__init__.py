@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from jormun.api.arrays import GuestArray
     from jormun.api.config import Config
     from jormun.api.instance import Exports, Instance, load
+    from jormun.api.memory import Memory
     from jormun.api.module import ExportType, ImportType, Module
     from jormun.api.run import CompletedProcess, run
+    from jormun.api.run_async import run_async
     from jormun.api.vectorize import vectorize
     from jormun.errors import (
         ArtifactError,
@@ -38,7 +40,6 @@ if TYPE_CHECKING:
     from jormun.runtime.function import Function as Func
     from jormun.runtime.globals import Global
     from jormun.runtime.limits import Limits
-    from jormun.runtime.memory import Memory
     from jormun.runtime.store import Store
     from jormun.runtime.table import Table
     from jormun.runtime.tag import Tag
@@ -52,8 +53,10 @@ _PLACES = {
     "jormun.api.arrays": ("GuestArray",),
     "jormun.api.config": ("Config",),
     "jormun.api.instance": ("Exports", "Instance", "load"),
+    "jormun.api.memory": ("Memory",),
     "jormun.api.module": ("ExportType", "ImportType", "Module"),
     "jormun.api.run": ("CompletedProcess", "run"),
+    "jormun.api.run_async": ("run_async",),
     "jormun.api.vectorize": ("vectorize",),
     "jormun.errors": (
         "ArtifactError", "ExhaustionError", "Frame", "HostError", "InvalidError", "LinkError", "MalformedError",
@@ -64,7 +67,6 @@ _PLACES = {
     "jormun.runtime.function": ("Func",),
     "jormun.runtime.globals": ("Global",),
     "jormun.runtime.limits": ("Limits",),
-    "jormun.runtime.memory": ("Memory",),
     "jormun.runtime.store": ("Store",),
     "jormun.runtime.table": ("Table",),
     "jormun.runtime.tag": ("Tag",),
@@ -115,6 +117,7 @@ __all__ = [
     "__version__",
     "load",
     "run",
+    "run_async",
     "vectorize",
 ]
 

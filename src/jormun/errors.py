@@ -6,10 +6,10 @@ The class says the phase in which a thing went wrong; the message is the standar
 from __future__ import annotations
 
 import builtins
-from collections.abc import Sequence
 
 from jormun.dataclass import dataclass
 from jormun.enumeration import Enum, unique
+from jormun.hints import Sequence
 
 
 class WasmError(Exception):
@@ -200,6 +200,10 @@ class Trap(WasmError):
         super().__init__(kind.message if message is None else message)
         self.kind = kind
         self.backtrace = tuple(backtrace)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle it whole, for whoever waits for a worker process: by default `args` alone would make a new one."""
+        return type(self), (self.kind, self.backtrace, self.args[0]), self.__dict__
 
     def __str__(self) -> str:
         lines = [str(self.args[0]), *(f"    at {frame}" for frame in self.backtrace)]

@@ -15,6 +15,7 @@ MODULES = [
     "jormun.api.instance",
     "jormun.api.module",
     "jormun.api.run",
+    "jormun.api.run_async",
     "jormun.api.vectorize",
     "jormun.errors",
     "jormun.runtime.function",

@@ -247,6 +247,26 @@ def test_traps(vectorized: Get) -> None:
     assert divide(7, np.int32(2)) == 3
 
 
+def test_traps_behind_floating_point_flags() -> None:
+    """A trap is what is raised, where NumPy would also warn of an operation before it; without one it warns."""
+    exports = jormun.load("""(module
+      (func (export "f") (param f64 f64) (result i32) (local f64)
+        (local.set 2 (f64.div (local.get 0) (local.get 1))) (i32.trunc_f64_s (local.get 2)))
+      (func (export "g") (param f64 f64) (result f64) (f64.div (local.get 0) (local.get 1))))""").exports
+    x, rows, out = np.array([0.0, 1.0, 2.0, 3.0]), np.zeros((4, 1)), np.zeros(4, "i4")
+    f, g = jormun.vectorize(exports.f), jormun.vectorize(exports.g)
+    for run in (lambda: f(x, x), lambda: f(x[::2], rows), lambda: f.outer(x, x), lambda: f(x, x, where=x < 2, out=out)):
+        with np.errstate(all="raise"), pytest.raises(jormun.Trap, match="integer"):
+            run()
+    with (
+        np.errstate(divide="ignore", invalid="warn"),
+        pytest.warns(RuntimeWarning, match="invalid value encountered in g"),
+    ):
+        g(x, 0)
+    with np.errstate(all="raise"), pytest.raises(FloatingPointError):
+        g(x, rows)
+
+
 def test_host_functions_that_raise() -> None:
     """The exception comes through NumPy as it is."""
 
@@ -256,6 +276,35 @@ def test_host_functions_that_raise() -> None:
     logged = jormun.vectorize(jormun.load(NUMBERS, {"host": {"log": fail}}).exports.logged)
     with pytest.raises(LookupError, match="no 3"):
         logged(np.arange(3, 100_000, dtype="i4"))
+
+
+def test_tail_calls() -> None:
+    """Of functions of the module, itself and others."""
+    exports = jormun.load("""(module
+      (func $down (export "down") (param i32 i32) (result i32)
+        (if (i32.eqz (local.get 0)) (then (return_call $add (local.get 1) (i32.const 100))))
+        (return_call $down (i32.sub (local.get 0) (i32.const 1)) (i32.add (local.get 1) (local.get 0))))
+      (func $add (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))""").exports
+    x = np.arange(100, dtype="i4")
+    assert np.array_equal(jormun.vectorize(exports.down)(x, 0), x * (x + 1) // 2 + 100)
+
+
+def test_a_host_function_may_use_the_ufunc() -> None:
+    """While it runs, and after its store was closed, or with no other reference left."""
+    ufuncs: list[object] = []
+
+    def log(x: int) -> None:
+        if x > 0:
+            ufuncs[0](np.arange(x, dtype="i4"))  # type: ignore[operator]
+        elif x < 0:
+            ufuncs.pop()
+
+    instance = jormun.load(NUMBERS, {"host": {"log": log}})
+    logged = jormun.vectorize(instance.exports.logged)
+    ufuncs.append(logged)
+    assert logged(np.arange(6, dtype="i4")).tolist() == [0, 1, 2, 3, 4, 5]
+    del logged
+    assert ufuncs[0](np.arange(-3, 0, dtype="i4")[:1]).tolist() == [-3]  # type: ignore[operator]
 
 
 def test_what_cannot_be_vectorized(instance: jormun.Instance) -> None:
@@ -319,6 +368,22 @@ def test_it_keeps_what_it_needs_and_no_more() -> None:
     gc.collect()
     assert store() is None
     assert Native.get().code.used_bytes <= used_bytes
+
+
+def test_it_is_compiled_once_for_a_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ufuncs of other instances have the code of the first, and their own state."""
+    from jormun.optimizing import ufunc
+
+    module = jormun.Module(
+        '(module (global $g (export "g") (mut i32) (i32.const 5)) (func (export "f") (param i32)'
+        " (result i32) (i32.add (local.get 0) (global.get $g))))"
+    )
+    first, second = jormun.Instance(module), jormun.Instance(module)
+    one = jormun.vectorize(first.exports.f)
+    monkeypatch.delattr(ufunc, "compile_text")
+    two = jormun.vectorize(second.exports.f)
+    second.exports.g.value = 7
+    assert (one(np.int32(1)), two(np.int32(1))) == (6, 8)
 
 
 def test_interrupting(instance: jormun.Instance, vectorized: Get) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 
 from jormun.wasi.errno import Errno
 
-from .conftest import Command, wat
+from .conftest import Command, environment, start, wat
 
 WRITER = """(module
   (import "wasi_snapshot_preview1" "path_open"
@@ -155,3 +157,30 @@ def test_standard_input_is_where_the_program_left_it(command: Command, tmp_path:
         os.dup2(before, 0)
         os.close(before)
         os.close(fd)
+
+
+WAITS = """(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1) (data (i32.const 0) "\\40\\00\\00\\00\\08\\00\\00\\00")
+  (func (export "_start")
+    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16)))
+    {}))"""
+READS = "(drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 16)))"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("what", [READS, "(loop (br 0))"], ids=["reads", "computes"])
+def test_scratch_space_is_removed_when_a_signal_ends_the_program(tmp_path: Path, number: int, what: str) -> None:
+    """And the process ends by the signal, as it would without."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    path = wat(tmp_path, WAITS.format(what))
+    variables = environment(TMPDIR=str(scratch))
+    with start("run", "--scratch", "/tmp", path, stdin=subprocess.PIPE, env=variables) as process:
+        assert process.stdout is not None
+        assert process.stdout.read(8) == bytes(8)
+        assert len(names(scratch)) == 1
+        process.send_signal(number)
+        assert process.wait(60) == -number
+    assert names(scratch) == []

@@ -101,34 +101,13 @@ def test_a_view_outlives_its_memory() -> None:
     assert view[PAGE - 1] == 1
 
 
-def test_numpy_shares_the_memory() -> None:
-    """numpy.asarray makes no copy."""
-    numpy = pytest.importorskip("numpy")
+def test_released_views() -> None:
+    """Whoever releases a view takes nothing from others."""
     memory = memory_of(1)
-    array = numpy.asarray(memory)
-    array[5] = 9
-    assert memory[5] == 9
-    assert (array.dtype, array.shape) == (numpy.uint8, (PAGE,))
-    del memory
-    array[PAGE - 1] = 1
-
-
-def test_it_is_a_buffer() -> None:
-    """Memoryview and all that takes buffers see the memory itself; views stay when it grows, and can be released."""
-    memory = memory_of(1, 2)
-    with memoryview(memory) as view:
-        assert (view.format, view.nbytes, view.readonly, view.c_contiguous) == ("B", PAGE, False, True)
-        view[0:4] = b"abcd"
-        memory.grow(1)
-        view[4] = 9
-        assert (memory.read(0, 5), len(memoryview(memory))) == (b"abcd\t", 2 * PAGE)
+    memory.write(0, b"ab")
     with memory.view():
         pass
-    assert memory.read(0, 2) == b"ab" and struct.unpack_from("<I", memory) == (0x64636261,)
-    view = memoryview(memory)
-    del memory
-    view[PAGE - 1] = 1
-    assert memoryview(memory_of(0)).nbytes == 0
+    assert memory.read(0, 2) == b"ab" and len(memory.view()) == PAGE
 
 
 def test_typed_arrays() -> None:

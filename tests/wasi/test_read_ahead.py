@@ -167,3 +167,14 @@ def test_pipes_are_not_read_ahead() -> None:
     assert isinstance(stdin, HostFile) and stdin.ahead is None
     os.close(reading)
     os.close(writing)
+
+
+def test_a_file_that_the_host_has_closed(tmp_path: Path) -> None:
+    """The end of the guest is as it would be without."""
+    path = tmp_path / "input"
+    path.write_bytes(DATA)
+    reader = Reader(path)
+    for _ in range(3):
+        reader.read(1)
+    os.close(reader.host_fd)
+    reader.wasi.close()

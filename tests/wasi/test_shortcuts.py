@@ -46,6 +46,7 @@ from jormun.wasi.host_file import HostFile
 from jormun.wasi.linking import instantiate_with_wasi
 from jormun.wasi.memory_stream import MemoryStream
 from jormun.wasi.native_table import NativeTable
+from jormun.wasi.quota import Quota
 from jormun.wasi.random_bytes import DRAWN_BYTES, RandomBytes
 from jormun.wasi.threads import ThreadGroup
 from jormun.wasi.trace import Trace
@@ -109,7 +110,7 @@ class Guest:
         self.reader: threading.Thread | None = None
         self.received = b""
         self.streams: list[MemoryStream] | list[HostFile]
-        if kind == "memory":
+        if kind in ("memory", "counted"):
             self.streams = [MemoryStream(input), MemoryStream()]
         elif kind == "files":
             (folder / "stdin").write_bytes(input)
@@ -126,7 +127,8 @@ class Guest:
             self.reader.start()
         environment = {"KEY": "value", "EMPTY": ""}
         streams = [*self.streams, MemoryStream()]
-        wasi = make_wasi(["guest", "", "two"], environment, streams, {"/": HostDirectory(folder)})
+        directory = HostDirectory(folder, quota=Quota(60, files=9) if kind == "counted" else None)
+        wasi = make_wasi(["guest", "", "two"], environment, streams, {"/": directory})
         self.wasi: Wasi = replace(wasi, random=RandomBytes(Random(7).randbytes))
         self.instance: Instance = instantiate_with_wasi(module.compiled, self.wasi)
         memory = self.instance.exports["memory"]
@@ -233,7 +235,7 @@ def do(guest: Guest, operation: tuple[object, ...]) -> object:
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(OPERATIONS, max_size=30), st.binary(max_size=100), st.sampled_from(KINDS))
+@given(st.lists(OPERATIONS, max_size=30), st.binary(max_size=100), st.sampled_from([*KINDS, "counted"]))
 def test_the_same_calls_give_the_same_results(
     module: jormun.Module, operations: list[tuple[object, ...]], input: bytes, kind: str
 ) -> None:
@@ -648,6 +650,9 @@ def test_a_fork_does_not_wait_for_machine_code(module: jormun.Module, tmp_path: 
     holder = threading.Thread(target=_hold, args=(host_random, held := threading.Event(), over := threading.Event()))
     holder.start()
     held.wait()
+    closer = threading.Thread(target=guest.wasi.table.remove, args=(2,))  # waits, and has the table's own lock
+    closer.start()
+    closer.join(0.05)
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
@@ -658,12 +663,13 @@ def test_a_fork_does_not_wait_for_machine_code(module: jormun.Module, tmp_path: 
         finally:
             os._exit(0)
     over.set()
-    holder.join()
+    pages.write_u32(guest.wasi.table.native.address + TABLE_BUSY, 0)
+    for thread in (holder, closer):
+        thread.join()
     os.close(writing)
     with os.fdopen(reading, "rb") as file:
         told = file.read()
     os.waitpid(child, 0)
-    pages.write_u32(guest.wasi.table.native.address + TABLE_BUSY, 0)
     pages.write_u32(native.address + STREAM_BUSY, 0)
     assert told[:5] == b"input" and len(told) == 21
     assert told[5:] != host_random.take(16)
@@ -674,3 +680,60 @@ def _hold(random: RandomBytes, held: threading.Event, over: threading.Event) -> 
     with random.native:
         held.set()
         over.wait()
+
+
+def test_devices_that_never_wait(module: jormun.Module, tmp_path: Path, python_calls: list[str]) -> None:
+    """/dev/null, /dev/zero and /dev/full are as files; what fails there is Python's to say."""
+    guest = Guest(module, tmp_path)
+    for fd, name in enumerate(("zero", "null", "full")):
+        guest.wasi.table.remove(fd).close()
+        device = HostFile(os.open(f"/dev/{name}", os.O_RDWR))
+        assert guest.wasi.table.insert(Descriptor.of_file(device)) == fd
+    assert guest.call("fd_read", 99, 0, 0, 0) is Errno.EBADF  # Python's turn
+    python_calls.clear()
+    guest.memory.write(64, b"xyz")
+    assert guest.read(0, 3) == bytes(3)
+    assert guest.read(1, 3) == b""
+    assert not guest.write(1, b"text")
+    assert python_calls == []
+    assert guest.write(2, b"text") is Errno.ENOSPC
+
+
+DEEP_CALLS = (
+    "(call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16))",
+    "(call $fd_read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 16))",
+    "(call $fd_pread (i32.const 3) (i32.const 0) (i32.const 1) (i64.const 0) (i32.const 16))",
+    "(call $fd_tell (i32.const 3) (i32.const 16))",
+    "(call $fd_fdstat_get (i32.const 1) (i32.const 16))",
+    "(call $fd_filestat_get (i32.const 3) (i32.const 16))",
+    "(call $random_get (i32.const 16) (i32.const 8))",
+    "(call $clock_time_get (i32.const 0) (i64.const 0) (i32.const 16))",
+)
+
+
+@pytest.mark.parametrize("locals_count", [0, 1, 3, 7, 13])
+def test_a_stack_that_ends_in_machine_code_leaves_nothing_locked(tmp_path: Path, locals_count: int) -> None:
+    """Wherever it ends: the next call is answered."""
+    (tmp_path / "file").write_bytes(b"content")
+    locals_text, functions = "(local i64)" * locals_count, ""
+    for k, call in enumerate(DEEP_CALLS):
+        functions += f"""(func $deep{k} (export "deep{k}") (result i32) {locals_text}
+          (drop {call}) (i32.add (i32.const 1) (call $deep{k})))"""
+    module = jormun.Module(
+        f"""(module {IMPORTS} {EXPORTS} (memory (export "memory") 1 4)
+        (data (i32.const 0) "\\40\\00\\00\\00\\01\\00\\00\\00") {functions})""",
+        config=jormun.Config(tier="baseline"),
+    )
+    file = HostFile(os.open(tmp_path / "file", os.O_RDONLY))
+    stdin, random = MemoryStream(bytes(1 << 20)), RandomBytes()
+    wasi = replace(make_wasi([], {}, [stdin, MemoryStream(), MemoryStream(), file], {}), random=random)
+    exports = instantiate_with_wasi(module.compiled, wasi).exports
+    for k in range(len(DEEP_CALLS)):
+        deep = exports[f"deep{k}"]
+        assert isinstance(deep, Function)
+        with pytest.raises(jormun.ExhaustionError):
+            deep.call()
+        assert stdin.native is not None
+        assert not pages.read_u32(wasi.table.native.address + TABLE_BUSY)
+        assert not pages.read_u32(stdin.native.address + STREAM_BUSY)
+        assert not pages.read_u32(random.native.address + STREAM_BUSY)

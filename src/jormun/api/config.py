@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-from functools import cache
 
 from jormun.api.tier import TIERS, Tier
 from jormun.dataclass import dataclass
 from jormun.features import DEFAULT_FEATURES, Features
+from jormun.functions import cache
 from jormun.hints import TYPE_CHECKING
 from jormun.runtime.engine import Optimizer
 from jormun.runtime.tiering.settings import DEFAULT_TIERING, Tiering
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
     from jormun.cache.cache import Cache
+    from jormun.hints import Callable, Iterable, Sequence
     from jormun.optimizing.engine import OptimizingEngine
     from jormun.runtime.engine import Engine, Progress
     from jormun.runtime.image import CodeImage

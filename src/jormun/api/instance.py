@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from jormun.api.config import Config
+from jormun.api.memory import Memory
 from jormun.api.module import Module, open_program
 from jormun.api.source import Source, is_path
-from jormun.hints import TYPE_CHECKING, Any
+from jormun.hints import TYPE_CHECKING, Any, NoReturn
 from jormun.runtime import instance as runtime
 from jormun.runtime.limits import Limits
 from jormun.runtime.linking import Imports, resolve
-from jormun.runtime.memory import Memory
 from jormun.runtime.store import Store
+from jormun.runtime.uncopied import uncopied
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,6 +67,9 @@ class Exports:
     def __dir__(self) -> list[str]:
         return [*self._instance.exports, *super().__dir__()]
 
+    def __reduce__(self) -> NoReturn:
+        raise uncopied("what an instance exports", "make another instance of its module, where it is needed")
+
     def __repr__(self) -> str:
         return f"<Exports: {', '.join(self)}>"
 
@@ -103,13 +107,14 @@ class Instance:
         limits: Limits | None = None,
     ) -> None:
         given: Imports = {} if imports is None else imports
+        has_imports = bool(module.blueprint.imports)
         if store is None:
-            store = _store_of(module, given) or Store(limits=limits)
+            store = (has_imports and _store_of(module, given)) or Store(None, limits)
         elif limits is not None:
             raise ValueError("a store has limits of its own: give either a store or limits")
         self.module = module
         self.store = store
-        externs = resolve(module.blueprint, given, store)
+        externs = resolve(module.blueprint, given, store) if has_imports else ()
         self.exports = Exports(runtime.instantiate(store, module.compiled, externs))
 
     def interrupt(self) -> None:
@@ -157,6 +162,36 @@ class Instance:
         memories = self.exports._instance.memories
         memory = memories[0] if memories else None
         return allocate(self.exports, memory, data, shape, dtype, allocator, free)
+
+    def snapshot(self, *, omit: Collection[str] = ("_initialize",)) -> Module:
+        """A module whose instances begin in the state that this one has reached: that of an interpreter that has
+        booted, say. It is an ordinary module, whose `data` any runtime takes, and has the same imports and exports.
+
+        It has no start function, and no exports with names in `omit`: by default without what libraries of WASI are
+        initialized by. The state is what is in the guest; of the host it knows nothing, such as files that are open.
+        So a program of WASI should be given the same directories again, and have no other files open. Raises WasmError
+        for imported memories, tables and mutable globals, for references to objects of the host and to functions of
+        other instances, and while calls into the instance's store run or wait.
+
+        >>> import jormun
+        >>> counter = jormun.load('''(module (global $n (mut i32) (i32.const 0)) (func (export "next") (result i32)
+        ...   (global.set $n (i32.add (global.get $n) (i32.const 1))) (global.get $n)))''')
+        >>> counter.exports.next(), counter.exports.next()
+        (1, 2)
+        >>> module = counter.snapshot()
+        >>> module.instantiate().exports.next(), module.instantiate().exports.next()
+        (3, 3)
+        """
+        from jormun.binary.encode import encode
+        from jormun.runtime.snapshot import snapshot
+
+        return Module(encode(snapshot(self.exports._instance, omit)), config=self.module.config)
+
+    def __reduce__(self) -> NoReturn:
+        raise uncopied(
+            "an instance",
+            "make another one of its module, or of instance.snapshot(), which is a module that begins in its state",
+        )
 
     def __repr__(self) -> str:
         return f"<Instance with exports {', '.join(self.exports) or '(none)'}>"

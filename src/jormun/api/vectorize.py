@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 from jormun.hints import TYPE_CHECKING, Any
 from jormun.runtime import layout
 from jormun.runtime.arrays import load_numpy
 from jormun.runtime.function import Function, call_native
+from jormun.runtime.module import CompiledModule
 from jormun.runtime.module_instance import ModuleInstance
 from jormun.runtime.native import pages
 from jormun.runtime.owners import owner_of
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 
     import numpy
 
+    from jormun.optimizing.ufunc import UfuncImage
+
 _SIGNED = {I32: "int32", I64: "int64", F32: "float32", F64: "float64"}
 _UNSIGNED = {**_SIGNED, I32: "uint32", I64: "uint64"}
 _MOST_OPERANDS = 32
@@ -24,6 +29,8 @@ _MOST_OPERANDS = 32
 _TAKEN_NAMES = ("add", "multiply")
 """NumPy reduces small integers as large ones where a ufunc has such a name, and finds no loop for that then."""
 _LOOP = slots_of(FuncType((I64, I64, I64), ()))
+_images: WeakKeyDictionary[CompiledModule, dict[int, UfuncImage]] = WeakKeyDictionary()
+"""By function index. A cache: what is in it depends on the keys alone."""
 
 
 def vectorize(function: Callable[..., Any], *, identity: int | None = None) -> numpy.ufunc:
@@ -35,9 +42,9 @@ def vectorize(function: Callable[..., Any], *, identity: int | None = None) -> n
     float64. Arrays of other types are converted where that is safe; `casting=` and `signature=` allow more. Several
     results are several arrays. `identity`, 0 or 1, is what `reduce` gives for no elements.
 
-    The function must take numbers and return some, and be a module's own. Making the ufunc takes LLVM some 50 ms or
-    more. It keeps the function's store alive; what the function writes to memory or globals stays. Raises TypeError for
-    a function that cannot be vectorized, ImportError without NumPy.
+    The function must take numbers and return some, and be a module's own. Making the first ufunc of a module's function
+    takes LLVM some 50 ms or more. It keeps the function's store alive; what the function writes to memory or globals
+    stays. Raises TypeError for a function that cannot be vectorized, ImportError without NumPy.
 
     Calling the ufunc raises what the function would: a trap ends it, with some elements computed. Ctrl-C and
     `Instance.interrupt` end it, and `Limits.timeout` counts for each stretch of elements that NumPy asks for at once,
@@ -67,7 +74,10 @@ def vectorize(function: Callable[..., Any], *, identity: int | None = None) -> n
 
     compiled = owner.compiled
     func_index = pages.read_u64(function.address + layout.FUNCTION_COOKIE)
-    made = ufunc_image(compiled.valid, compiled.layout, compiled.call_graph, func_index)
+    images = _images.setdefault(compiled, {})
+    made = images.get(func_index)
+    if made is None:
+        made = images[func_index] = ufunc_image(compiled.valid, compiled.layout, compiled.call_graph, func_index)
     code = UfuncCode(made.image, made.loop_offset, made.ufunc_offset, compiled)
     loop = code.loop
 

@@ -13,7 +13,7 @@ from jormun.opcodes.immediates import Immediate
 from jormun.opcodes.markers import LATER, STRUCTURAL
 from jormun.opcodes.signatures import Address, Signature
 from jormun.opcodes.table import BY_CODE, BY_NAME, Row
-from jormun.types import F32, F64, I32, I64, V128, NumType, ValType
+from jormun.types import F32, F64, I32, I64, V128, ValType
 
 REGISTER: Final = 0
 SLOT: Final = 1
@@ -174,8 +174,3 @@ def results_of(row: Row) -> list[int]:
     """The classes of a stamped row's results."""
     assert isinstance(row.signature, Signature)
     return [operand_class(t) for t in row.signature.results]
-
-
-def is_number_type(t: ValType | Address) -> bool:
-    """Whether it is a number type."""
-    return isinstance(t, NumType)

@@ -18,10 +18,14 @@ from jormun.runtime.engine import Optimizer, Progress
 from jormun.runtime.image import BASELINE, CodeFunction, CodeImage
 from jormun.runtime.layout import Layout
 from jormun.runtime.native.support import cpu_flags
+from jormun.runtime.requirements import KERNEL_FLAGS, Requirements
 from jormun.validation.module import ValidModule
 
 NEEDED = frozenset({"cx16", "popcnt", "sse4_1", "sse4_2", "ssse3"})
 """What stencils are made of (x86-64-v2, as the CPUs since 2009 have it), by the kernel's names."""
+_NAMES = tuple(name for name, flag in KERNEL_FLAGS["x86_64"].items() if flag in NEEDED and name != "crc32")
+REQUIREMENTS = Requirements("x86_64", "linux", "x86-64-v2", _NAMES)
+"""What this tier's code needs of a machine."""
 CHUNK_FUNCTIONS = 500
 """How many functions an image of `compile_all` has at most."""
 

@@ -6,9 +6,8 @@ Types refer to definitions by type index, since the canonical objects belong to 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
 
-from jormun.hints import Any, TypeAlias
+from jormun.hints import Any, Mapping, Sequence, TypeAlias
 from jormun.runtime.blueprint import Blueprint, DataBlueprint, ElementBlueprint, ExportBlueprint, ImportBlueprint
 from jormun.types import (
     AbsHeapType,

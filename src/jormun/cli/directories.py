@@ -69,6 +69,11 @@ class GivenDirectories:
                 close()
 
 
+def makes_scratch(arguments: argparse.Namespace) -> bool:
+    """Whether there will be something to remove when the program has ended."""
+    return any(option == _SCRATCH for option, _ in arguments.directories)
+
+
 def open_directories(arguments: argparse.Namespace) -> GivenDirectories:
     """The directories that the options give; to be closed when the program has ended. Raises UsageError."""
     from jormun.cli.report import UsageError

@@ -5,11 +5,10 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Sequence
 
 from jormun.cli.report import CommandError, report
 from jormun.cli.signals import behave_natively
-from jormun.hints import TYPE_CHECKING, Final
+from jormun.hints import TYPE_CHECKING, Final, Sequence
 
 if TYPE_CHECKING:
     import argparse

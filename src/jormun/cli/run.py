@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jormun.cli.directories import makes_scratch
 from jormun.cli.subparsers import Subparsers, add_verb
 from jormun.cli.tier import add_tier
 from jormun.cli.world import add_world, make_world
@@ -9,10 +10,10 @@ from jormun.hints import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
 
     from jormun.api.config import Config
     from jormun.api.module import Module
+    from jormun.hints import Mapping
     from jormun.runtime.limits import Limits
     from jormun.runtime.linking import ImportModule
     from jormun.runtime.store import Store
@@ -83,6 +84,16 @@ def add_parser(verbs: Subparsers) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    if not makes_scratch(arguments):
+        return _run_file(arguments)
+    from jormun.cli.signals import tidying_first
+
+    with tidying_first():
+        return _run_file(arguments)
+    return TRAPPED  # nobody comes here: the signal has ended the process
+
+
+def _run_file(arguments: argparse.Namespace) -> int:
     from jormun.api.config import Config
     from jormun.cli.report import module_error, report_trap
     from jormun.errors import Trap, WasmError

@@ -39,6 +39,7 @@ UNATTENDED_BYTES = 1 << 26
 MOST_SPECIALIZED, MOST_SPECIALIZED_BYTES = 3, 1_000
 """With more operands, or with longer bodies, only whole arrays have a loop of their own: there are 2 to the power of
 the operands, each with a copy of the function."""
+_DEFINE = re.compile(r"^define (?!internal )", re.MULTILINE)
 _CALL = re.compile(r"@f([0-9]+)\(")
 
 
@@ -120,7 +121,7 @@ class _Bodies:
                     raise
                 text = forwarder(lowering)
                 is_plain = False
-            self.texts.append(text.replace("\ndefine ", "\ndefine internal ").replace("define ", "define internal ", 1))
+            self.texts.append(_DEFINE.sub("define internal ", text))
             self.most_phis = max(self.most_phis, lowering.most_phis)
             self.size_bytes += len(lowering.code)
             local_count += len(lowering.local_types)

@@ -13,6 +13,8 @@ from jormun.runtime.native import ufuncs as record
 _SIZES = {"i32": 4, "i64": 8, "float": 4, "double": 8}
 """The bytes of an element."""
 _GROUP = "!20"
+_ALL_FLAGS = 0x3F
+"""FE_ALL_EXCEPT of <fenv.h>, or more."""
 
 
 class Loop:
@@ -216,7 +218,8 @@ def entry(unattended: int) -> str:
     Safe because: NumPy gives addresses of as many operands as the ufunc was made with, and elements of their types that
     are aligned, `count` of them at the steps that it says. The ufunc keeps `data` (runtime/native/ufuncs.py), and who
     calls it keeps the ufunc. An exception that is set in Python's thread by then is left alone, and nothing more is
-    computed. Exceptions stay set, where NumPy looks for them when the loop is done, as it does for its `power`.
+    computed. Exceptions stay set, where NumPy looks for them when the loop is done, as it does for its `power`. Flags
+    of floating-point operations are cleared then: NumPy would warn of those first, with the exception in its way.
     """
     lines = ["define void @ufunc(ptr %args, ptr %dimensions, ptr %steps, ptr nonnull %data) #0 {"]
     lines += [
@@ -268,6 +271,13 @@ def entry(unattended: int) -> str:
         "call void %Py_DecRef(ptr %result)",
         "br label %leave",
         "leave:",
+        "%now = call ptr %PyErr_Occurred()",
+        "%is_good = icmp eq ptr %now, null",
+        "br i1 %is_good, label %done, label %clear",
+        "clear:",
+        f"%cleared = call i32 %feclearexcept(i32 {_ALL_FLAGS})",
+        "br label %done",
+        "done:",
         "call void %PyGILState_Release(i32 %state)",
         "ret void",
         "}",

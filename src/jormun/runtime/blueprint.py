@@ -6,11 +6,10 @@ It is plain enough to be kept in the cache and read back at once. Types are clos
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from jormun.dataclass import dataclass
-from jormun.hints import TYPE_CHECKING, TypeAlias
+from jormun.hints import TYPE_CHECKING, Iterator, Sequence, TypeAlias
 from jormun.types import (
     DefType,
     ExternKind,
@@ -151,13 +150,16 @@ def blueprint_of(valid: ValidModule) -> Blueprint:
 
     module = valid.module
     first_own = valid.imported_function_count
-    datas = []
-    for index, data in enumerate(module.datas):
-        memory, offset = PASSIVE, b""
-        if isinstance(data.mode, Active):
-            memory, offset = data.mode.index, data.mode.offset.code
-        datas.append(DataBlueprint(index, memory, reduce(offset), data.init, 0, len(data.init)))
-    datas, contents = _contents(datas, valid)
+    places: list[tuple[int, Constant]] = []
+    for data in module.datas:
+        mode = data.mode
+        places.append((mode.index, reduce(mode.offset.code)) if isinstance(mode, Active) else (PASSIVE, 0))
+    contents = _contents(places, valid)
+    datas = [
+        DataBlueprint(index, memory, offset, data.init, 0, len(data.init))
+        for index, (data, (memory, offset)) in enumerate(zip(module.datas, places, strict=True))
+        if contents is None or memory == PASSIVE
+    ]
     return Blueprint(
         tuple(
             ImportBlueprint(each.module, each.name, t)
@@ -177,14 +179,15 @@ def blueprint_of(valid: ValidModule) -> Blueprint:
         tuple(map(_element, module.elements)),
         len(module.datas),
         tuple(datas),
-        tuple(contents),
+        tuple(contents or ()),
         module.start,
         short_functions(valid),
     )
 
 
-def _contents(datas: list[DataBlueprint], valid: ValidModule) -> tuple[list[DataBlueprint], list[DataBlueprint]]:
-    """The segments that instantiation has to look at one by one, and what memories begin with in place of the others.
+def _contents(places: list[tuple[int, Constant]], valid: ValidModule) -> list[DataBlueprint] | None:
+    """What memories begin with in place of the active segments, of which `places` has the memories and offsets; None if
+    instantiation has to look at them one by one.
 
     Segments whose places are known, within the minimum of memories that the module defines, cannot trap, and nobody
     sees them before they are dropped: unless a segment of elements traps before, while functions of the instance are
@@ -192,28 +195,27 @@ def _contents(datas: list[DataBlueprint], valid: ValidModule) -> tuple[list[Data
     """
     imported = len(valid.memory_types) - len(valid.module.memories)
     if len(valid.table_types) > len(valid.module.tables):
-        return datas, []
+        return None
+    sizes_bytes = [t.limits.minimum * t.page_size_bytes for t in valid.memory_types]
     pieces: list[tuple[int, int, bytearray]] = []
-    for data in datas:
-        if data.memory == PASSIVE:
+    last, end, piece = PASSIVE, 0, bytearray()
+    for data, (memory, offset) in zip(valid.module.datas, places, strict=True):
+        if memory == PASSIVE:
             continue
-        t = valid.memory_types[data.memory]
-        if (
-            data.memory < imported
-            or not isinstance(data.offset, int)
-            or data.offset + data.size_bytes > t.limits.minimum * t.page_size_bytes
-        ):
-            return datas, []
-        gap = data.offset - (pieces[-1][1] + len(pieces[-1][2])) if pieces else -1
-        if 0 <= gap <= _GAP_BYTES and pieces[-1][0] == data.memory:
-            pieces[-1][2].extend(bytes(gap))
-            pieces[-1][2].extend(data.source)
+        init = data.init
+        if memory < imported or not isinstance(offset, int) or offset + len(init) > sizes_bytes[memory]:
+            return None
+        gap = offset - end
+        if memory == last and 0 <= gap <= _GAP_BYTES:
+            piece += bytes(gap)
+            piece += init
         else:
-            pieces.append((data.memory, data.offset, bytearray(data.source)))
+            piece = bytearray(init)
+            pieces.append((memory, offset, piece))
+        last, end = memory, offset + len(init)
     if any(_overlap(pieces)):  # zeros in a gap would hide what another segment has there
-        return datas, []
-    passive = [data for data in datas if data.memory == PASSIVE]
-    return passive, [DataBlueprint(0, memory, at, bytes(piece), 0, len(piece)) for memory, at, piece in pieces]
+        return None
+    return [DataBlueprint(0, memory, at, bytes(piece), 0, len(piece)) for memory, at, piece in pieces]
 
 
 def _overlap(pieces: list[tuple[int, int, bytearray]]) -> Iterator[bool]:

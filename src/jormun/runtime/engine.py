@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-
 from jormun.dataclass import dataclass
-from jormun.hints import TYPE_CHECKING, Protocol, TypeAlias
+from jormun.hints import TYPE_CHECKING, Callable, Iterable, Protocol, Sequence, TypeAlias
 from jormun.runtime.image import CodeImage
 from jormun.runtime.layout import Layout
 from jormun.runtime.tiering.settings import Tiering

@@ -156,7 +156,11 @@ STOP_OUTER = 8
 STOP_KEPT = 16
 """ptr: of a store's record, the list of what it owns, which a call holds meanwhile; 0 if calls of the store's functions
 are to go through Python: it is closed, or has a time limit."""
-STOP_RECORD_BYTES = 32
+STOP_OWNER = 24
+"""u64: of a store's record, the context of the stack whose calls run in the store now, or 0 (runtime/turn.py)."""
+STOP_WAITING = 32
+"""u64: how many wait for it: who sets the owner to 0 then wakes one."""
+STOP_RECORD_BYTES = 48
 
 SEGMENT_START = 0
 """ptr: the first byte of a data segment or the first reference of an element segment."""
@@ -215,7 +219,10 @@ CONTEXT_NOTED = 120
 NOTED_STOP = 1
 NOTED_ATTENTION = 2
 """What is in CONTEXT_NOTED: to end the activation if it is to end; to ask Python."""
-CONTEXT_RECORD_BYTES = 128
+CONTEXT_KEPT = 128
+"""2 u64: registers of the guest that a call of the host left, in case it is gone on with; those that a C function
+preserves and the glue has not put on the guest's stack."""
+CONTEXT_RECORD_BYTES = 144
 
 # Frames of baseline code, below the frame pointer `fp` (%rbp on x86-64), from which optimized code may take over at the
 # head of a loop. A value's place is found by running sums: locals in order, then operands from the bottom of the stack

@@ -6,29 +6,53 @@ keeps its base address, and views stay valid.
 
 from __future__ import annotations
 
-from collections import deque
-from operator import index as to_index
-from threading import TIMEOUT_MAX, Lock
+from _operator import index as to_index  # operator's own, without its Python
 
 from jormun import limits
+from jormun.containers import deque
 from jormun.errors import ExhaustionError, Trap, TrapKind
-from jormun.hints import TYPE_CHECKING, SupportsIndex
+from jormun.hints import TYPE_CHECKING, NoReturn, SupportsIndex
+from jormun.locks import TIMEOUT_MAX, Lock
 from jormun.runtime import layout
 from jormun.runtime.address_space import GROW_FAILED, AddressSpace
-from jormun.runtime.native import buffers, pages
+from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
+from jormun.runtime.uncopied import uncopied
 from jormun.types import Limits, MemoryType
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import DTypeLike, NDArray
 
-    from jormun.hints import Any
+    from jormun.hints import Any, Sequence
+    from jormun.runtime.native.memory_image import MemoryImage
     from jormun.runtime.store import Store
 
 WAIT_OK, WAIT_NOT_EQUAL, WAIT_TIMED_OUT = 0, 1, 2
 """Results of memory.atomic.wait32 and wait64."""
+
+
+class MemoryParts:
+    """What a memory is made of natively; another one of the same type may have it afterwards."""
+
+    __slots__ = ("_words", "image", "record", "space", "type")
+
+    def __init__(self, type: MemoryType, space: AddressSpace, record: pages.Block) -> None:
+        self.type = type
+        self.space = space
+        self.record = record
+        self._words = record.view().cast("Q")
+        self.image: MemoryImage | None = None
+        """What was mapped into it."""
+
+    @property
+    def size_bytes(self) -> int:
+        """The present size in bytes."""
+        return self._words[layout.MEMORY_SIZE_BYTES >> 3]
+
+    def reset(self, size_bytes: int, committed_bytes: int) -> None:
+        """Be as it was when it was new, of this size; all handles and views of it are dead."""
+        self.space.reset(committed_bytes, self.image)
+        self._words[layout.MEMORY_SIZE_BYTES >> 3] = size_bytes
 
 
 class Memory:
@@ -50,20 +74,39 @@ class Memory:
 
         Raises ExhaustionError when its minimum is beyond the store's limits or what the system has.
         """
-        self._type = type
-        self._page_size_log2 = type.page_size_log2
-        self._maximum_pages = _maximum_pages(type)
-        self._space = AddressSpace(_reservation_bytes(type), store.budget)
-        self._record = pages.Block(layout.MEMORY_RECORD_BYTES, 16)
-        self._record.write_u64(layout.MEMORY_BASE, self._space.base)
-        self._lock = Lock()
-        self._parked: dict[int, deque[_Parked]] = {}
-        self._view: memoryview | None = None
+        space = AddressSpace(_reservation_bytes(type), store.budget)
+        record = pages.Block(layout.MEMORY_RECORD_BYTES, 16)
+        record.write_u64(layout.MEMORY_BASE, space.base)
+        self._begin(MemoryParts(type, space, record), space)
         if self.try_grow(type.limits.minimum) == GROW_FAILED:
             raise ExhaustionError(
                 TrapKind.RESOURCE_LIMIT,
                 message=f"a memory of {type.limits.minimum} pages is beyond the limits: {self._space.reason}",
             )
+
+    @classmethod
+    def at(cls, parts: MemoryParts, owner: object) -> Memory:
+        """The one handle of a memory that is there. It keeps `owner`, which sees to it that nobody else uses it."""
+        memory = cls.__new__(cls)
+        memory._begin(parts, owner)
+        return memory
+
+    def _begin(self, parts: MemoryParts, owner: object) -> None:
+        self.parts = parts
+        self._type = parts.type
+        self._page_size_log2 = parts.type.page_size_log2
+        self._maximum_pages = _maximum_pages(parts.type)
+        self._space = parts.space
+        self._record = parts.record
+        self._owner = owner
+        self._lock = Lock()
+        self._parked: dict[int, deque[_Parked]] = {}
+        self._view: memoryview | None = None
+
+    def belong(self, owner: object) -> None:
+        """Keep `owner` from now on; nobody has a view yet."""
+        self._owner = owner
+        self._view = None
 
     @property
     def type(self) -> MemoryType:
@@ -99,6 +142,9 @@ class Memory:
     def __len__(self) -> int:
         return self.size_bytes
 
+    def __reduce__(self) -> NoReturn:
+        raise uncopied("a memory", "memory.read(0, len(memory)) is a copy of its bytes")
+
     def __repr__(self) -> str:
         return f"<Memory of {self.size_pages} pages>"
 
@@ -126,7 +172,7 @@ class Memory:
                 return view
         except ValueError:
             pass  # somebody released it, as they may
-        view = self._view = pages.view(self.base, size_bytes, self._space)
+        view = self._view = pages.view(self.base, size_bytes, self._owner)
         return view
 
     def array(self, address: int, shape: int | Sequence[int], dtype: DTypeLike = "u1") -> NDArray[Any]:
@@ -261,9 +307,6 @@ class Memory:
             raise Trap(TrapKind.UNALIGNED_ATOMIC)
         if address + size_bytes > self.size_bytes:
             raise Trap(TrapKind.MEMORY_OUT_OF_BOUNDS)
-
-
-buffers.let_be_buffers(Memory, Memory.view)
 
 
 class _Parked:

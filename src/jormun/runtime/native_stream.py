@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
-from threading import Lock
-from weakref import WeakSet
 
+from jormun.containers import WeakSet
 from jormun.hints import Final
+from jormun.locks import Lock, get_ident
 from jormun.runtime import world
 from jormun.runtime.native import pages
 
@@ -74,7 +73,7 @@ class NativeStream:
 
     def __enter__(self) -> None:
         self._lock.acquire()
-        self._owner = threading.get_ident()
+        self._owner = get_ident()
         try:
             self._words[world.STREAM_CLAIMED >> 2] = 1
             await_machine_code(self._words, world.STREAM_BUSY >> 2)
@@ -116,7 +115,7 @@ class NativeStream:
     @property
     def is_mine(self) -> bool:
         """Whether the calling thread keeps machine code out."""
-        return self._owner == threading.get_ident()
+        return self._owner == get_ident()
 
     def take(self, size_bytes: int) -> bytes:
         """The next bytes of the input, fewer at its end."""
@@ -138,7 +137,7 @@ class NativeStream:
     def after_fork(self) -> None:
         """In a new process, which has none of the threads that may have been in machine code, or in here."""
         self._words[world.STREAM_BUSY >> 2] = 0
-        if self._lock.locked() and self._owner != threading.get_ident():
+        if self._lock.locked() and self._owner != get_ident():
             self._words[world.STREAM_CLAIMED >> 2] = 0
             self._owner = 0
             self._lock = Lock()

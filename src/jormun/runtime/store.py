@@ -8,13 +8,11 @@ it. So there are no cycles, and memory is given back at once. Memories alone nee
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from threading import RLock
-from types import TracebackType
-from weakref import WeakValueDictionary
-
+from jormun.containers import WeakValueDictionary
 from jormun.errors import WasmError
-from jormun.hints import TYPE_CHECKING, TypeVar
+from jormun.functions import cached_property, lru_cache
+from jormun.hints import TYPE_CHECKING, Callable, NoReturn, TracebackType, TypeVar
+from jormun.locks import RLock
 from jormun.runtime import layout, values
 from jormun.runtime.address_space import Budget
 from jormun.runtime.function import Function
@@ -25,6 +23,8 @@ from jormun.runtime.native.machine import Native
 from jormun.runtime.native.stop_record import StopRecord
 from jormun.runtime.owners import owner_of
 from jormun.runtime.references import Externals
+from jormun.runtime.turn import Turn
+from jormun.runtime.uncopied import uncopied
 from jormun.types import DefType, FuncType, RecType, SubType, ValType
 from jormun.validation.canonical import close_group
 
@@ -32,14 +32,17 @@ if TYPE_CHECKING:
     from jormun.runtime.engine import Engine
 
 T = TypeVar("T")
+_DEFAULT_LIMITS = Limits()
+_DEFAULT_BYTES = _DEFAULT_LIMITS.memory_bytes
 _CLOSED = "the store is closed"
 
 
 class Store:
     """Where instances live. Instances of one store may import each other's functions, tables, globals and tags.
 
-    A store and all in it is freed when none of it is in use any more; `close` frees it earlier. Safe to use from
-    several threads: making instances takes the store's lock, running guests does not.
+    A store and all in it is freed when none of it is in use any more; `close` frees it earlier. Any thread may use it:
+    its guests run one at a time. A call from a thread, or an awaited one, waits until calls of others have ended;
+    guests of different stores run at the same time, on all processors.
 
     >>> import jormun
     >>> with jormun.Store(limits=jormun.Limits(memory="1MiB")) as store:
@@ -56,16 +59,44 @@ class Store:
     def __init__(self, engine: Engine | None = None, limits: Limits | None = None) -> None:
         """An empty store. `engine` is kept for those who compile modules for it; the store does not use it."""
         self.engine = engine
-        self.limits = Limits() if limits is None else limits
-        self.budget = Budget(self.limits.memory_bytes)
-        self.externals = Externals()
+        self.limits = _DEFAULT_LIMITS if limits is None else limits
+        self.budget = Budget(_DEFAULT_BYTES if limits is None else limits.memory_bytes)
         self.lock = RLock()
-        self.stop = StopRecord()
-        """What all calls of the store's functions heed."""
         self._owned: list[object] | None = []
-        if self.limits.timeout is None:
-            self.stop.keep(self._owned)
-        self._functions: WeakValueDictionary[int, Function] = WeakValueDictionary()
+
+    # FAST: made when somebody needs them, 4 us, since a store for each instance is what a service wants.
+    # `setdefault` has all threads see the same one.
+    @cached_property
+    def externals(self) -> Externals:
+        """The host's objects that guests of the store refer to."""
+        made: Externals = self.__dict__.setdefault("externals", Externals())
+        return made
+
+    @cached_property
+    def stop(self) -> StopRecord:
+        """What all calls of the store's functions heed."""
+        with self.lock:  # of two, who has the second would not be seen by those who have the first
+            made: StopRecord | None = self.__dict__.get("stop")
+            if made is None:
+                made = StopRecord()
+                if self.limits.timeout is None:
+                    made.keep(self._owned)
+                self.__dict__["stop"] = made
+            return made
+
+    @cached_property
+    def turn(self) -> Turn:
+        """Who of them runs."""
+        with self.lock:  # of two, the second would take the turn from who has the first's
+            made: Turn | None = self.__dict__.get("turn")
+            if made is None:
+                made = self.__dict__["turn"] = Turn(self.stop)
+            return made
+
+    @cached_property
+    def _functions(self) -> WeakValueDictionary[int, Function]:
+        made: WeakValueDictionary[int, Function] = self.__dict__.setdefault("_functions", WeakValueDictionary())
+        return made
 
     def __enter__(self) -> Store:
         return self
@@ -74,6 +105,9 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise uncopied("a store", "modules are what can be pickled, and instances are made of them anywhere")
 
     def close(self) -> None:
         """Give up all that the store owns, but for what running calls, memories and tables in use still need.
@@ -134,11 +168,7 @@ class Store:
 
     def deftype(self, t: FuncType | DefType) -> DefType:
         """The canonical definition of a function type that refers to no others, or `t` itself if it is a definition."""
-        if isinstance(t, DefType):
-            return t
-        deftypes: list[DefType] = []
-        close_group(RecType((SubType(True, (), t),)), deftypes)
-        return deftypes[0]
+        return t if isinstance(t, DefType) else _closed(t)
 
     def host_function(
         self,
@@ -160,3 +190,10 @@ class Store:
     def from_bits(self, t: ValType, bits: int) -> object:
         """The Python value of some bits; see values.from_bits."""
         return values.from_bits(self, t, bits)
+
+
+@lru_cache(maxsize=1024)  # FAST: 30 us a type, which each instance of a program with WASI asks for dozens of times
+def _closed(t: FuncType) -> DefType:
+    deftypes: list[DefType] = []
+    close_group(RecType((SubType(True, (), t),)), deftypes)
+    return deftypes[0]

@@ -79,7 +79,7 @@ ENTRY_BYTES: Final = 64
 TABLE_BYTES: Final = TABLE_ENTRIES + ENTRY_BYTES * ENTRIES
 
 READ_FILE: Final = 1 << 0
-"""Reading is read(2) of ENTRY_FILE, which never waits for others."""
+"""Reading is read(2) of ENTRY_FILE, a file that never has its users wait for others."""
 WRITE_FILE: Final = 1 << 1
 """Writing is write(2) of ENTRY_FILE, in the same way."""
 READ_STREAM: Final = 1 << 2

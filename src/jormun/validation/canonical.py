@@ -6,11 +6,10 @@ counted from its start. One registry serves the process, so that equal types of 
 
 from __future__ import annotations
 
-from threading import Lock
-from weakref import WeakValueDictionary
-
+from jormun.containers import WeakValueDictionary
 from jormun.errors import InvalidError
 from jormun.hints import TYPE_CHECKING, Final
+from jormun.locks import Lock
 from jormun.syntax.type_bytes import ARRAY, FUNC, REF, REF_NULL, STRUCT, SUB, SUB_FINAL
 from jormun.types import (
     F32,

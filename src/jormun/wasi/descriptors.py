@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import heapq
-import threading
-from threading import Lock
+import os
+from _heapq import heappop, heappush  # heapq's own, without its Python
 
+from jormun.containers import WeakSet
 from jormun.dataclass import dataclass, field
 from jormun.hints import TYPE_CHECKING, Final
+from jormun.locks import Lock, local
 from jormun.runtime.world import ENTRIES
 from jormun.wasi.abi import (
     ALL_RIGHTS,
@@ -112,7 +113,7 @@ class Descriptor:
             self.directory.close()
 
 
-class _Pinned(threading.local):
+class _Pinned(local):
     """What the calling thread's present call has pinned."""
 
     def __init__(self) -> None:
@@ -125,7 +126,7 @@ class DescriptorTable:
     Once it is shared, each descriptor that a call gets is pinned until the call's end, `unpin`.
     """
 
-    __slots__ = ("_entries", "_free", "_listings", "_lock", "_pinned", "native")
+    __slots__ = ("__weakref__", "_entries", "_free", "_listings", "_lock", "_pinned", "native")
 
     def __init__(self) -> None:
         self._entries: list[Descriptor | None] = []
@@ -135,6 +136,7 @@ class DescriptorTable:
         self._listings: Listings | None = None
         self.native: Final = NativeTable()
         """What machine code knows of it. It pins nothing: what it uses is not taken away under it."""
+        _tables.add(self)
 
     @property
     def listings(self) -> Listings:
@@ -170,7 +172,7 @@ class DescriptorTable:
         """The number given to `descriptor`. Raises EMFILE when there are DESCRIPTORS open."""
         with self._lock:
             if self._free:
-                fd = heapq.heappop(self._free)
+                fd = heappop(self._free)
             elif len(self._entries) < DESCRIPTORS:
                 fd = len(self._entries)
                 self._entries.append(None)
@@ -273,8 +275,13 @@ class DescriptorTable:
     def _take(self, fd: int) -> Descriptor:
         descriptor = self._open(fd)
         self._put(fd, None)
-        heapq.heappush(self._free, fd)
+        heappush(self._free, fd)
         return descriptor
+
+    def after_fork(self) -> None:
+        """In a new process, which has none of the threads that may have waited here for machine code."""
+        self._lock = Lock()
+        self.native.after_fork()
 
     def close_all(self) -> None:
         """Closes everything that is open."""
@@ -286,3 +293,15 @@ class DescriptorTable:
         for descriptor in entries:
             if descriptor is not None:
                 descriptor.close()
+
+
+_tables: WeakSet[DescriptorTable] = WeakSet()
+
+
+def _after_fork() -> None:
+    for table in _tables:
+        table.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

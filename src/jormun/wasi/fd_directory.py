@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
+from jormun.hints import Iterable
 from jormun.wasi.abi import PREOPENTYPE_DIR, PRESTAT, SUCCESS, Rights
 from jormun.wasi.errno import Errno, WasiError
 from jormun.wasi.filesystem import Entry

@@ -7,10 +7,9 @@ bytes, relative to the directory, and never lead out of it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
 
 from jormun.dataclass import dataclass
-from jormun.hints import Final, Protocol, TypeAlias, runtime_checkable
+from jormun.hints import Final, Iterable, Protocol, Sequence, TypeAlias, runtime_checkable
 from jormun.wasi.abi import FileType
 
 PATH_BYTES: Final = 4096

@@ -9,11 +9,10 @@ from __future__ import annotations
 import errno
 import os
 import stat as stat_module
-from collections.abc import Iterator
-from functools import cache
 
 from jormun.dataclass import dataclass
-from jormun.hints import TYPE_CHECKING, Final
+from jormun.functions import cache
+from jormun.hints import TYPE_CHECKING, Final, Iterator
 from jormun.runtime.native import openat2
 from jormun.wasi.abi import FileType
 from jormun.wasi.filesystem import TO_LIST, Directory, Entry, File, OpenMode, Stat, Times, refusal

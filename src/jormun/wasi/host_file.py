@@ -9,8 +9,8 @@ import select
 import stat as stat_module
 import struct
 import termios
-from weakref import WeakSet
 
+from jormun.containers import WeakSet
 from jormun.hints import TYPE_CHECKING, Final
 from jormun.runtime.native_stream import NativeStream
 from jormun.wasi.abi import FdFlags, FileType
@@ -37,6 +37,9 @@ _ADVICE: Final = (
     os.POSIX_FADV_DONTNEED,
     os.POSIX_FADV_NOREUSE,
 )
+
+_MEMORY_DEVICES: Final = tuple(os.makedev(1, minor) for minor in (3, 5, 7))
+"""/dev/null, /dev/zero and /dev/full of Linux: nobody ever waits for them."""
 
 OPEN_FLAGS: Final = (
     (FdFlags.APPEND, os.O_APPEND),
@@ -103,6 +106,7 @@ class HostFile:
         "_is_borrowed",
         "_is_read_only",
         "ahead",
+        "is_memory_device",
         "is_pipe",
         "is_seekable",
         "type",
@@ -128,6 +132,8 @@ class HostFile:
         status = os.fstat(fd)
         self.type = file_type(status.st_mode)
         self.is_pipe: Final = stat_module.S_ISFIFO(status.st_mode)
+        self.is_memory_device: Final = stat_module.S_ISCHR(status.st_mode) and status.st_rdev in _MEMORY_DEVICES
+        """Whether it is /dev/null or one of its like."""
         self.is_seekable = True
         self.ahead: NativeStream | None = None
         """What machine code has read ahead."""
@@ -264,11 +270,15 @@ class HostFile:
 
     @property
     def direct_fd(self) -> int | None:
-        """The host's descriptor, when reading is one read(2) and writing one write(2) of it: a regular file without an
-        account, or a pipe.
+        """The host's descriptor, when reading is one read(2) of it, and writing one write(2) unless that is counted: a
+        regular file, a pipe, or a device that never waits.
         """
-        is_direct = self.is_pipe or (self.type is FileType.REGULAR_FILE and self._account is None)
-        return self._fd if is_direct else None
+        return self._fd if self.is_pipe or self.is_memory_device or self.type is FileType.REGULAR_FILE else None
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether what is written is counted."""
+        return self._account is not None
 
     def fileno(self) -> int | None:
         """See File."""
@@ -283,7 +293,10 @@ class HostFile:
 
     def close(self) -> None:
         """See File."""
-        self.settle()
+        try:
+            self.settle()
+        except OSError:
+            pass  # the host has closed a descriptor that it lent: there is no position
         if self._is_borrowed:
             return
         if self._account is not None:

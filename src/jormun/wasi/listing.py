@@ -5,11 +5,10 @@ guest's descriptors keep of such.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
-from threading import Lock
 
-from jormun.hints import TYPE_CHECKING, Final
+from jormun.hints import TYPE_CHECKING, Final, Iterable, Iterator
 from jormun.limits import LISTINGS_BYTES
+from jormun.locks import Lock
 from jormun.wasi.abi import DIRENT
 from jormun.wasi.errno import Errno, WasiError
 from jormun.wasi.filesystem import Entry

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from struct import Struct
 from struct import error as StructError
 
-from jormun.hints import TYPE_CHECKING, Final, Protocol
+from jormun.hints import TYPE_CHECKING, Final, Protocol, Sequence
 from jormun.runtime import world
 from jormun.runtime.native import pages
 from jormun.wasi.abi import IOVEC, U32_RECORD, U64_RECORD

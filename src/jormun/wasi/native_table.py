@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from weakref import WeakSet
-
 from jormun.hints import TYPE_CHECKING, Final
 from jormun.runtime import world
 from jormun.runtime.native import pages
@@ -32,7 +29,7 @@ _NEEDS: Final = (
 class NativeTable:
     """What machine code may do with each descriptor."""
 
-    __slots__ = ("__weakref__", "_block", "_kept", "_view", "_words", "_words64", "address")
+    __slots__ = ("_block", "_kept", "_view", "_words", "_words64", "address")
 
     def __init__(self) -> None:
         self._block = pages.Block(world.TABLE_BYTES)
@@ -41,7 +38,6 @@ class NativeTable:
         self._words64 = self._view.cast("Q")
         self._kept: dict[int, NativeStream | bytes] = {}
         self.address: Final = self._block.address
-        _tables.add(self)
 
     def put(self, fd: int, descriptor: Descriptor | None, *, is_shared: bool = False) -> None:
         """From now on, `fd` is this, or none. Returns when machine code does not use any more what it was before.
@@ -89,9 +85,14 @@ class NativeTable:
         self._words[(at + world.ENTRY_FILE) >> 2] = host_fd
         if file.is_pipe:
             return _PIPE
+        if file.is_memory_device:
+            return world.READ_FILE | world.WRITE_FILE
         operations = _FILE | world.FILE_STATUS
-        if file.flags & FdFlags.APPEND:
-            operations &= ~(world.WRITE_AT | world.WRITE_FILE) if is_shared else ~world.WRITE_AT
+        appends = bool(file.flags & FdFlags.APPEND)
+        if appends or file.is_counted:
+            operations &= ~world.WRITE_AT
+        if (appends and is_shared) or file.is_counted:
+            operations &= ~world.WRITE_FILE
         if file.ahead is not None:
             # All but reading is Python's, which gives back first what was read ahead.
             operations = operations & ~(_AT_POSITION | world.WRITE_FILE) | self._stream(fd, at, file.ahead)
@@ -105,15 +106,3 @@ class NativeTable:
     def after_fork(self) -> None:
         """In a new process, which has none of the threads that may have been in machine code."""
         self._words[world.TABLE_BUSY >> 2] = 0
-
-
-_tables: WeakSet[NativeTable] = WeakSet()
-
-
-def _after_fork() -> None:
-    for table in _tables:
-        table.after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import accumulate
 
-from jormun.hints import TYPE_CHECKING, Final
+from jormun.hints import TYPE_CHECKING, Final, Sequence
 from jormun.runtime import world
 from jormun.runtime.host import Shortcut
 from jormun.runtime.native import pages

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 
-from jormun.hints import Final
+from jormun.hints import Callable, Final
 from jormun.runtime.native_stream import NativeStream
 
 DRAWN_BYTES: Final = 4096

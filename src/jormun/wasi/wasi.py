@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from jormun.dataclass import dataclass, field, replace
-from jormun.hints import TYPE_CHECKING, Final
+from jormun.hints import TYPE_CHECKING, Final, Mapping, Sequence
 from jormun.wasi.abi import PREVIEW1, Abi
 from jormun.wasi.clocks import Clocks, FixedClocks, HostClocks
 from jormun.wasi.descriptors import Descriptor, DescriptorTable

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import sys
-from collections.abc import Callable
 
-from jormun.hints import Any
+from jormun.hints import Any, Callable
+from jormun.runtime.native import c_types as ctypes
 from jormun.runtime.native import pages
 
 _AS_BUFFER = 8 + 17 * 8

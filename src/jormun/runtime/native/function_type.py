@@ -7,11 +7,11 @@ is documented and the same in every release from 3.11 on.
 
 from __future__ import annotations
 
-import ctypes
 from array import array
 
 from jormun.hints import Any, Protocol, TypeVar
 from jormun.runtime import layout
+from jormun.runtime.native import c_types as ctypes
 from jormun.runtime.native import pages
 from jormun.runtime.native.support import has_plain_objects
 

@@ -106,7 +106,9 @@ DATA_STACK_KEY = DATA_PYTHON_OBJECTS + layout.POINTER_BYTES * len(PYTHON_OBJECTS
 """The key of pthread_getspecific(3) by which a thread has the address of its context, u32."""
 DATA_FAILED = DATA_STACK_KEY + 8
 """What Python calls when an activation failed: with the kind of the trap, and, if there is one, the exception."""
-DATA_EXCEPTION = DATA_FAILED + 8
+DATA_WAKE = DATA_FAILED + 8
+"""What Python calls with the address of a stop record, when nobody has its store's turn any more and somebody waits."""
+DATA_EXCEPTION = DATA_WAKE + 8
 """The class Exception."""
 DATA_BYTES = DATA_EXCEPTION + 8
 
@@ -116,7 +118,7 @@ DATA_BYTES = DATA_EXCEPTION + 8
 # void jormun_heed(ptr context): leave it then, or ask Python; for code of the glue, on the guest's stack, that finds a
 # note in the context. There was room when the note was made, but that may have been long ago, higher up.
 _IS_STOPPED = f"""
-define internal i1 @jormun_is_stopped(ptr %context) nounwind {{
+define i1 @jormun_is_stopped(ptr %context) nounwind {{
   %activation_at = getelementptr i8, ptr %context, i64 {layout.CONTEXT_ACTIVATION}
   %activation = load volatile i64, ptr %activation_at
   %stop_at = getelementptr i8, ptr %context, i64 {layout.CONTEXT_STOP}
@@ -288,7 +290,7 @@ define internal void @jormun_trap_at(ptr %ucontext, i32 %kind) nounwind {{
 
 # void jormun_attend(): give Python's main thread the opportunity to run handlers of signals, in the middle of a guest.
 # They may call guests, so that the overflow area is kept. How long it took bounds how soon it is done again: another
-# thread may have the GIL, for milliseconds.
+# thread may have the GIL, for milliseconds. It does not where Python says so.
 _ATTEND = f"""
 declare ptr @llvm.frameaddress.p0(i32)
 declare ptr @llvm.ptrmask.p0.i64(ptr, i64)
@@ -299,14 +301,16 @@ define void @jormun_attend() nounwind "frame-pointer"="all" "probe-stack"="inlin
   %before = call i64 @llvm.readcyclecounter()
 {chr(10).join(overflow_area("%area", layout.STACK_BLOCK_BYTES, layout.STACK_OVERFLOW_AREA))}
   %unused = call ptr @memmove(ptr %kept, ptr %area, i64 {_OVERFLOW_BYTES})
-  %unused2 = call i32 @jormun_attention(i32 0)
+  %soon = call i32 @jormun_attention(i32 0)
   %unused3 = call ptr @memmove(ptr %area, ptr %kept, i64 {_OVERFLOW_BYTES})
   %after = call i64 @llvm.readcyclecounter()
   %taken = sub i64 %after, %before
+  %is_soon = icmp ne i32 %soon, 0
+  %counted = select i1 %is_soon, i64 0, i64 %taken
   %attended_at = getelementptr i8, ptr %area.b, i64 {layout.CONTEXT_ATTENDED}
   store i64 %after, ptr %attended_at
   %attending_at = getelementptr i8, ptr %area.b, i64 {layout.CONTEXT_ATTENDING}
-  store i64 %taken, ptr %attending_at
+  store i64 %counted, ptr %attending_at
   ret void
 }}
 """
@@ -423,7 +427,7 @@ def text() -> str:
     assembly = [f'module asm "{line}"\n' for line in x86_64.glue(islands, DATA_COUNT).splitlines()]
     handlers = (_TRAP_AT, _ON_FAULT, _ATTEND, _ON_INTERRUPT)
     objects = {name: DATA_PYTHON_OBJECTS + layout.POINTER_BYTES * k for k, name in enumerate(PYTHON_OBJECTS)}
-    calls = python_calls.text(objects, DATA_STACK_KEY, DATA_FAILED, DATA_EXCEPTION)
+    calls = python_calls.text(objects, DATA_STACK_KEY, DATA_FAILED, DATA_WAKE, DATA_EXCEPTION)
     parts = [_DECLARATIONS, *map(_service, SERVICES), calls, _IS_STOPPED, *handlers, bulk.text(), wasi.text()]
     return "".join([*assembly, *parts])
 

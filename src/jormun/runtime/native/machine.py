@@ -7,25 +7,24 @@ guest is unwound, and leaves `Native.call` as if the guest were not there, with 
 
 from __future__ import annotations
 
-import ctypes
 import os
-import threading
 from array import array
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 
-from jormun.errors import HostError, Trap, TrapKind
-from jormun.hints import TYPE_CHECKING, Protocol
+from jormun.errors import HostError, Trap, TrapKind, WasmError
+from jormun.functions import contextmanager
+from jormun.hints import TYPE_CHECKING, Callable, Iterator, Mapping, Protocol
+from jormun.locks import Lock, RLock, is_main_thread, local
 from jormun.runtime import layout
 from jormun.runtime.image import CodeImage
 from jormun.runtime.native import backtrace, glue, pages, signals, x86_64
+from jormun.runtime.native import c_types as ctypes
 from jormun.runtime.native.code import CodeRegion, LoadedCode
 from jormun.runtime.native.glue_image import glue_image
 from jormun.runtime.native.pages import Block, Protection
-from jormun.runtime.native.stacks import StackPool
-from jormun.runtime.native.stop_record import StopRecord
+from jormun.runtime.native.stacks import GuestStack, StackPool
+from jormun.runtime.native.stop_record import StopRecord, wake_waiting
 from jormun.runtime.native.support import check_machine
-from jormun.runtime.native.tick import Tick
+from jormun.runtime.native.tick import SLICE_S, Tick
 from jormun.runtime.trap import MAX_BACKTRACE_FRAMES, frames, make_trap, note_cut
 
 if TYPE_CHECKING:
@@ -122,7 +121,7 @@ class Native:
     """The process's native machinery. There is one: `Native.get()`."""
 
     _instance: Native | None = None
-    _instance_lock = threading.Lock()
+    _instance_lock = Lock()
 
     @classmethod
     def get(cls) -> Native:
@@ -138,13 +137,20 @@ class Native:
     def __init__(self) -> None:
         check_machine()
         self.code = CodeRegion(glue.DATA_BYTES)
-        self._stacks = StackPool(self._begin_thread)
+        self.stacks = StackPool(self._begin_thread)
+        """All guest stacks."""
         self.tick = Tick(self.code.data)
+        """That of the main thread."""
+        self._ticks = local()
         self.symbols = self._load_glue()
         """The addresses of the glue's functions."""
-        self._enter = ctypes.PYFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 3)(self.symbols["jormun_enter"])
+        self.enter = ctypes.PYFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 3)(self.symbols["jormun_enter"])
+        self.go_on = ctypes.PYFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 4)(self.symbols["jormun_go_on"])
+        """`jormun_enter` and `jormun_go_on` (x86_64.py), for the calling thread's stack: 0, or the kind of a trap. They
+        raise what Python functions that the guest called raised, and ctypes.ArgumentError: `explain` is for those.
+        """
         self._stubs: list[int] = []
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._services: Services | None = None
         self._callables: list[Callable[[int], None]] = []
         self._count = Block(8)  # of activations
@@ -183,34 +189,43 @@ class Native:
         Raises Trap or ExhaustionError when the guest trapped, RecursionError when Python allows no further call, and
         whatever a Python function that the guest called raised.
         """
-        stack = self._stacks.current()
+        stack = self.stacks.current()
         try:
-            kind = self._enter(stack.context, code, registers)
-        except Trap as trap:
-            self._failed(_HOST_EXCEPTION, trap)
+            kind = self.enter(stack.context, code, registers)
+        except (Trap, ctypes.ArgumentError) as error:
+            self.explain(stack, error)
             raise
-        except ctypes.ArgumentError as error:
-            if not _is_ours(error):
-                raise
+        if kind:
+            raise self.trapped(stack, kind)
+
+    def explain(self, stack: GuestStack, error: BaseException) -> None:
+        """Give a trap that a service raised, in a call on this stack, its backtrace; those of guests have theirs
+        already. Raises RecursionError in place of an error of ctypes.
+        """
+        if isinstance(error, Trap):
+            if not error.backtrace:
+                places, is_cut = backtrace.walk(stack, self.code.find, MAX_BACKTRACE_FRAMES)
+                error.backtrace = frames(places)
+                note_cut(error, is_cut)
+        elif isinstance(error, ctypes.ArgumentError) and _is_ours(error):
             # All arguments that we give are right: what ctypes failed at is to call anything at all.
             raise RecursionError("maximum recursion depth exceeded while calling a guest") from error
-        if kind:
-            self._failed(kind)
+
+    def trapped(self, stack: GuestStack, kind: int) -> WasmError:
+        """The exception for an activation that was left, on this stack, by the number of its trap."""
+        if kind == _HOST_EXCEPTION:
+            return HostError("the stack was switched (by a greenlet?) while a guest waited for a host function")
+        places, is_cut = backtrace.walk(stack, self.code.find, MAX_BACKTRACE_FRAMES)
+        return make_trap(TrapKind(kind), places, is_cut)
 
     def _failed(self, kind: int, error: BaseException | None = None) -> None:
-        """The calling thread's activation ended with this kind of trap, or by an exception: raise what says so, or
-        tell the exception where the guest was.
+        """The activation that machine code began in the calling thread ended with this kind of trap, or by an
+        exception: raise what says so, or tell the exception where the guest was.
         """
-        stack = self._stacks.current()
+        stack = self.stacks.current()
         if error is None:
-            if kind == _HOST_EXCEPTION:
-                raise HostError("the stack was switched (by a greenlet?) while a guest waited for a host function")
-            places, is_cut = backtrace.walk(stack, self.code.find, MAX_BACKTRACE_FRAMES)
-            raise make_trap(TrapKind(kind), places, is_cut)
-        if isinstance(error, Trap) and not error.backtrace:  # made by a service; those of guests have theirs already
-            places, is_cut = backtrace.walk(stack, self.code.find, MAX_BACKTRACE_FRAMES)
-            error.backtrace = frames(places)
-            note_cut(error, is_cut)
+            raise self.trapped(stack, kind)
+        self.explain(stack, error)
 
     @property
     def watch(self) -> Watch:
@@ -220,7 +235,7 @@ class Native:
 
             with self._lock:
                 if self._watch is None:
-                    self._watch = Watch(self._stacks, self.code.data, self._wakers)
+                    self._watch = Watch(self.stacks, self.code.data, self._wakers)
         return self._watch
 
     @property
@@ -228,10 +243,15 @@ class Native:
         """How many there have been: the number of the last."""
         return self._count.read_u64(0)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether a guest of the calling thread's has called the host, and waits for it."""
+        return self.stacks.current().field(layout.CONTEXT_ACTIVATION) != 0
+
     @contextmanager
     def scope(self, record: StopRecord) -> Iterator[None]:
         """While the context lasts, the calling thread's activations heed `record`, which no other scope has."""
-        stack = self._stacks.current()
+        stack = self.stacks.current()
         outer = stack.field(layout.CONTEXT_SCOPE)
         record.within(outer)
         stack.set_field(layout.CONTEXT_SCOPE, record.address)
@@ -245,7 +265,7 @@ class Native:
         """While the context lasts, the calling thread waits for something. `wake` is called, from another thread and
         perhaps more than once, when the activation that called the host is to end; it does, as the host returns.
         """
-        context = self._stacks.current().context
+        context = self.stacks.current().context
         outer = self._wakers.get(context)
         self._wakers[context] = wake
         try:
@@ -265,7 +285,7 @@ class Native:
         """The first slots of this thread's overflow area, where a function's caller puts arguments: whoever calls other
         guest code in between keeps what is there.
         """
-        return pages.view(self._stacks.current().context + layout.STACK_OVERFLOW_AREA, layout.VALUE_SLOT_BYTES * slots)
+        return pages.view(self.stacks.current().context + layout.STACK_OVERFLOW_AREA, layout.VALUE_SLOT_BYTES * slots)
 
     def stub(self, index: int) -> int:
         """The address of code that asks `Services.compile` for own function `index` and then goes on there."""
@@ -308,8 +328,8 @@ class Native:
         data = self.code.data
         pages.write_u64(data + glue.DATA_CODE_BASE, self.code.base)
         pages.write_u64(data + glue.DATA_CODE_END, self.code.end)
-        pages.write_u64(data + glue.DATA_STACK_BASE, self._stacks.base)
-        pages.write_u64(data + glue.DATA_STACK_END, self._stacks.end)
+        pages.write_u64(data + glue.DATA_STACK_BASE, self.stacks.base)
+        pages.write_u64(data + glue.DATA_STACK_END, self.stacks.end)
         pages.write_u64(data + glue.DATA_GUEST_BASE, self._glue_end)
         pages.write_u64(data + glue.DATA_COUNT, self._count.address)
         for k, name in enumerate(glue.OUTSIDE):
@@ -317,8 +337,9 @@ class Native:
             pages.write_u64(data + glue.DATA_OUTSIDE + layout.POINTER_BYTES * k, find(name))
         for k, name in enumerate(glue.PYTHON_OBJECTS):
             pages.write_u64(data + glue.DATA_PYTHON_OBJECTS + layout.POINTER_BYTES * k, pages.python_address(name))
-        pages.write_u64(data + glue.DATA_STACK_KEY, self._stacks.key)
+        pages.write_u64(data + glue.DATA_STACK_KEY, self.stacks.key)
         pages.write_u64(data + glue.DATA_FAILED, id(self._on_failure))
+        pages.write_u64(data + glue.DATA_WAKE, id(wake_waiting))
         pages.write_u64(data + glue.DATA_EXCEPTION, id(Exception))
         for name in layout.SERVICES:
             pages.write_u64(self.services + layout.service_offset(name), self.symbols[name])
@@ -331,14 +352,27 @@ class Native:
 
     def _begin_thread(self) -> None:
         """The calling thread will run guests. In the main thread, Python's handlers of signals are to run meanwhile."""
-        if threading.get_ident() == threading.main_thread().ident:
-            has_xsave = ctypes.PYFUNCTYPE(ctypes.c_int)(self.symbols["jormun_has_xsave"])
-            if has_xsave():
-                self.tick.start()
+        if is_main_thread() and self._has_xsave():
+            self.tick.start()
+
+    def _has_xsave(self) -> bool:
+        return bool(ctypes.PYFUNCTYPE(ctypes.c_int)(self.symbols["jormun_has_xsave"])())
+
+    def tick_often(self) -> None:
+        """Have guests of the calling thread asked every SLICE_S of its time from now on whether they should be
+        suspended. Does nothing where that cannot be.
+        """
+        if getattr(self._ticks, "tick", None) is None:
+            self.stacks.current()  # else the thread would begin after this, and tick as others do
+            tick = self.tick if is_main_thread() else Tick(self.code.data)
+            self._ticks.tick = tick
+            if self._has_xsave():
+                tick.start(SLICE_S)
 
     def _after_fork(self) -> None:
         """In a new process, which has only the thread that forked."""
-        self._stacks.after_fork()
+        self.stacks.after_fork()
+        self._ticks = local()
         self.tick.after_fork()
         if self._watch is not None:
             self._watch.after_fork()
@@ -372,8 +406,15 @@ def _service_callables(services: Services) -> list[Callable[[int], None]]:
 
 
 def _attend(values: int) -> None:
-    """Python runs handlers of signals when it begins a call, as this one, which answers 0."""
-    pages.write_u64(values, 0)
+    """Python runs handlers of signals when it begins a call, as this one; guests that others wait for are suspended.
+
+    Answers 1 for those, to be asked again soon.
+    """
+    native = Native._instance
+    continuation = None if native is None else native.stacks.current().continuation
+    pages.write_u64(values, 1)  # it may be a while until a suspended guest looks
+    if continuation is None or not continuation.attend():
+        pages.write_u64(values, 0)
 
 
 def _service_callable(method: Callable[..., int], service: glue.Service) -> Callable[[int], None]:

@@ -41,14 +41,15 @@ declare dso_local i32 @PyTuple_SetItem(ptr, i64, ptr)
 """
 
 
-def text(objects: Mapping[str, int], key: int, failed: int, exception: int) -> str:
+def text(objects: Mapping[str, int], key: int, failed: int, wake: int, exception: int) -> str:
     """The LLVM text. Where in the glue's data these are: the addresses of objects of Python's, by name; the key by
-    which a thread's context is found; what is called when an activation failed; and the class Exception.
+    which a thread's context is found; what is called when an activation failed, and when a store's turn is free and
+    somebody waits for it; and the class Exception.
     """
     at = {name: _data(offset) for name, offset in objects.items()}
     values = python_values.text(at["PyLong_Type"], at["PyFloat_Type"])
     call_python = _call_python(at["_Py_NoneStruct"], _data(exception))
-    call_function = _call_function(at["_Py_NoneStruct"], at["PyLong_Type"], key, failed)
+    call_function = _call_function(at["_Py_NoneStruct"], at["PyLong_Type"], key, failed, wake)
     return _DECLARATIONS + values + call_python + call_function
 
 
@@ -244,11 +245,13 @@ gone:
 # ptr jormun_call_function(ptr self, ptr args, i64 nargsf, ptr kwnames): what Python calls a function object by
 # (`vectorcallfunc`): a new reference to what the guest returned, or null and an exception.
 #
-# Python does it where the number of arguments or one of them is not plain, where the store says so, and where the
-# thread has no stack for guests yet. Safe because: `self` is a Function, which Python holds meanwhile, and which holds
-# its store and with it the function record and the stop record; the list of what the store owns is held here, so that
-# it may be closed meanwhile. The register record is in this frame, with room for all that a signature record names.
-def _call_function(none_at: str, int_at: str, key: int, failed: int) -> str:
+# Python does it where the number of arguments or one of them is not plain, where the store says so, where the thread
+# has no stack for guests yet, and where somebody else has the store's turn (runtime/turn.py), which is taken and given
+# back here otherwise, with the GIL held. Safe because: `self` is a Function, which Python holds meanwhile, and which
+# holds its store and with it the function record and the stop record; the list of what the store owns is held here, so
+# that it may be closed meanwhile. The register record is in this frame, with room for all that a signature record
+# names.
+def _call_function(none_at: str, int_at: str, key: int, failed: int, wake: int) -> str:
     return f"""
 define ptr @jormun_call_function(ptr %self, ptr %args, i64 %nargsf, ptr %kwnames) nounwind {{
   %registers = alloca [{_RECORD_BYTES} x i8], align 16
@@ -274,8 +277,15 @@ plain:
   %context = call ptr @pthread_getspecific(i32 %key)
   %has.no.store = icmp eq ptr %kept, null
   %has.no.stack = icmp eq ptr %context, null
-  %is.python = or i1 %has.no.store, %has.no.stack
-  br i1 %is.python, label %python, label %convert
+  %is.unable = or i1 %has.no.store, %has.no.stack
+  br i1 %is.unable, label %python, label %turn
+turn:
+  %owner.at = getelementptr i8, ptr %stop, i64 {layout.STOP_OWNER}
+  %owner = load ptr, ptr %owner.at
+  %is.free = icmp eq ptr %owner, null
+  %is.ours = icmp eq ptr %owner, %context
+  %is.turn = or i1 %is.free, %is.ours
+  br i1 %is.turn, label %convert, label %python
 convert:
   %entries = getelementptr i8, ptr %signature, i64 {layout.SIGNATURE_VALUES}
   %int.type = load ptr, ptr {int_at}
@@ -312,6 +322,7 @@ converted:
   %k.next = add i64 %k, 1
   br label %head
 enter:
+  store ptr %context, ptr %owner.at
   %references = load i64, ptr %kept
   %references.more = add i64 %references, 1
   store i64 %references.more, ptr %kept
@@ -392,18 +403,26 @@ tuple.drop:
 done:
   %value = phi ptr [ %result.one.value, %result.one ], [ %none, %nothing ], [ null, %tuple ], [ %items, %tuple.head ],
                    [ null, %tuple.drop ]
+  %is.passed = call i1 @jormun_give_turn(ptr %stop, ptr %owner)
+  br i1 %is.passed, label %passed, label %interrupted
+interrupted:
+  call void @Py_DecRef(ptr %value)
+  br label %passed
+passed:
+  %outcome = phi ptr [ %value, %done ], [ null, %interrupted ]
   %references.now = load i64, ptr %kept
   %references.less = sub i64 %references.now, 1
   %is.last = icmp eq i64 %references.less, 0
   br i1 %is.last, label %free, label %kept.on
 kept.on:
   store i64 %references.less, ptr %kept
-  ret ptr %value
+  ret ptr %outcome
 free:
   call void @Py_DecRef(ptr %kept)
-  ret ptr %value
+  ret ptr %outcome
 fail:
   call void @jormun_failed(i32 %trap)
+  %is.passed.on = call i1 @jormun_give_turn(ptr %stop, ptr %owner)
   call void @Py_DecRef(ptr %kept)
   ret ptr null
 python:
@@ -418,6 +437,49 @@ call.python:
   ret ptr %from.python
 nowhere:
   ret ptr null
+}}
+
+; Give the store's turn back to who had it; 0 if Python, which wakes those who wait, raised. An exception stays.
+define internal i1 @jormun_give_turn(ptr %stop, ptr %owner) nounwind {{
+  %type.at = alloca ptr
+  %error.at = alloca ptr
+  %traceback.at = alloca ptr
+  %owner.at = getelementptr i8, ptr %stop, i64 {layout.STOP_OWNER}
+  store ptr %owner, ptr %owner.at
+  %waiting.at = getelementptr i8, ptr %stop, i64 {layout.STOP_WAITING}
+  %waiting = load i64, ptr %waiting.at
+  %is.nobody.waiting = icmp eq i64 %waiting, 0
+  %is.nested = icmp ne ptr %owner, null
+  %is.done = or i1 %is.nobody.waiting, %is.nested
+  br i1 %is.done, label %given, label %wake
+given:
+  ret i1 1
+wake:
+  call void @PyErr_Fetch(ptr %type.at, ptr %error.at, ptr %traceback.at)
+  %waker = load ptr, ptr {_data(wake)}
+  %address = call ptr @PyLong_FromVoidPtr(ptr %stop)
+  %is.short = icmp eq ptr %address, null
+  br i1 %is.short, label %raised, label %go
+go:
+  %answer = call ptr (ptr, ...) @PyObject_CallFunctionObjArgs(ptr %waker, ptr %address, ptr null)
+  call void @Py_DecRef(ptr %address)
+  %is.raised = icmp eq ptr %answer, null
+  br i1 %is.raised, label %raised, label %woken
+woken:
+  call void @Py_DecRef(ptr %answer)
+  %type = load ptr, ptr %type.at
+  %error = load ptr, ptr %error.at
+  %traceback = load ptr, ptr %traceback.at
+  call void @PyErr_Restore(ptr %type, ptr %error, ptr %traceback)
+  ret i1 1
+raised:
+  %old.type = load ptr, ptr %type.at
+  call void @Py_DecRef(ptr %old.type)
+  %old.error = load ptr, ptr %error.at
+  call void @Py_DecRef(ptr %old.error)
+  %old.traceback = load ptr, ptr %traceback.at
+  call void @Py_DecRef(ptr %old.traceback)
+  ret i1 0
 }}
 
 define internal ptr @jormun_result(ptr %registers, i32 %entry) nounwind {{

@@ -7,7 +7,6 @@ field `obj`, which is there for this, keeps them.
 from __future__ import annotations
 
 import ctypes
-import sys
 from collections.abc import Callable, Sequence
 
 from jormun.errors import WasmError
@@ -15,6 +14,7 @@ from jormun.hints import TYPE_CHECKING, Any
 from jormun.runtime.arrays import load_numpy
 from jormun.runtime.image import CodeImage
 from jormun.runtime.native import pages
+from jormun.runtime.native.code import OwnedCode
 from jormun.runtime.native.machine import Native
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ FUNCTIONS = 24
 """The addresses of OUTSIDE."""
 OUTSIDE = (
     "PyGILState_Ensure", "PyGILState_Release", "PyErr_Occurred", "PyLong_FromVoidPtr", "PyObject_CallFunctionObjArgs",
-    "Py_IncRef", "Py_DecRef",
+    "Py_IncRef", "Py_DecRef", "feclearexcept",
 )  # fmt: skip
 _RECORD_BYTES = FUNCTIONS + 8 * len(OUTSIDE)
 
@@ -60,14 +60,17 @@ class UfuncCode:
 
     def __init__(self, image: CodeImage, loop_offset: int, ufunc_offset: int, owner: object) -> None:
         """Load code that optimizing/ufunc.py made. `owner` names its functions in backtraces."""
-        self._loaded = Native.get().load(image, owner)
-        self.loop = self._loaded.address + loop_offset
+        loaded = Native.get().load(image, owner)
+        self._owned = OwnedCode()  # whoever calls the ufunc holds it, and so this
+        self._owned.append(loaded)
+        self.loop = loaded.address + loop_offset
         """The address of the guest's loop: (operands, count, steps), i64 each."""
-        self.address = self._loaded.address + ufunc_offset
+        self.address = loaded.address + ufunc_offset
         """The address of what NumPy calls."""
         self.record = pages.Block(_RECORD_BYTES, 16)
         for k, name in enumerate(OUTSIDE):
-            self.record.write_u64(FUNCTIONS + 8 * k, pages.python_address(name))
+            address = pages.python_address(name) if name.startswith("Py") else pages.libm_address(name)
+            self.record.write_u64(FUNCTIONS + 8 * k, address)
         self._callable: Callable[[int], object] | None = None
         self._kept: tuple[object, ...] = ()
 
@@ -111,13 +114,11 @@ class UfuncCode:
         assert keeper == 0
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self))
         pages.write_u64(id(made) + object.__basicsize__ + _OBJ, id(self))
+        if not ctypes.pythonapi.PyObject_GC_IsTracked(ctypes.py_object(made)):
+            # NumPy's own keep nothing, so that it does not tell the garbage collector of them; this one does.
+            ctypes.pythonapi.PyObject_GC_Track(ctypes.py_object(made))
         ufunc: numpy.ufunc = made
         return ufunc
-
-    def __del__(self, is_ending: Callable[[], bool] = sys.is_finalizing) -> None:
-        # Whoever calls the ufunc holds it, and so this: no thread runs the code.
-        if not is_ending() and "_loaded" in self.__dict__:
-            self._loaded.free()
 
 
 def _from_func_and_data(np: Any) -> Any:

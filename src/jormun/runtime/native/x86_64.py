@@ -13,9 +13,9 @@ multiple of 16 where a function begins.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
 
 from jormun.errors import TrapKind
+from jormun.hints import Mapping
 from jormun.runtime import layout
 
 # Where ucontext_t of <ucontext.h> keeps the registers of the interrupted code (uc_mcontext.gregs).
@@ -42,8 +42,10 @@ _TRAP_KIND = layout.CONTEXT_TRAP_KIND
 _TRAP_PC = layout.CONTEXT_TRAP_PC
 _TRAP_FP = layout.CONTEXT_TRAP_FP
 _TRAP_SP = layout.CONTEXT_TRAP_SP
+FRAME_ACTIVATION = 16
+"""Where in the frame that HOST_SP points to the number of the activation below on the same stack is, or 0."""
 _FRAME_REGISTERS = 56
-"""Where in the frame that HOST_SP points to the address of the register record is."""
+"""Where in it the address of the register record is."""
 
 SYSTEM_CALL = (
     'call i64 asm sideeffect "syscall", "={ax},0,{di},{si},{dx},{r10},{r8},{r9},'
@@ -78,6 +80,29 @@ def _registers_from(base: str, vectors: int) -> str:
     """Load them. `base` must not be one of them."""
     integers = "".join(f"    movq {8 * k}({base}), {r}\n" for k, r in enumerate(_INTEGERS))
     return integers + "".join(f"    movups {vectors + 16 * k}({base}), {r}\n" for k, r in enumerate(_VECTORS))
+
+
+# How jormun_host_call returns to the guest: what it pushed on the guest's stack, and the padding on top.
+_HOST_RETURN = """\
+    addq $8, %rsp
+    popq %r13
+    popq %r12
+    popq %rbx
+    popq %rbp
+    retq"""
+
+# What the frame of an activation consists of, above what the caller's registers take: the fields of the context that it
+# changes, and the register record, in %rdx; two for the multiple of 16.
+_FRAME = f"""\
+    pushq %rdx
+    pushq %rdx
+    pushq {_STOP}(%rdi)
+    pushq {_HOST_SP}(%rdi)
+    pushq {_GUEST_SP}(%rdi)
+    pushq {_GUEST_FP}(%rdi)
+    pushq {_ACTIVATION}(%rdi)
+    pushq {_THREAD_STATE}(%rdi)
+    pushq %rdi"""
 
 
 # i32 jormun_enter(ptr context, ptr code, ptr registers): run guest code on the guest stack, with the registers of a
@@ -144,8 +169,9 @@ jormun_resume:
     popq %rbx
     popq %rbp
     retq
+jormun_refuse:
     # The host's stack is nearly full: a trap whose innermost frame is that of the guest that called the host, if any.
-2:  movq $0, {_TRAP_PC}(%rdi)
+    movq $0, {_TRAP_PC}(%rdi)
     movq {_GUEST_FP}(%rdi), %rax
     movq %rax, {_TRAP_FP}(%rdi)
     movl ${TrapKind.STACK_EXHAUSTED.value}, %eax
@@ -161,8 +187,8 @@ jormun_resume:
 
 
 def _prologue(count: int) -> str:
-    """What an activation begins with: its frame, its number and its stop record; goes to 2 for want of stack. Then
-    %rbx is the context, %r12 the code, %r13 the record.
+    """What an activation begins with: its frame, its number and its stop record; goes to jormun_refuse for want
+    of stack. Then %rbx is the context, %r12 the code, %r13 the record.
     """
     return f"""
     pushq %rbp
@@ -172,16 +198,8 @@ def _prologue(count: int) -> str:
     pushq %r14
     pushq %r15
     cmpq {_HOST_LIMIT}(%rdi), %rsp
-    jb 2f
-    pushq %rdx
-    pushq %rdx
-    pushq {_STOP}(%rdi)
-    pushq {_HOST_SP}(%rdi)
-    pushq {_GUEST_SP}(%rdi)
-    pushq {_GUEST_FP}(%rdi)
-    pushq {_ACTIVATION}(%rdi)
-    pushq {_THREAD_STATE}(%rdi)
-    pushq %rdi
+    jb jormun_refuse
+{_FRAME}
     movq %rdi, %rbx
     movq %rsi, %r12
     movq %rdx, %r13
@@ -193,6 +211,49 @@ def _prologue(count: int) -> str:
     movq {layout.REGISTERS_STOP}(%r13), %rax
     movq %rax, {_STOP}(%rbx)"""
 
+
+# i32 jormun_go_on(ptr context, u64 activation, ptr registers, u64 sp): go on with an activation that was left in
+# jormun_host_call because what that called raised, as if it had returned. `sp` is what CONTEXT_TRAP_SP said then, the
+# others are what the activation began with. Called and returns as jormun_enter, in any thread.
+#
+# Safe because: the guest's stack is as it was left, which nobody has changed, since its block belongs to who calls
+# this, once for each time that it was left, and no activation was on it since. The guest owns what is above `sp` there
+# and nothing else: of the host's stack, whose frame is built anew, it knows by HOST_SP alone, and its thread by the
+# context. What jormun_host_call pushed is what it pops here, and %r14 and %r15 it put aside; when the guest returns, it
+# does so behind the call in jormun_enter, where all is taken from the frame.
+_GO_ON = f"""
+.type jormun_go_on,@function
+jormun_go_on:
+    pushq %rbp
+    pushq %rbx
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    cmpq {_HOST_LIMIT}(%rdi), %rsp
+    jb jormun_refuse
+{_FRAME}
+    movq %rdi, %rbx
+    movq %rcx, %r12
+    movq %rsi, {_ACTIVATION}(%rbx)
+    movq {layout.REGISTERS_STOP}(%rdx), %rax
+    movq %rax, {_STOP}(%rbx)
+    callq PyEval_SaveThread
+    movq %rax, {_THREAD_STATE}(%rbx)
+    movq %rsp, {_HOST_SP}(%rbx)
+    movq %rbx, %rdi
+    callq jormun_is_stopped
+    testb %al, %al
+    jne 1f
+    movq {layout.CONTEXT_KEPT}(%rbx), %r14
+    movq {layout.CONTEXT_KEPT + 8}(%rbx), %r15
+    movq %r12, %rsp
+{_HOST_RETURN}
+    # The context still says where in the guest this is.
+1:  movl ${TrapKind.INTERRUPTED.value}, {_TRAP_KIND}(%rbx)
+    jmp jormun_resume
+.size jormun_go_on, . - jormun_go_on
+"""
 
 # void jormun_trap(i32 kind), noreturn: leave the innermost activation. Called by guest code on the guest stack.
 # Safe because: it reads what the call pushed and writes the context only. The return address may lie behind the end of
@@ -245,16 +306,13 @@ jormun_host_call:
     testl %eax, %eax
     jne 1f
     movq %rbx, %rsp
-    addq $8, %rsp
-    popq %r13
-    popq %r12
-    popq %rbx
-    popq %rbp
-    retq
+{_HOST_RETURN}
 1:  movl %eax, {_TRAP_KIND}(%r12)
     movq $0, {_TRAP_PC}(%r12)
     movq %rbp, {_TRAP_FP}(%r12)
     movq %rbx, {_TRAP_SP}(%r12)
+    movq %r14, {layout.CONTEXT_KEPT}(%r12)
+    movq %r15, {layout.CONTEXT_KEPT + 8}(%r12)
     movq %r13, {_HOST_SP}(%r12)
     movq %r13, %rsp
     jmp jormun_resume
@@ -448,8 +506,8 @@ jormun_has_xsave:
 """
 
 EXPORTED = (
-    "jormun_enter", "jormun_enter_short", "jormun_resume", "jormun_trap", "jormun_host_call", "jormun_host_function",
-    "jormun_native_function", "jormun_compile_stub", "jormun_divert", "jormun_has_xsave",
+    "jormun_enter", "jormun_enter_short", "jormun_go_on", "jormun_resume", "jormun_trap", "jormun_host_call",
+    "jormun_host_function", "jormun_native_function", "jormun_compile_stub", "jormun_divert", "jormun_has_xsave",
 )  # fmt: skip
 
 
@@ -465,6 +523,7 @@ def glue(islands: Mapping[str, int], count: int) -> str:
             ".text\n",
             *exported,
             _enter(count),
+            _GO_ON,
             _TRAP,
             _HOST_CALL,
             _HOST_FUNCTION,
