@@ -68,6 +68,7 @@ def to_plain(blueprint: Blueprint, groups: Sequence[RecType], file: bytes) -> Pl
         _from_datas(blueprint.datas, file),
         _from_datas(blueprint.contents, file),
         blueprint.start,
+        blueprint.short_functions,
     )
 
 
@@ -75,7 +76,7 @@ def from_plain(plain: Plain, file: bytes) -> Blueprint:
     """The blueprint that `to_plain` was given, for the same file."""
     (
         groups, imports, exports, function_types, tables, memories, global_types, tags, sizes, referenced, inits,
-        values, elements, data_count, datas, contents, start,
+        values, elements, data_count, datas, contents, start, short,
     ) = plain  # fmt: skip
     types: list[DefType] = []
     for group in groups:
@@ -102,6 +103,7 @@ def from_plain(plain: Plain, file: bytes) -> Blueprint:
         _to_datas(datas, file),
         _to_datas(contents, file),
         start,
+        short,
     )
 
 

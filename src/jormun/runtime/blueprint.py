@@ -114,6 +114,8 @@ class Blueprint:
     """What memories begin with, whole, in place of active segments of which it is known that they fit: compilers write
     some modules with 40,000 of them. Their indices have no meaning."""
     start: int | None
+    short_functions: tuple[int, ...]
+    """The exported functions that run for a moment at most (runtime/short.py), ascending."""
 
     @property
     def own_function_count(self) -> int:
@@ -143,6 +145,7 @@ class Blueprint:
 def blueprint_of(valid: ValidModule) -> Blueprint:
     """The blueprint of a module."""
     from jormun.runtime.constant import reduce  # which needs the table of opcodes
+    from jormun.runtime.short import short_functions
     from jormun.syntax.module import Active
 
     module = valid.module
@@ -178,6 +181,7 @@ def blueprint_of(valid: ValidModule) -> Blueprint:
         tuple(datas),
         tuple(contents or ()),
         module.start,
+        short_functions(valid),
     )
 
 

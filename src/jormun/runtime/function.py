@@ -5,8 +5,9 @@ from __future__ import annotations
 from jormun.hints import TYPE_CHECKING, Callable, NoReturn, Sequence
 from jormun.runtime import layout
 from jormun.runtime.native import pages
+from jormun.runtime.native.function_type import called_natively, set_fields
 from jormun.runtime.native.machine import Native
-from jormun.runtime.slots import CallSlots, slots_of
+from jormun.runtime.slots import CallSlots, not_plain, slots_of
 from jormun.runtime.turn import OWNER, WAITING, Turn
 from jormun.runtime.uncopied import uncopied
 from jormun.types import DefType, FuncExternType, FuncType
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from jormun.runtime.store import Store
 
 
+@called_natively
 class Function:
     """A WebAssembly function, to be called like any other.
 
@@ -42,8 +44,10 @@ class Function:
     '(param0: i32, param1: i32, /) -> i32'
     """
 
-    def __init__(self, store: Store, address: int, deftype: DefType, name: str, owner: object) -> None:
-        """Made by `Store.function` and `Function.host`; `owner` holds the record at `address`."""
+    __slots__ = ("__name__", "__qualname__", "_owner", "_slots", "address", "deftype", "func_type", "store")
+
+    def __init__(self, store: Store, address: int, deftype: DefType, name: str, owner: object, is_short: bool) -> None:
+        """Made by `Store.function`; `owner` holds the record at `address`. `is_short`: it may keep the GIL."""
         assert isinstance(deftype.composite, FuncType)
         self.store = store
         self.address = address
@@ -51,9 +55,11 @@ class Function:
         self.func_type = deftype.composite
         self.__name__ = name
         self.__qualname__ = name
-        self.__doc__ = f"{name}: a WebAssembly function of type {self.func_type}"
         self._owner = owner
-        self._slots = slots_of(self.func_type)
+        slots = self._slots = slots_of(self.func_type)
+        signature = slots.signature if slots.is_small else not_plain()
+        code = Native.get().symbols["jormun_call_function"]
+        set_fields(self, code, signature.address, address, store.stop.address, Function.call, is_short)
 
     @staticmethod
     def host(store: Store, func_type: FuncType | DefType, function: Callable[..., object], name: str = "") -> Function:
@@ -85,6 +91,10 @@ class Function:
         """The type, for linking."""
         return FuncExternType(self.deftype)
 
+    def doc(self) -> str:
+        """The docstring of this function."""
+        return f"{self.__name__}: a WebAssembly function of type {self.func_type}"
+
     @property
     def __signature__(self) -> inspect.Signature:
         """The type, as `inspect.signature` shows it: WebAssembly types as annotations."""
@@ -107,11 +117,13 @@ class Function:
     def __repr__(self) -> str:
         return f"<WebAssembly function {self.__name__}: {self.func_type}>"
 
-    def __call__(self, *args: object) -> object:
+    def call(self, *args: object, **keywords: object) -> object:
         """Call it; see the class."""
+        if keywords:
+            raise TypeError(f"{self.__name__}() takes no keyword arguments")
         return self._from_bits(self.call_bits(self._to_bits(args)))
 
-    call = __call__
+    __call__ = call
 
     async def call_async(self, *args: object) -> object:
         """Call it and await its result: as an ordinary call, but that host functions may be coroutine functions.

@@ -9,14 +9,16 @@ from jormun.functions import partial
 from jormun.hints import TYPE_CHECKING, Callable, Final, TypeAlias
 from jormun.runtime import layout, world
 from jormun.runtime.native import pages
+from jormun.runtime.native.calls import Signature
 from jormun.runtime.native.machine import Native
 from jormun.runtime.owners import forget, register
 from jormun.runtime.slots import slots_of
-from jormun.types import I32, I64, DefType, FuncType
+from jormun.types import DefType, FuncType
 
 if TYPE_CHECKING:
     from typing import NoReturn
 
+    from jormun.runtime.native.pointers import Pointer
     from jormun.runtime.store import Store
 
 
@@ -24,6 +26,10 @@ _CO_COROUTINE: Final = 0x80
 """In `co_flags` of the code of a coroutine function (inspect.CO_COROUTINE; inspect takes 10 ms to import)."""
 Failed: TypeAlias = Callable[[Exception], int]
 """Makes the result of a call that raised, or raises."""
+
+
+_OF_PYTHON: Final[tuple[type, ...]] = (type(lambda: None), type([].append), type(Signature.of), partial)
+"""Functions, methods of C's and Python's own, and what wraps them: most that are given are of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +65,19 @@ class HostFunctionInstance:
             raise TypeError(f"a host function needs a function type, not {func_type}")
         self.name = name
         self._deftype = deftype
+        slots = slots_of(func_type)
         if failed is None:
-            callback = _callback(ref(store), func_type, function, name, _is_coroutine_function(function))
+            is_async = _is_coroutine_function(function)
+            callback = _callback(ref(store), func_type, function, name, is_async)
+            self._native = Native.get().host_function(slots.overflow_slots, callback)
+            pointer = _pointer_of(function) if slots.is_plain else None
+            if pointer is not None and pointer.fits(Signature.of(func_type)):
+                self._native.call_directly(pointer.address, function)
+            elif slots.is_plain and not is_async:
+                self._native.convert(slots.signature, function)
         else:
-            callback = _bits_callback(func_type, function, failed)
-        self._native = Native.get().host_function(slots_of(func_type).overflow_slots, callback)
+            self._native = Native.get().host_function(slots.overflow_slots, _bits_callback(func_type, failed))
+            self._native.convert(slots.bits, function, handles=True)
         self._key = register(self)
         pages.write_u64(self._native.vm + layout.HOST_KEY, self._key)
         self._record = pages.Block(layout.FUNCTION_RECORD_BYTES, 32)
@@ -94,12 +108,16 @@ class HostFunctionInstance:
         """Its name."""
         return self.name
 
+    def function_is_short(self, cookie: int) -> bool:
+        """No: nobody knows what it does."""
+        return False
+
 
 def _callback(
     store_ref: ref[Store], func_type: FuncType, function: Callable[..., object], name: str, is_async: bool
-) -> Callable[[int], None]:
-    """What native code calls with the address of the register record: arguments on entry,
-    results on return.
+) -> Callable[..., None]:
+    """What native code calls with the address of the register record: arguments on entry, results on return. Where
+    native code has converted the arguments and called the function, it gives what that returned, too.
     """
     params, results = func_type.params, func_type.results
     slots = slots_of(func_type)
@@ -109,15 +127,14 @@ def _callback(
     if is_async:
         from jormun.runtime.suspension import wait_for
 
-    def call(address: int) -> None:
+    def call(address: int, *given: object) -> None:
         store = store_ref()
         if store is None:
             raise WasmError("the store is gone")
-        from_bits = store.from_bits
-        arguments: list[object] = []
-        if params:
-            arguments = list(map(from_bits, params, slots.unpack_params(address)))
-        returned = function(*arguments)
+        if given:
+            (returned,) = given
+        else:
+            returned = function(*map(store.from_bits, params, slots.unpack_params(address)))
         if wait_for is not None:
             wait_for(name, returned, partial(finish, address))
         try:
@@ -151,6 +168,15 @@ def _callback(
     return call
 
 
+def _pointer_of(function: object) -> Pointer | None:
+    """What is known of a function that is machine code; None for all others."""
+    if type(function) in _OF_PYTHON:
+        return None
+    from jormun.runtime.native.pointers import pointer_of  # which imports ctypes
+
+    return pointer_of(function)
+
+
 def _is_coroutine_function(function: object) -> bool:
     """Whether calling it gives a coroutine: an `async def`, a partial or a method of one, an object that is called by
     one, or what is marked as such (inspect.markcoroutinefunction).
@@ -166,34 +192,18 @@ def _is_coroutine_function(function: object) -> bool:
     return False
 
 
-def _bits_callback(func_type: FuncType, function: Callable[..., object], failed: Failed) -> Callable[[int], None]:
-    """As _callback, without conversions.
+def _bits_callback(func_type: FuncType, failed: Failed) -> Callable[..., None]:
+    """What native code calls with the address of the register record, and what a function of bits raised."""
+    slots = slots_of(func_type)
 
-    FAST: nothing but the function and what finds its record, on one view of all guest stacks: 0.3 us, where _callback
-    takes 2. Safe because native code passes the address of a record on the calling guest's stack, which stays until
-    this returns.
-    """
-    stacks, base = Native.get().stacks_view, Native.get().stacks_base
-    unpack = slots_of(func_type).integers().unpack_from
-    if not func_type.results:
-
-        def call(address: int) -> None:
-            try:
-                function(*unpack(stacks, address - base))
-            except Exception as error:
-                failed(error)
-
-        return call
-    (t,) = func_type.results
-    assert t is I32 or t is I64
-    words, width_log2 = (stacks.cast("I"), 2) if t is I32 else (stacks.cast("Q"), 3)
-
-    def answer(address: int) -> None:
-        at = address - base
-        try:
-            words[at + layout.REGISTERS_INTEGERS >> width_log2] = function(*unpack(stacks, at))  # type: ignore[call-overload]
-        except Exception as error:
-            words[at + layout.REGISTERS_INTEGERS >> width_log2] = failed(error)
+    def answer(address: int, raised: object) -> None:
+        if not isinstance(raised, Exception):
+            if not func_type.results:
+                return
+            raised = HostError(f"a host function of bits returned {raised!r}")
+        result = failed(raised)
+        if func_type.results:
+            slots.pack_results(address, (result,))
 
     return answer
 

@@ -197,6 +197,11 @@ class CompiledModule:
         return names_of(self.valid.module)
 
     @cached_property
+    def short_functions(self) -> frozenset[int]:
+        """The exported functions that run for a moment at most."""
+        return frozenset(self.blueprint.short_functions)
+
+    @cached_property
     def export_places(self) -> dict[str, tuple[ExternKind, int]]:
         """What each export is of, and its index there."""
         return {export.name: (export.kind, export.index) for export in self.blueprint.exports}

@@ -85,3 +85,7 @@ class ModuleInstance:
         if name is None:
             name = self.compiled.function_name(cookie)
         return f"function {cookie}" if name is None else name
+
+    def function_is_short(self, cookie: int) -> bool:
+        """Whether the own function with this index runs for a moment at most."""
+        return cookie in self.compiled.short_functions

@@ -75,8 +75,14 @@ class Store:
     @cached_property
     def stop(self) -> StopRecord:
         """What all calls of the store's functions heed."""
-        made: StopRecord = self.__dict__.setdefault("stop", StopRecord())
-        return made
+        with self.lock:  # of two, who has the second would not be seen by those who have the first
+            made: StopRecord | None = self.__dict__.get("stop")
+            if made is None:
+                made = StopRecord()
+                if self.limits.timeout is None:
+                    made.keep(self._owned)
+                self.__dict__["stop"] = made
+            return made
 
     @cached_property
     def turn(self) -> Turn:
@@ -108,6 +114,7 @@ class Store:
 
         Calling its functions from then on raises WasmError.
         """
+        self.stop.keep(None)  # first: native code takes it from there
         self._owned = None
 
     def interrupt(self) -> None:
@@ -156,7 +163,8 @@ class Store:
         vm = pages.read_u64(address + layout.FUNCTION_VM)
         cookie = pages.read_u64(address + layout.FUNCTION_COOKIE)
         owner = owner_of(pages.read_u64(vm + layout.VM_INSTANCE_KEY))
-        return Function(self, address, owner.function_deftype(cookie), owner.function_name(cookie), owner)
+        deftype, name = owner.function_deftype(cookie), owner.function_name(cookie)
+        return Function(self, address, deftype, name, owner, owner.function_is_short(cookie))
 
     def deftype(self, t: FuncType | DefType) -> DefType:
         """The canonical definition of a function type that refers to no others, or `t` itself if it is a definition."""

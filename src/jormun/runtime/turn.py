@@ -19,7 +19,7 @@ from jormun.functions import nullcontext
 from jormun.hints import TYPE_CHECKING, Callable, Final
 from jormun.locks import Lock, RLock, get_native_id
 from jormun.runtime import layout
-from jormun.runtime.native import pages
+from jormun.runtime.native import pages, stop_record
 from jormun.runtime.native.machine import Native
 from jormun.runtime.native.stop_record import StopRecord
 
@@ -56,11 +56,11 @@ _waiting: dict[int, Turn] = {}
 class Turn:
     """The turn of one store."""
 
-    __slots__ = ("_base", "_held", "_lock", "_queue", "inside", "is_shared", "words")
+    __slots__ = ("_address", "_base", "_held", "_lock", "_queue", "inside", "is_shared", "words")
 
     def __init__(self, record: StopRecord) -> None:
-        self.words = _record(record.address)
-        self.words[OWNER] = self.words[WAITING] = 0
+        self._address = record.address
+        self.words = _record(self._address)
         self.is_shared = False
         """Whether calls do not wait for each other, as those of a guest's threads, which wait for each other inside."""
         # Reentrant: a signal's handler may call guests, and a garbage collection may end an awaited call.
@@ -216,11 +216,14 @@ class Turn:
             else:
                 self._queue.append(waiter)
             self.words[WAITING] = len(self._queue) + len(self.inside)
+            stop_record.waiting[self._address] = self.pass_on
 
     def _dequeue(self, waiter: _Waiter) -> None:
         with self._lock:
             (self.inside if waiter in self.inside else self._queue).remove(waiter)
-            self.words[WAITING] = len(self._queue) + len(self.inside)
+            waiting = self.words[WAITING] = len(self._queue) + len(self.inside)
+            if not waiting:
+                del stop_record.waiting[self._address]
             is_free = self.words[OWNER] == 0 and bool(self._queue)
         if is_free:  # it was woken and gave up
             self.pass_on()

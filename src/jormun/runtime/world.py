@@ -27,7 +27,7 @@ def symbol(name: str) -> str:
 
 HOST_WORLD: Final = layout.HOST_OVERFLOW_SLOTS + 8
 """In the host record of a function that machine code answers: ptr, a world record."""
-assert HOST_WORLD + 8 <= layout.HOST_RECORD_BYTES
+assert HOST_WORLD + 8 <= layout.HOST_SIGNATURE
 
 WORLD_MEMORY: Final = 0
 """ptr: the record of the guest's memory; null while there is none."""

@@ -72,57 +72,46 @@ PYTHON_FUNCTIONS = (
     "PyObject_CallFunctionObjArgs",
     "Py_IncRef",
     "Py_DecRef",
+    "PyErr_Clear",
+    "PyErr_ExceptionMatches",
+    "PyErr_Fetch",
+    "PyErr_NormalizeException",
+    "PyErr_Occurred",
+    "PyErr_Restore",
+    "PyException_SetTraceback",
+    "PyFloat_AsDouble",
+    "PyFloat_FromDouble",
+    "PyLong_AsDouble",
+    "PyLong_AsLongLongAndOverflow",
+    "PyLong_AsUnsignedLongLong",
+    "PyLong_FromLongLong",
+    "PyLong_FromUnsignedLongLong",
+    "PyMethod_New",
+    "PyObject_Vectorcall",
+    "PyTuple_New",
+    "PyTuple_SetItem",
+    "PyType_IsSubtype",
 )
-LIBC_FUNCTIONS = ("memmove", "memset", "sigaction", "raise", "clock_gettime")
+PYTHON_OBJECTS = ("PyLong_Type", "PyFloat_Type", "_Py_NoneStruct")
+"""Objects of Python's whose addresses native code knows."""
+LIBC_FUNCTIONS = ("memmove", "memset", "sigaction", "raise", "clock_gettime", "pthread_getspecific")
 
 
 OUTSIDE = (*PYTHON_FUNCTIONS, *LIBC_FUNCTIONS)
 DATA_OUTSIDE = DATA_SERVICES + layout.HOST_RECORD_BYTES * len(SERVICES)
 """The addresses of OUTSIDE."""
-DATA_BYTES = DATA_OUTSIDE + layout.POINTER_BYTES * len(OUTSIDE)
+DATA_PYTHON_OBJECTS = DATA_OUTSIDE + layout.POINTER_BYTES * len(OUTSIDE)
+"""The addresses of PYTHON_OBJECTS."""
+DATA_STACK_KEY = DATA_PYTHON_OBJECTS + layout.POINTER_BYTES * len(PYTHON_OBJECTS)
+"""The key of pthread_getspecific(3) by which a thread has the address of its context, u32."""
+DATA_FAILED = DATA_STACK_KEY + 8
+"""What Python calls when an activation failed: with the kind of the trap, and, if there is one, the exception."""
+DATA_WAKE = DATA_FAILED + 8
+"""What Python calls with the address of a stop record, when nobody has its store's turn any more and somebody waits."""
+DATA_EXCEPTION = DATA_WAKE + 8
+"""The class Exception."""
+DATA_BYTES = DATA_EXCEPTION + 8
 
-
-# i32 jormun_call_python(ptr context, ptr host, ptr values): 0 when the callable returned, else the kind of trap: it
-# raised, the stacks were switched under us, or the activation is to end. Called on the host's stack, without the GIL.
-# THREAD_STATE is 0 meanwhile, which tells others that no guest runs. The exception stays where Python keeps it, in the
-# thread's state: the activation is left at once, and ctypes raises it in the caller of `jormun_enter`. The callable is
-# held, since it might drop the last reference to its owner.
-_CALL_PYTHON = f"""
-define i32 @jormun_call_python(ptr %context, ptr %host, ptr %values) nounwind {{
-  %state_at = getelementptr i8, ptr %context, i64 {layout.CONTEXT_THREAD_STATE}
-  %state = load ptr, ptr %state_at
-  call void @PyEval_RestoreThread(ptr %state)
-  store ptr null, ptr %state_at
-  %activation_at = getelementptr i8, ptr %context, i64 {layout.CONTEXT_ACTIVATION}
-  %activation = load i64, ptr %activation_at
-  %callable = load ptr, ptr %host
-  %address = call ptr @PyLong_FromVoidPtr(ptr %values)
-  %is_short = icmp eq ptr %address, null
-  br i1 %is_short, label %leave, label %go
-go:
-  call void @Py_IncRef(ptr %callable)
-  %result = call ptr (ptr, ...) @PyObject_CallFunctionObjArgs(ptr %callable, ptr %address, ptr null)
-  call void @Py_DecRef(ptr %address)
-  call void @Py_DecRef(ptr %callable)
-  %has_raised = icmp eq ptr %result, null
-  br i1 %has_raised, label %leave, label %returned
-returned:
-  call void @Py_DecRef(ptr %result)
-  %now = load volatile i64, ptr %activation_at
-  %is_other = icmp ne i64 %now, %activation
-  br i1 %is_other, label %leave, label %back
-back:
-  %state_kept = call ptr @PyEval_SaveThread()
-  store ptr %state_kept, ptr %state_at
-  %is_stopped = call i1 @jormun_is_stopped(ptr %context)
-  %stopped = select i1 %is_stopped, i32 {TrapKind.INTERRUPTED.value}, i32 0
-  ret i32 %stopped
-leave:
-  %saved = call ptr @PyEval_SaveThread()
-  store ptr %saved, ptr %state_at
-  ret i32 {TrapKind.HOST_EXCEPTION.value}
-}}
-"""
 
 # i1 jormun_is_stopped(ptr context): whether a stop record says that the innermost activation is to end. Safe because
 # records are never unmapped, and those that a context leads to belong to who called the guest.
@@ -432,12 +421,14 @@ declare dso_local ptr @memset(ptr, i32, i64)
 
 def text() -> str:
     """The module's LLVM text."""
-    from jormun.runtime.native import wasi  # a start needs none of it
+    from jormun.runtime.native import python_calls, wasi  # a start needs none of it
 
     islands = {name: DATA_OUTSIDE + layout.POINTER_BYTES * k for k, name in enumerate(OUTSIDE)}
     assembly = [f'module asm "{line}"\n' for line in x86_64.glue(islands, DATA_COUNT).splitlines()]
     handlers = (_TRAP_AT, _ON_FAULT, _ATTEND, _ON_INTERRUPT)
-    parts = [_DECLARATIONS, *map(_service, SERVICES), _CALL_PYTHON, _IS_STOPPED, *handlers, bulk.text(), wasi.text()]
+    objects = {name: DATA_PYTHON_OBJECTS + layout.POINTER_BYTES * k for k, name in enumerate(PYTHON_OBJECTS)}
+    calls = python_calls.text(objects, DATA_STACK_KEY, DATA_FAILED, DATA_WAKE, DATA_EXCEPTION)
+    parts = [_DECLARATIONS, *map(_service, SERVICES), calls, _IS_STOPPED, *handlers, bulk.text(), wasi.text()]
     return "".join([*assembly, *parts])
 
 

@@ -12,7 +12,7 @@ from array import array
 
 from jormun.errors import HostError, Trap, TrapKind, WasmError
 from jormun.functions import contextmanager
-from jormun.hints import TYPE_CHECKING, Callable, Iterator, Protocol
+from jormun.hints import TYPE_CHECKING, Callable, Iterator, Mapping, Protocol
 from jormun.locks import Lock, RLock, is_main_thread, local
 from jormun.runtime import layout
 from jormun.runtime.image import CodeImage
@@ -22,7 +22,7 @@ from jormun.runtime.native.code import CodeRegion, LoadedCode
 from jormun.runtime.native.glue_image import glue_image
 from jormun.runtime.native.pages import Block, Protection
 from jormun.runtime.native.stacks import GuestStack, StackPool
-from jormun.runtime.native.stop_record import StopRecord
+from jormun.runtime.native.stop_record import StopRecord, wake_waiting
 from jormun.runtime.native.support import check_machine
 from jormun.runtime.native.tick import SLICE_S, Tick
 from jormun.runtime.trap import MAX_BACKTRACE_FRAMES, frames, make_trap, note_cut
@@ -82,14 +82,34 @@ class HostFunction:
     It must be kept while a guest can reach it.
     """
 
-    __slots__ = ("_callback", "_record", "code")
+    __slots__ = ("_direct", "_held", "_record", "code")
 
-    def __init__(self, code: int, overflow_slots: int, callback: Callable[[int], object]) -> None:
-        self.code = code
-        self._callback = callback
+    def __init__(self, symbols: Mapping[str, int], overflow_slots: int, callback: Callable[..., object]) -> None:
+        """`symbols` has the addresses of the glue's functions."""
+        self.code = symbols["jormun_host_function"]
+        self._direct = symbols["jormun_native_function"]
+        self._held: tuple[object, ...] = (callback,)
         self._record = Block(layout.HOST_RECORD_BYTES, 16)
         self._record.write_u64(layout.HOST_CALLABLE, id(callback))
         self._record.write_u64(layout.HOST_OVERFLOW_SLOTS, overflow_slots)
+
+    def convert(self, signature: Block, function: Callable[..., object], handles: bool = False) -> None:
+        """Have machine code call `function` with the values that a signature record (runtime/layout.py) describes.
+        Then the callback gets the address of a register record, and what the function returned that is not plain, to
+        put the results there or to raise; if it `handles` exceptions, what is an Exception too.
+        """
+        self._held = (*self._held, signature, function)
+        self._record.write_u64(layout.HOST_FUNCTION, id(function))
+        self._record.write_u64(layout.HOST_HANDLES, handles)
+        self._record.write_u64(layout.HOST_SIGNATURE, signature.address)
+
+    def call_directly(self, address: int, owner: object) -> None:
+        """Have guests run the C function at this address, which is `owner`'s, in place of the callback: it must be of
+        the type that they call it with (native/pointers.py).
+        """
+        self._held = (*self._held, owner)
+        self._record.write_u64(layout.HOST_FUNCTION, address)
+        self.code = self._direct
 
     @property
     def vm(self) -> int:
@@ -122,10 +142,6 @@ class Native:
         self.tick = Tick(self.code.data)
         """That of the main thread."""
         self._ticks = local()
-        self.stacks_base = self.stacks.base
-        """The address of the first byte of `stacks_view`."""
-        self.stacks_view = pages.view(self.stacks.base, self.stacks.size_bytes)
-        """All guest stacks, for those who were given an address on one that is in use; the rest may be inaccessible."""
         self.symbols = self._load_glue()
         """The addresses of the glue's functions."""
         self.enter = ctypes.PYFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 3)(self.symbols["jormun_enter"])
@@ -140,6 +156,7 @@ class Native:
         self._count = Block(8)  # of activations
         self._watch: Watch | None = None
         self._wakers: dict[int, Callable[[], None]] = {}
+        self._on_failure = self._failed  # whose address machine code knows
         self._write_data()
         os.register_at_fork(after_in_child=self._after_fork)
 
@@ -201,6 +218,15 @@ class Native:
         places, is_cut = backtrace.walk(stack, self.code.find, MAX_BACKTRACE_FRAMES)
         return make_trap(TrapKind(kind), places, is_cut)
 
+    def _failed(self, kind: int, error: BaseException | None = None) -> None:
+        """The activation that machine code began in the calling thread ended with this kind of trap, or by an
+        exception: raise what says so, or tell the exception where the guest was.
+        """
+        stack = self.stacks.current()
+        if error is None:
+            raise self.trapped(stack, kind)
+        self.explain(stack, error)
+
     @property
     def watch(self) -> Watch:
         """What ends activations, and keeps time."""
@@ -249,11 +275,11 @@ class Native:
             if outer is not None:
                 self._wakers[context] = outer
 
-    def host_function(self, overflow_slots: int, callback: Callable[[int], object]) -> HostFunction:
+    def host_function(self, overflow_slots: int, callback: Callable[..., object]) -> HostFunction:
         """A Python function for guests, which takes so many arguments from the overflow area. `callback` gets the
         address of a register record with the arguments, puts the results there and returns, or raises.
         """
-        return HostFunction(self.symbols["jormun_host_function"], overflow_slots, callback)
+        return HostFunction(self.symbols, overflow_slots, callback)
 
     def overflow_area(self, slots: int) -> memoryview:
         """The first slots of this thread's overflow area, where a function's caller puts arguments: whoever calls other
@@ -309,6 +335,12 @@ class Native:
         for k, name in enumerate(glue.OUTSIDE):
             find = pages.python_address if name in glue.PYTHON_FUNCTIONS else pages.libc_address
             pages.write_u64(data + glue.DATA_OUTSIDE + layout.POINTER_BYTES * k, find(name))
+        for k, name in enumerate(glue.PYTHON_OBJECTS):
+            pages.write_u64(data + glue.DATA_PYTHON_OBJECTS + layout.POINTER_BYTES * k, pages.python_address(name))
+        pages.write_u64(data + glue.DATA_STACK_KEY, self.stacks.key)
+        pages.write_u64(data + glue.DATA_FAILED, id(self._on_failure))
+        pages.write_u64(data + glue.DATA_WAKE, id(wake_waiting))
+        pages.write_u64(data + glue.DATA_EXCEPTION, id(Exception))
         for name in layout.SERVICES:
             pages.write_u64(self.services + layout.service_offset(name), self.symbols[name])
         # A signal may ask for it before anybody has installed services.

@@ -8,7 +8,7 @@ suspended (suspension.py), which it has until the call is.
 
 from __future__ import annotations
 
-from jormun.errors import ExhaustionError, TrapKind
+from jormun.errors import ExhaustionError, TrapKind, WasmError
 from jormun.hints import TYPE_CHECKING, Callable
 from jormun.locks import RLock, get_native_id, local
 from jormun.runtime import layout
@@ -28,6 +28,12 @@ _LEAST_REGION_BYTES = 8 * layout.STACK_BLOCK_BYTES
 _WARM_BLOCKS = 64
 """So many unused blocks keep the memory at the top of their stacks, since they are the next that are used."""
 _WARM_BYTES = 16 << 10
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_pthread_key_create = _libc.pthread_key_create
+_pthread_key_create.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+_pthread_setspecific = _libc.pthread_setspecific
+_pthread_setspecific.argtypes = [ctypes.c_uint32, ctypes.c_void_p]
 
 
 class GuestStack:
@@ -100,6 +106,11 @@ class StackPool:
         self._local = _Thread()
         self._begun = begun
         self._threads: dict[int, int] = {}
+        key = ctypes.c_uint32()
+        if _pthread_key_create(ctypes.addressof(key), None):
+            raise WasmError("cannot make a key for the stacks of threads")
+        self.key = key.value
+        """The key of pthread_getspecific(3) by which machine code finds the context of the thread that it runs in."""
 
     def threads(self) -> list[tuple[int, int]]:
         """The addresses of the contexts of all stacks that threads have, with the kernel's numbers of the threads."""
@@ -127,6 +138,7 @@ class StackPool:
             local = self._local
             stack = GuestStack(self, host_limit())
             local.signal_stack = SignalStack()
+            self._note(stack)  # before it is the thread's: this may fail
             local.own = local.current = stack
             self.begin(stack.context)
             self._begun()
@@ -137,13 +149,20 @@ class StackPool:
         the kernel's number of the thread.
         """
         thread = self._threads[stack.context] = self._threads[outer.context]
+        self._note(stack)
         self._local.current = stack
         return thread
 
     def switch_back(self, outer: GuestStack, stack: GuestStack) -> None:
         """And no more."""
+        self._note(outer)
         self._local.current = outer
         self._threads.pop(stack.context, None)
+
+    def _note(self, stack: GuestStack) -> None:
+        """Let machine code know the calling thread's stack."""
+        if _pthread_setspecific(self.key, stack.context):
+            raise WasmError("cannot note the stack of a thread")
 
     def new(self) -> GuestStack:
         """A stack for a call that may be suspended."""

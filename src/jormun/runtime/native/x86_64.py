@@ -37,6 +37,7 @@ _ACTIVATION = layout.CONTEXT_ACTIVATION
 _STOP = layout.CONTEXT_STOP
 _THREAD_STATE = layout.CONTEXT_THREAD_STATE
 _HOST_LIMIT = layout.CONTEXT_HOST_LIMIT
+_SCOPE = layout.CONTEXT_SCOPE
 _TRAP_KIND = layout.CONTEXT_TRAP_KIND
 _TRAP_PC = layout.CONTEXT_TRAP_PC
 _TRAP_FP = layout.CONTEXT_TRAP_FP
@@ -106,6 +107,7 @@ _FRAME = f"""\
 
 # i32 jormun_enter(ptr context, ptr code, ptr registers): run guest code on the guest stack, with the registers of a
 # register record. Called and returns with the GIL held; the guest runs without it. Returns 0 or the kind of the trap.
+# i32 jormun_enter_short: the same, but the guest keeps the GIL, and THREAD_STATE is 0.
 #
 # Safe because: everything that the caller owns is on the host's stack before HOST_SP is set, and is taken from there at
 # `jormun_resume`, however it is reached: by return, from `jormun_trap`, from `jormun_host_call`, or from the signal
@@ -116,34 +118,21 @@ _FRAME = f"""\
 # held meanwhile.
 def _enter(count: int) -> str:
     return f"""
+.type jormun_enter_short,@function
+jormun_enter_short:
+{_prologue(count)}
+    movq $0, {_THREAD_STATE}(%rbx)
+    jmp 3f
+.size jormun_enter_short, . - jormun_enter_short
 .type jormun_enter,@function
 jormun_enter:
-    pushq %rbp
-    pushq %rbx
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
-    cmpq {_HOST_LIMIT}(%rdi), %rsp
-    jb jormun_refuse
-{_FRAME}
-    movq %rdi, %rbx
-    movq %rsi, %r12
-    movq %rdx, %r13
-    movq jormun_data+{count}(%rip), %rcx
-    movq (%rcx), %rax
-    incq %rax
-    movq %rax, (%rcx)
-    movq %rax, {_ACTIVATION}(%rbx)
-    movq {layout.REGISTERS_STOP}(%r13), %rax
-    movq %rax, {_STOP}(%rbx)
+{_prologue(count)}
     callq PyEval_SaveThread
     movq %rax, {_THREAD_STATE}(%rbx)
-    movq {layout.REGISTERS_OVERFLOW_SLOTS}(%r13), %rcx
-    addq %rcx, %rcx
-    leaq {layout.REGISTERS_OVERFLOW}(%r13), %rsi
-    leaq {layout.STACK_OVERFLOW_AREA}(%rbx), %rdi
-    rep movsq
+3:  movq {layout.REGISTERS_OVERFLOW_SLOTS}(%r13), %rcx
+    testq %rcx, %rcx
+    jne 5f
+4:
 {_registers_from("%r13", layout.REGISTERS_VECTORS)}
     movq %rsp, {_HOST_SP}(%rbx)
     # From here to jormun_resume %rsp is in the guest's block: a push that hits its guard is a trap like any other.
@@ -161,8 +150,10 @@ jormun_enter:
 jormun_resume:
     movq (%rsp), %rbx
     movq {_THREAD_STATE}(%rbx), %rdi
+    testq %rdi, %rdi
+    je 6f
     callq PyEval_RestoreThread
-    movl {_TRAP_KIND}(%rbx), %eax
+6:  movl {_TRAP_KIND}(%rbx), %eax
     addq $8, %rsp
     popq {_THREAD_STATE}(%rbx)
     popq {_ACTIVATION}(%rbx)
@@ -185,8 +176,40 @@ jormun_refuse:
     movq %rax, {_TRAP_FP}(%rdi)
     movl ${TrapKind.STACK_EXHAUSTED.value}, %eax
     jmp 1b
+    # Most functions have no such slots, and beginning to copy takes longer than copying a few.
+5:  addq %rcx, %rcx
+    leaq {layout.REGISTERS_OVERFLOW}(%r13), %rsi
+    leaq {layout.STACK_OVERFLOW_AREA}(%rbx), %rdi
+    rep movsq
+    jmp 4b
 .size jormun_enter, . - jormun_enter
 """
+
+
+def _prologue(count: int) -> str:
+    """What an activation begins with: its frame, its number and its stop record; goes to jormun_refuse for want
+    of stack. Then %rbx is the context, %r12 the code, %r13 the record.
+    """
+    return f"""
+    pushq %rbp
+    pushq %rbx
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    cmpq {_HOST_LIMIT}(%rdi), %rsp
+    jb jormun_refuse
+{_FRAME}
+    movq %rdi, %rbx
+    movq %rsi, %r12
+    movq %rdx, %r13
+    movq jormun_data+{count}(%rip), %rcx
+    movq (%rcx), %rax
+    incq %rax
+    movq %rax, (%rcx)
+    movq %rax, {_ACTIVATION}(%rbx)
+    movq {layout.REGISTERS_STOP}(%r13), %rax
+    movq %rax, {_STOP}(%rbx)"""
 
 
 # i32 jormun_go_on(ptr context, u64 activation, ptr registers, u64 sp): go on with an activation that was left in
@@ -314,6 +337,8 @@ jormun_host_function:
     subq %r10, %rsp
 {_registers_to("%rsp", layout.REGISTERS_VECTORS)}
     movq %rax, {layout.REGISTERS_OVERFLOW_SLOTS}(%rsp)
+    testq %rax, %rax
+    je 1f
     leaq (%rax,%rax), %rcx
     movq %rsp, %rsi
     andq ${_BLOCK_MASK}, %rsi
@@ -321,7 +346,7 @@ jormun_host_function:
     leaq {layout.REGISTERS_OVERFLOW}(%rsp), %rdi
     rep movsq
     movq {layout.REGISTERS_INTEGERS}(%rsp), %rdi
-    movq %rsp, %rsi
+1:  movq %rsp, %rsi
     callq jormun_host_call
     movq {layout.REGISTERS_INTEGERS}(%rsp), %rax
     movups {layout.REGISTERS_VECTORS}(%rsp), %xmm0
@@ -329,6 +354,82 @@ jormun_host_function:
     popq %rbp
     retq
 .size jormun_host_function, . - jormun_host_function
+"""
+
+# What the code of every native function of the host is: it calls the address in the host record, in the C convention,
+# with the guest's arguments, of which there are no more than six integers and eight others. It gets no vm, so that
+# integers move down by a register; the last may have come through the overflow area.
+#
+# On the host's stack, though to stay on the guest's would be two moves shorter: the function may take more than what is
+# left of that, and would hit the guard, where its fault would be taken for the guest's, and leave it in the middle of
+# what it does. Nor may a signal's handler take it for a guest. The function may call Python, and so guests, which
+# is why the context says where they begin; it has no GIL, and THREAD_STATE says that a guest runs, so that signals may
+# come, which on this stack do nothing. Hence the look at the stop records behind it: the store's, and the thread's.
+#
+# Safe because: the function keeps %rbp, as any does, from which the context is found again; and it returns with the
+# %rsp that it was called with: the activation's HOST_SP, a multiple of 16, less two words. The host's stack below is
+# free. Where the function switched stacks and left another activation innermost (a greenlet), this one is left, by its
+# own HOST_SP.
+_NATIVE_FUNCTION = f"""
+.type jormun_native_function,@function
+jormun_native_function:
+    pushq %rbp
+    movq %rsp, %rbp
+    movq %rsp, %r10
+    andq ${_BLOCK_MASK}, %r10
+    movq {layout.HOST_FUNCTION}(%rdi), %rax
+    movq %rsi, %rdi
+    movq %rdx, %rsi
+    movq %rcx, %rdx
+    movq %r8, %rcx
+    movq %r9, %r8
+    movq {layout.STACK_OVERFLOW_AREA}(%r10), %r9
+    movq %rsp, {_GUEST_SP}(%r10)
+    movq %rbp, {_GUEST_FP}(%r10)
+    movq {_HOST_SP}(%r10), %rsp
+    pushq {_ACTIVATION}(%r10)
+    pushq {_ACTIVATION}(%r10)
+    callq *%rax
+    popq %r11
+    popq %r11
+    movq %rbp, %rcx
+    andq ${_BLOCK_MASK}, %rcx
+    cmpq {_ACTIVATION}(%rcx), %r11
+    jne 2f
+    movq {_STOP}(%rcx), %r10
+    testq %r10, %r10
+    je 1f
+    cmpq {layout.STOP_UP_TO}(%r10), %r11
+    jbe 3f
+1:  cmpq $0, {_SCOPE}(%rcx)
+    jne 3f
+4:  movq %rbp, %rsp
+    popq %rbp
+    retq
+    # Something may want to stop it: look closely, and keep the result.
+3:  subq $32, %rsp
+    movq %rax, (%rsp)
+    movups %xmm0, 16(%rsp)
+    movq %rcx, %rdi
+    callq jormun_is_stopped
+    movl %eax, %ecx
+    movq (%rsp), %rax
+    movups 16(%rsp), %xmm0
+    addq $32, %rsp
+    testb $1, %cl
+    je 4b
+    movl ${TrapKind.INTERRUPTED.value}, %edx
+    jmp 5f
+2:  movl ${TrapKind.HOST_EXCEPTION.value}, %edx
+5:  movq %rbp, %rcx
+    andq ${_BLOCK_MASK}, %rcx
+    movl %edx, {_TRAP_KIND}(%rcx)
+    movq $0, {_TRAP_PC}(%rcx)
+    movq %rbp, {_TRAP_FP}(%rcx)
+    movq %rbp, {_TRAP_SP}(%rcx)
+    movq %rsp, {_HOST_SP}(%rcx)
+    jmp jormun_resume
+.size jormun_native_function, . - jormun_native_function
 """
 
 # Where stubs lead: a guest called a function that has no code yet. The stub pushed the function's number; all else is
@@ -405,8 +506,8 @@ jormun_has_xsave:
 """
 
 EXPORTED = (
-    "jormun_enter", "jormun_go_on", "jormun_resume", "jormun_trap", "jormun_host_call", "jormun_host_function",
-    "jormun_compile_stub", "jormun_divert", "jormun_has_xsave",
+    "jormun_enter", "jormun_enter_short", "jormun_go_on", "jormun_resume", "jormun_trap", "jormun_host_call",
+    "jormun_host_function", "jormun_native_function", "jormun_compile_stub", "jormun_divert", "jormun_has_xsave",
 )  # fmt: skip
 
 
@@ -426,6 +527,7 @@ def glue(islands: Mapping[str, int], count: int) -> str:
             _TRAP,
             _HOST_CALL,
             _HOST_FUNCTION,
+            _NATIVE_FUNCTION,
             _COMPILE,
             _DIVERT,
             _HAS_XSAVE,
