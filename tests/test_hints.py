@@ -1,15 +1,17 @@
-"""The light forms of typing and dataclasses do what those do, as far as Jormun uses them."""
+"""The light forms of typing, dataclasses and enum do what those do, as far as Jormun uses them."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
+import enum
 import pickle
 from typing import Any
 
 import pytest
 
 from jormun.dataclass import dataclass, field, replace
+from jormun.enumeration import Enum, IntEnum, unique
 from jormun.hints import Protocol, SupportsIndex, runtime_checkable
 
 
@@ -116,3 +118,68 @@ def test_protocols_are_told_by_their_members() -> None:
     assert isinstance(Fits(), Named) and isinstance(Sub(), Named) and not isinstance(3, Named)
     assert not isinstance(Fits(), Sub)
     assert isinstance(3, SupportsIndex) and not isinstance(3.0, SupportsIndex)
+
+
+@unique
+class Colour(Enum):
+    """A colour."""
+
+    RED = 1
+    BLUE = "b"
+
+    @property
+    def is_warm(self) -> bool:
+        """Something of its own."""
+        return self is Colour.RED
+
+
+@unique
+class Level(IntEnum):
+    """A number."""
+
+    LOW = 1
+    HIGH = 5
+
+
+class TheirColour(enum.Enum):
+    """The standard library's."""
+
+    RED = 1
+    BLUE = "b"
+
+
+class TheirLevel(enum.IntEnum):
+    """The standard library's."""
+
+    LOW = 1
+    HIGH = 5
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(Colour, TheirColour), (Level, TheirLevel)])
+def test_members_are_those_of_the_standard_librarys(ours: Any, theirs: Any) -> None:
+    """Names, values, order, look-up, representation, identity in copies and pickles."""
+    assert [(each.name, each.value) for each in ours] == [(each.name, each.value) for each in theirs]
+    assert len(ours) == len(theirs) and list(ours.__members__) == list(theirs.__members__) and bool(ours)
+    for mine, other in zip(ours, theirs, strict=True):
+        assert "Their" + str(mine) == str(other) if ours is Colour else str(mine) == str(other)
+        assert repr(mine) == repr(other).replace("Their", "")
+        assert ours(mine.value) is ours[mine.name] is ours(mine) is getattr(ours, mine.name) is mine
+        assert mine in ours and "?" not in ours and isinstance(mine, ours)
+        for again in (copy.copy(mine), copy.deepcopy(mine), pickle.loads(pickle.dumps(mine))):
+            assert again is mine
+    with pytest.raises(ValueError, match="7 is not a valid " + ours.__name__):
+        ours(7)
+    with pytest.raises(KeyError):
+        ours["GREEN"]
+
+
+def test_members_are_what_their_classes_say() -> None:
+    """They have methods; those of an IntEnum are numbers; two of one value are refused."""
+    assert Colour.RED.is_warm and not Colour.BLUE.is_warm and Colour.RED != 1 and hash(Colour.RED) == hash(Colour.RED)
+    assert Level.HIGH == 5 and Level.HIGH + 1 == 6 and f"{Level.LOW:03}" == "001" and {5: "x"}[Level.HIGH] == "x"
+    with pytest.raises(AssertionError, match="two members"):
+
+        @unique
+        class Twice(Enum):
+            ONE = 1
+            UNO = 1

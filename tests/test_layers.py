@@ -11,7 +11,8 @@ SOURCE = Path(__file__).parent.parent / "src" / "jormun"
 
 LAYERS: dict[str, int] = {
     "errors": 0, "types": 0, "features": 0, "limits": 0, "version": 0, "digest": 0, "sealed": 0, "folder": 0,
-    "interrupts": 0, "hints": 0, "dataclass": 0,
+    "interrupts": 0, "hints": 0, "dataclass": 0, "enumeration": 0,
+    "functions": 0, "locks": 0, "containers": 0,
     "opcodes": 1,
     "syntax": 2,
     "binary": 3, "text": 3,
@@ -20,7 +21,7 @@ LAYERS: dict[str, int] = {
     "baseline": 7, "optimizing": 7, "cache": 7,
     "wasi": 8,
     "api": 9,
-    "cli": 10, "__main__": 10,
+    "cli": 10, "__main__": 10, "hook": 10,
 }  # fmt: skip
 PEERS = {
     pair
@@ -31,6 +32,7 @@ PEERS = {
 OUTSIDE = {
     "llvmlite": ("llvm", "optimizing"),
     "ctypes": ("runtime/native",),
+    "_ctypes": ("runtime/native",),
     "mmap": ("runtime/native",),
 }
 """Which places may import what is dangerous or heavy."""

@@ -13,10 +13,14 @@ from jormun.version import VERSION as __version__
 
 TYPE_CHECKING = False  # typing's own would cost the import of typing; type checkers know it by its name
 if TYPE_CHECKING:
+    from jormun.api.arrays import GuestArray
     from jormun.api.config import Config
     from jormun.api.instance import Exports, Instance, load
+    from jormun.api.memory import Memory
     from jormun.api.module import ExportType, ImportType, Module
     from jormun.api.run import CompletedProcess, run
+    from jormun.api.run_async import run_async
+    from jormun.api.vectorize import vectorize
     from jormun.errors import (
         ArtifactError,
         ExhaustionError,
@@ -37,7 +41,6 @@ if TYPE_CHECKING:
     from jormun.runtime.function import Function as Func
     from jormun.runtime.globals import Global
     from jormun.runtime.limits import Limits
-    from jormun.runtime.memory import Memory
     from jormun.runtime.metering.costs import Costs
     from jormun.runtime.store import Store
     from jormun.runtime.table import Table
@@ -49,10 +52,14 @@ if TYPE_CHECKING:
     from jormun.wasi.scratch_directory import ScratchDirectory
 
 _PLACES = {
+    "jormun.api.arrays": ("GuestArray",),
     "jormun.api.config": ("Config",),
     "jormun.api.instance": ("Exports", "Instance", "load"),
+    "jormun.api.memory": ("Memory",),
     "jormun.api.module": ("ExportType", "ImportType", "Module"),
     "jormun.api.run": ("CompletedProcess", "run"),
+    "jormun.api.run_async": ("run_async",),
+    "jormun.api.vectorize": ("vectorize",),
     "jormun.errors": (
         "ArtifactError", "ExhaustionError", "Frame", "HostError", "InvalidError", "LinkError", "MalformedError",
         "TimeoutError", "Trap", "TrapKind", "UnsupportedError", "WasmError",
@@ -63,7 +70,6 @@ _PLACES = {
     "jormun.runtime.function": ("Func",),
     "jormun.runtime.globals": ("Global",),
     "jormun.runtime.limits": ("Limits",),
-    "jormun.runtime.memory": ("Memory",),
     "jormun.runtime.metering.costs": ("Costs",),
     "jormun.runtime.store": ("Store",),
     "jormun.runtime.table": ("Table",),
@@ -91,6 +97,7 @@ __all__ = [
     "Frame",
     "Func",
     "Global",
+    "GuestArray",
     "HostDirectory",
     "HostError",
     "ImportType",
@@ -117,6 +124,8 @@ __all__ = [
     "__version__",
     "load",
     "run",
+    "run_async",
+    "vectorize",
 ]
 
 

@@ -7,7 +7,7 @@ nothing is inherited from other dataclasses, and there is no `fields()`.
 
 from __future__ import annotations
 
-from operator import attrgetter, eq, ge, gt, le, lt
+from _operator import attrgetter, eq, ge, gt, le, lt  # operator's own, without its Python
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

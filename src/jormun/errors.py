@@ -6,10 +6,10 @@ The class says the phase in which a thing went wrong; the message is the standar
 from __future__ import annotations
 
 import builtins
-from collections.abc import Sequence
-from enum import Enum, unique
 
 from jormun.dataclass import dataclass
+from jormun.enumeration import Enum, unique
+from jormun.hints import Sequence
 
 
 class WasmError(Exception):
@@ -188,12 +188,25 @@ class Trap(WasmError):
     """A guest did what the standard answers with a trap; the instance lives on.
 
     `kind` says why; `backtrace` lists the WebAssembly frames, innermost first.
+
+    >>> import jormun
+    >>> inner = '(func $inner (result i32) (i32.div_s (i32.const 1) (i32.const 0)))'
+    >>> outer = '(func (export "outer") (result i32) (i32.add (call $inner) (i32.const 1)))'
+    >>> try:
+    ...     jormun.load(f"(module {inner} {outer})").exports.outer()
+    ... except jormun.Trap as trap:
+    ...     print(trap.kind.name, [frame.function_name for frame in trap.backtrace])
+    INTEGER_DIVIDE_BY_ZERO ['inner', 'outer']
     """
 
     def __init__(self, kind: TrapKind, backtrace: Sequence[Frame] = (), message: str | None = None) -> None:
         super().__init__(kind.message if message is None else message)
         self.kind = kind
         self.backtrace = tuple(backtrace)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle it whole, for whoever waits for a worker process: by default `args` alone would make a new one."""
+        return type(self), (self.kind, self.backtrace, self.args[0]), self.__dict__
 
     def __str__(self) -> str:
         lines = [str(self.args[0]), *(f"    at {frame}" for frame in self.backtrace)]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import _signal as signal  # type: ignore[import-not-found]  # FAST: signal makes enums of all numbers, 3 ms
 import os
-from contextlib import contextmanager
 
+from jormun.functions import contextmanager
 from jormun.hints import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from jormun.hints import Iterator
 
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 

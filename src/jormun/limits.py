@@ -52,3 +52,6 @@ TREE_BYTES = 1 << 30
 """Bytes of all files of a tree in memory, or of the changes to one, if the host gives no quota of its own. Ours."""
 TREE_FILES = 1_000_000
 """Files, directories and links of such a tree. Ours: each is some 500 bytes of Python objects."""
+LISTINGS_BYTES = 256 << 20
+"""What a guest's descriptors of directories may keep of listings together, and the largest listing. Ours: some four
+million entries; larger directories are few, and thousands of descriptors cost no more."""

@@ -44,9 +44,3 @@ def unseal(data: bytes, key: bytes | None, architecture: str) -> memoryview:
     if data[_HEADER.size : HEADER_BYTES] != digest(data[: _HEADER.size], contents):
         raise SealError("the contents have been altered")
     return contents
-
-
-def key_of(data: bytes) -> bytes:
-    """The key in the header of a file that `unseal` has taken."""
-    key: bytes = _HEADER.unpack_from(data)[3]
-    return key

@@ -7,9 +7,8 @@ different modules compare by identity (see validation/matching.py).
 
 from __future__ import annotations
 
-from enum import Enum, unique
-
 from jormun.dataclass import dataclass
+from jormun.enumeration import Enum, unique
 from jormun.hints import TypeAlias
 
 

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 import jormun
+from jormun.api.tier import Tier
 from jormun.cache.artifact import read_artifact
+from jormun.runtime.tiering.settings import MAX_COUNTER, Tiering
 
 MODULE = """(module $calc (import "env" "log" (func $log (param i32)))
   (type $pair (struct (field i32)))
@@ -25,11 +27,11 @@ MODULE = """(module $calc (import "env" "log" (func $log (param i32)))
   (func (export "pair") (drop (struct.new $pair (i32.const 1)))))"""
 
 
-@pytest.fixture
-def saved(tmp_path: Path) -> Path:
-    """The file that the module becomes."""
+@pytest.fixture(params=["optimizing", "baseline"])
+def saved(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """The file that the module becomes, by each tier."""
     path = tmp_path / "calc"
-    jormun.Module(MODULE).save(path)
+    jormun.Module(MODULE).save(path, tier=request.param)
     return path
 
 
@@ -167,6 +169,42 @@ def test_portable_code_is_the_same_on_all_machines(tmp_path: Path) -> None:
     for name in ("one", "two"):
         module.save(tmp_path / name, target="x86_64-linux")
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+HOT = """(module (func (export "hot") (param $n i32) (result i32) (local $x i32)
+  (loop $l (local.set $x (i32.add (local.get $x) (local.get $n)))
+    (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+  (local.get $x)))"""
+
+
+def test_baseline_code_gets_better(tmp_path: Path) -> None:
+    """It asks, as that of tier auto does, since the function may be hot in whoever opens the file."""
+    tiering = Tiering(threshold=0, is_synchronous=True)
+    jormun.Module(HOT).save(tmp_path / "hot", tier="baseline")
+    module = jormun.Module.open(tmp_path / "hot", config=jormun.Config(tiering=tiering))
+    assert jormun.Instance(module).exports.hot(1000) == 500_500
+    assert module.compiled.tier_up is not None
+    assert module.compiled.tier_up.learned().functions == (0,)
+
+
+@pytest.mark.parametrize("tier", ["baseline", "optimizing"])
+def test_baseline_code_asks_nobody(tmp_path: Path, tier: Tier) -> None:
+    """With a tier that has no better code, or makes all of it at once, it asks no more than once."""
+    jormun.Module(HOT).save(tmp_path / "hot", tier="baseline")
+    module = jormun.Module.open(tmp_path / "hot", config=jormun.Config(tier=tier))
+    assert jormun.Instance(module).exports.hot(1000) == 500_500
+    assert module.compiled.tier_up is None
+    assert MAX_COUNTER - 2000 < module.compiled.counter_values[0] < MAX_COUNTER
+
+
+def test_tiers_that_do_not_compile_ahead(tmp_path: Path) -> None:
+    """Nor does the baseline tier for other machines; nothing is written."""
+    module = jormun.Module(HOT)
+    with pytest.raises(ValueError, match="no tier 'auto' compiles ahead of time, there are baseline, optimizing"):
+        module.save(tmp_path / "hot", tier="auto")
+    with pytest.raises(jormun.UnsupportedError, match="the baseline tier makes code for x86_64 Linux alone"):
+        module.save(tmp_path / "hot", tier="baseline", cpu="x86-64-v3")
+    assert not any(tmp_path.iterdir())
 
 
 def test_progress(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import pytest
 
 import jormun
@@ -20,6 +22,17 @@ def test_exports_are_attributes_and_items() -> None:
     assert len(exports) == 4 and "add" in exports and "sub" not in exports
     assert {"add", "memory"} <= set(dir(exports))
     assert isinstance(exports.add, jormun.Func) and isinstance(exports.memory, jormun.Memory)
+
+
+def test_exports_that_were_asked_for_are_kept() -> None:
+    """So that they are found at once; they keep no more alive than the exports themselves do."""
+    exports = jormun.load(NAMES).exports
+    assert vars(exports) == {}
+    assert exports.add is exports.add is exports["add"]
+    assert vars(exports) == {"add": exports.add}
+    store = weakref.ref(exports.add.store)
+    del exports
+    assert store() is None
 
 
 def test_exports_that_are_not_there() -> None:

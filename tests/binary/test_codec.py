@@ -40,6 +40,16 @@ def test_modules_survive(module: Module) -> None:
 
 
 @_slow
+@given(modules())
+def test_segments_that_are_decoded_later(module: Module) -> None:
+    """Of a trusted module, data segments are as many as ever, and the same when they are looked at."""
+    found = decode(encode(module), is_trusted=True).datas
+    assert len(found) == len(module.datas)
+    assert tuple(found) == module.datas
+    assert found[:1] == module.datas[:1]
+
+
+@_slow
 @given(modules(), st.data())
 def test_broken_modules_are_malformed(module: Module, data: st.DataObject) -> None:
     """Bytes changed, inserted or cut off give a module, or MalformedError with an offset inside of the file."""

@@ -45,6 +45,15 @@ def test_compile_and_run(command: Command, compiled: Path) -> None:
     assert "deep" in result.err
 
 
+def test_baseline(command: Command, tmp_path: Path) -> None:
+    """The other tier, without LLVM; it says what it has no code for."""
+    module, out = wat(tmp_path, ADD), tmp_path / "calc"
+    assert command("compile", "--tier", "baseline", module, "-o", out).err == ""
+    assert command("run", "--invoke", "add", out, "2", "40").out == "42\n"
+    result = command("compile", "--tier", "baseline", "--target", "aarch64-linux", module, "-o", out)
+    assert result.status == 2 and "a target or a CPU is for the optimizing tier" in result.err
+
+
 def test_default_output(command: Command, tmp_path: Path) -> None:
     """Beside the module, with a name of its own."""
     assert command("compile", wat(tmp_path, ADD, "calc.wat")).err == ""

@@ -17,6 +17,7 @@ PLAIN = [
     ["--dir", ".", "--dir=/a::/b:ro", "--env", "K=V", "--env=", "app.wasm", "1"],
     ["--invoke", "add", "calc.wasm", "-1", "2"],
     ["--tier=optimizing", "--no-cache", "--preload", "a=b", "app.wasm"],
+    ["--overlay", "a", "--dir", "b", "--scratch=/tmp", "--quota", "1MiB", "--stdin", "x", "app.wasm"],
 ]
 NOT_PLAIN = [
     [], ["--help"], ["-h"], ["--dir"], ["--dir", "."], ["--dir", "--env", "x"], ["--tier", "none", "app.wasm"],

@@ -53,3 +53,18 @@ def test_end_waits() -> None:
 def test_fork_waits() -> None:
     """A child can compile, though its parent was compiling when it was made."""
     assert run(BUSY + FORK) == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is the process that has a priority")
+def test_what_nobody_waits_for_gives_way() -> None:
+    """It is compiled by a thread of lower priority than others, which keep theirs. The object is the same."""
+    script = """
+import os, threading
+from jormun.llvm import pipeline
+text = "define i64 @g(i64 %v0) {\\nret i64 %v0\\n}"
+assert pipeline.compile_text(text, is_background=True) == pipeline.compile_text(text)
+mine = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+found = [os.getpriority(os.PRIO_PROCESS, t.native_id) - mine for t in threading.enumerate() if t.name == "jormun-llvm"]
+assert sorted(found) == [0, min(pipeline.BACKGROUND_NICE, 19 - mine)], found
+"""
+    assert run(script) == 0

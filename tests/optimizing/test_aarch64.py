@@ -1,7 +1,4 @@
-"""Code for aarch64, as far as another machine tells: by its shape, and by an emulator where there is one.
-
-The emulator is Unicorn (`pip install unicorn`), which is no part of the test tools.
-"""
+"""Code for aarch64, as far as another machine tells: by its shape, and by an emulator, Unicorn."""
 
 from __future__ import annotations
 

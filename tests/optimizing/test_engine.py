@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 import jormun
+from jormun.llvm import pipeline
+from jormun.llvm.pipeline import Effort
+from jormun.llvm.target import Target
 from jormun.optimizing import engine
+from jormun.runtime.engine import LoopHead
+from jormun.runtime.layout import Layout
 from jormun.text.module import parse_module
 from jormun.validation.module import validate
 
@@ -127,3 +132,28 @@ def test_a_function_that_moves_too_many_values(moved: str) -> None:
     with pytest.raises(jormun.WasmError, match="function 1: its calls and blocks move too many values"):
         exports.f()
     assert exports.one() == 1
+
+
+@pytest.mark.parametrize(("rounds", "effort"), [(1, Effort.FULL), (1000, Effort.BRIEF)], ids=["small", "large"])
+def test_what_is_hot_and_large_is_optimized_briefly(
+    monkeypatch: pytest.MonkeyPatch, rounds: int, effort: Effort
+) -> None:
+    """An entry at a loop counts like its function. It is compiled in the background, and as ever where somebody
+    waits.
+    """
+    found: list[tuple[Effort, bool]] = []
+
+    def compile_text(
+        text: str, target: Target, effort: Effort, most_phis: int, *, is_background: bool = False
+    ) -> bytes:
+        found.append((effort, is_background))
+        return pipeline.compile_text(text, target, Effort.LEAST, most_phis)
+
+    monkeypatch.setattr(engine, "compile_text", compile_text)
+    body = "(local.set 0 (i32.rotl (local.get 0) (i32.const 5)))" * rounds
+    valid = validate(parse_module(f"(module (func (param i32) (loop {body} (br_if 0 (local.get 0)))))"))
+    optimizing, layout = engine.OptimizingEngine(), Layout(valid)
+    optimizing.improve(valid, layout, [0])
+    optimizing.improve(valid, layout, [], [LoopHead(0, 0)])
+    optimizing.compile(valid, layout, [0])
+    assert found == [(effort, True), (effort, True), (Effort.FULL, False)]

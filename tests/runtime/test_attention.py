@@ -49,7 +49,7 @@ class Alarm(Exception):
 def ticking() -> Iterator[None]:
     """A fast timer."""
     tick = Native.get().tick
-    Native.get()._stacks.current()
+    Native.get().stacks.current()
     tick.start(0.001)
     yield
     tick.start(INTERVAL_S)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import struct
 import threading
 import time
 
@@ -100,16 +101,35 @@ def test_a_view_outlives_its_memory() -> None:
     assert view[PAGE - 1] == 1
 
 
-def test_numpy_shares_the_memory() -> None:
-    """numpy.asarray makes no copy."""
-    numpy = pytest.importorskip("numpy")
+def test_released_views() -> None:
+    """Whoever releases a view takes nothing from others."""
     memory = memory_of(1)
-    array = numpy.asarray(memory)
-    array[5] = 9
-    assert memory[5] == 9
-    assert (array.dtype, array.shape) == (numpy.uint8, (PAGE,))
+    memory.write(0, b"ab")
+    with memory.view():
+        pass
+    assert memory.read(0, 2) == b"ab" and len(memory.view()) == PAGE
+
+
+def test_typed_arrays() -> None:
+    """`array` gives any part as any type, aligned or not, and nothing outside of the memory."""
+    numpy = pytest.importorskip("numpy")
+    memory = memory_of(1, 2)
+    array = memory.array(3, (2, 3), "f8")
+    assert (array.shape, array.dtype) == ((2, 3), numpy.float64)
+    array[1, 2] = 1.5
+    assert struct.unpack("<d", memory.read(3 + 5 * 8, 8)) == (1.5,)
+    memory.grow(1)
+    array[0, 0] = 2.5
+    assert memory.array(PAGE - 8, 2, "u8").shape == (2,)
+    for address, shape in ((-1, 1), (2 * PAGE - 7, 1), (0, PAGE), (2 * PAGE + 1, 0), (0, (1 << 40, 1 << 40))):
+        with pytest.raises(IndexError, match="outside of a memory of 131072 bytes"):
+            memory.array(address, shape, "f8")
+    with pytest.raises(TypeError, match="Python objects"):
+        memory.array(0, 1, object)
+    with pytest.raises(ValueError, match="shape"):
+        memory.array(0, (1, -1))
     del memory
-    array[PAGE - 1] = 1
+    array[1, 1] = 1
 
 
 def test_64_bit_memories_and_other_pages() -> None:

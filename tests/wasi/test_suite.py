@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from jormun.api.config import Config
 from jormun.api.module import Module
+from jormun.api.tier import Tier
 from jormun.errors import WasmError
 from jormun.wasi.memory_stream import MemoryStream
 from jormun.wasi.run import run_command
@@ -45,11 +47,11 @@ def copied(root: Path, target: Path) -> Path:
     return target
 
 
-def failure(program: Path, scratch: Path) -> str | None:
+def failure(program: Path, scratch: Path, tier: Tier) -> str | None:
     """What is wrong with a run of the program; None when it does what it should."""
     expected = expectations(program)
     if program.parent.name == "threads":
-        return process_failure(program, expected)
+        return process_failure(program, expected, tier)
     root = expected.get("root")
     directories = {"/": copied(program.parent / str(root), scratch / "root")} if root is not None else {}
     arguments, environment = expected.get("args", []), expected.get("env", {})
@@ -58,7 +60,7 @@ def failure(program: Path, scratch: Path) -> str | None:
     stdout, stderr = MemoryStream(), MemoryStream()
     try:
         status = run_command(
-            Module(program).compiled,
+            Module(program, config=Config(tier=tier)).compiled,
             [program.name, *arguments],
             environment=environment,
             directories=directories,
@@ -75,13 +77,13 @@ def failure(program: Path, scratch: Path) -> str | None:
     return None
 
 
-def process_failure(program: Path, expected: dict[str, object]) -> str | None:
+def process_failure(program: Path, expected: dict[str, object], tier: Tier) -> str | None:
     """As failure, in a process of its own, with a standard input that has nothing and does not end.
 
     Some of these programs compute without end when they are to be ended.
     """
     assert set(expected) <= {"exit_code"}
-    with start("run", program, stdin=subprocess.PIPE) as process:
+    with start("run", "--tier", tier, program, stdin=subprocess.PIPE) as process:
         status = process.wait(timeout=120)
         assert process.stderr is not None
         message = process.stderr.read().decode()
@@ -91,6 +93,7 @@ def process_failure(program: Path, expected: dict[str, object]) -> str | None:
 
 
 @needs_shared
+@pytest.mark.parametrize("tier", ["baseline", "optimizing"])
 @pytest.mark.parametrize(
     "program",
     [
@@ -98,9 +101,9 @@ def process_failure(program: Path, expected: dict[str, object]) -> str | None:
         for path in PROGRAMS
     ],
 )
-def test_program(program: Path, tmp_path: Path) -> None:
-    """It ends with the status, and prints the text, that its .json file says; or is a known gap, and fails."""
-    what = failure(program, tmp_path)
+def test_program(program: Path, tmp_path: Path, tier: Tier) -> None:
+    """In each tier, it ends with the status, and prints the text, that its .json file says; a known gap fails."""
+    what = failure(program, tmp_path, tier)
     if name_of(program) in KNOWN_GAPS:
         assert what is not None, f"take {name_of(program)} off known_gaps.txt"
     else:

@@ -75,6 +75,22 @@ def test_a_thread_shares_the_memory_and_has_its_own_globals() -> None:
     assert run(text) == 1 + 10 + 100 + 1
 
 
+def test_threads_in_one_store_do_not_wait_for_their_turn() -> None:
+    """A guest that was given functions of another instance has all of its threads in the store of that."""
+    store = Store()
+    other = jormun.load('(module (func (export "answer") (result i32) (i32.const 42)))', store=store)
+    text = module(
+        """(drop (call $spawn (i32.const 0)))
+        (drop (memory.atomic.wait32 (i32.const 0) (i32.const 0) (i64.const -1)))
+        (call $exit (i32.load (i32.const 4)))""",
+        """(i32.store (i32.const 4) (call $answer))
+        (i32.atomic.store (i32.const 0) (i32.const 1))
+        (drop (memory.atomic.notify (i32.const 0) (i32.const 1)))""",
+        '(import "other" "answer" (func $answer (result i32)))',
+    )
+    assert run(text, imports={"other": other.exports}, store=store) == 42
+
+
 @pytest.mark.parametrize("ending", ["main", "thread"])
 def test_a_trap_in_one_ends_all(ending: str) -> None:
     """Those that wait too; the trap comes out, with the backtrace of its own thread."""

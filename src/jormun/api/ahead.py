@@ -7,14 +7,20 @@ from collections.abc import Callable, Iterable
 from jormun.cache.artifact import Artifact
 from jormun.cache.entry import Entry
 from jormun.cache.plain import from_plain
-from jormun.hints import TYPE_CHECKING
+from jormun.errors import UnsupportedError
+from jormun.hints import TYPE_CHECKING, Final
 from jormun.runtime.image import CodeImage
 from jormun.runtime.tiering.learned import Learned
 
 if TYPE_CHECKING:
     from jormun.api.module import Module
-    from jormun.optimizing.destination import Destination
-    from jormun.runtime.engine import Progress
+    from jormun.api.tier import Tier
+    from jormun.runtime.engine import Engine, Progress
+    from jormun.runtime.requirements import Requirements
+    from jormun.runtime.tiering.settings import Tiering
+
+AHEAD_TIERS: Final[tuple[Tier, ...]] = ("baseline", "optimizing")
+"""The tiers that compile ahead of time."""
 
 
 class Loaded:
@@ -29,7 +35,7 @@ class Loaded:
         return (self._image,) if self._image.functions else ()
 
     def learned(self) -> Learned:
-        """Nothing: there is optimized code of all functions."""
+        """Nothing: there is code of all functions, and no other run adds to it."""
         return Learned()
 
     def watch(self, learned: Callable[[], Learned]) -> None:
@@ -39,12 +45,46 @@ class Loaded:
         """Take what was compiled, which is the next process's work again."""
 
 
-def compile_ahead(module: Module, to: Destination, progress: Progress | None = None) -> Artifact:
-    """All functions of a module, as far as the optimizing tier compiles them, for a machine."""
-    from jormun.optimizing.engine import OptimizingEngine
-    from jormun.runtime.layout import Layout
+class Compiler:
+    """What compiles whole modules ahead of time, for one kind of machine."""
 
-    engine = OptimizingEngine(to.target)
-    images = list(engine.compile_all(module.valid, Layout(module.blueprint), progress))
-    image = CodeImage.joined(images) if images else CodeImage(b"", (), to.requirements.architecture)
-    return Artifact(to.requirements, module.config.features, module.data, Entry(module.described(), image))
+    def __init__(self, tier: Tier, target: str | None = None, cpu: str | None = None) -> None:
+        """Of one of AHEAD_TIERS; for a target and a CPU as `Module.save` has them. Raises UnsupportedError for those
+        that there is no code for, and ValueError for another tier.
+        """
+        self.tier = tier
+        self.requirements: Requirements
+        self._optimizing: Engine | None = None
+        if tier == "baseline":
+            from jormun.baseline.engine import REQUIREMENTS
+
+            if target is not None or cpu is not None:
+                raise UnsupportedError(
+                    f"the baseline tier makes code for {REQUIREMENTS} alone, the same for all its CPUs since 2009:"
+                    " a target or a CPU is for the optimizing tier"
+                )
+            self.requirements = REQUIREMENTS
+        elif tier == "optimizing":
+            from jormun.optimizing.destination import destination
+            from jormun.optimizing.engine import OptimizingEngine
+
+            to = destination(target, cpu)
+            self.requirements = to.requirements
+            self._optimizing = OptimizingEngine(to.target)
+        else:
+            raise ValueError(f"no tier {tier!r} compiles ahead of time, there are {', '.join(AHEAD_TIERS)}")
+
+    def compile(self, module: Module, progress: Progress | None = None) -> Artifact:
+        """All functions of a module, as far as the tier compiles them."""
+        from jormun.runtime.layout import Layout
+
+        engine = self._optimizing or self._baseline(module.config.tiering)
+        images = list(engine.compile_all(module.valid, Layout(module.blueprint), progress))
+        image = CodeImage.joined(images) if images else CodeImage(b"", (), self.requirements.architecture)
+        return Artifact(self.requirements, module.config.features, module.data, Entry(module.described(), image))
+
+    def _baseline(self, tiering: Tiering) -> Engine:
+        """Makes code that counts, and gets better where that is hot, if whoever runs it wants that."""
+        from jormun.api.config import Config
+
+        return Config(tier="auto", tiering=tiering).engine

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import os
-from functools import cache
 
 from jormun.api.tier import TIERS, Tier
 from jormun.dataclass import dataclass
 from jormun.features import DEFAULT_FEATURES, Features
+from jormun.functions import cache
 from jormun.hints import TYPE_CHECKING
 from jormun.runtime.engine import Optimizer
-from jormun.runtime.metering.costs import DEFAULT_COSTS, Costs
 from jormun.runtime.tiering.settings import DEFAULT_TIERING, Tiering
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
     from jormun.cache.cache import Cache
+    from jormun.hints import Callable, Iterable, Sequence
     from jormun.optimizing.engine import OptimizingEngine
     from jormun.runtime.engine import Engine, Progress
     from jormun.runtime.image import CodeImage
     from jormun.runtime.layout import Layout
+    from jormun.runtime.metering.costs import Costs
     from jormun.validation.module import ValidModule
 
 
@@ -32,15 +31,20 @@ class Config:
     is fastest; or "auto", baseline and then, in the background, LLVM for what turns out to be hot, as `tiering` says.
     `features` are the proposals that are accepted beyond WebAssembly 3.0. `cache` says where compiled code is kept for
     the next process: True for the user's cache folder, or $JORMUN_CACHE_DIR if it is set; a path for another folder;
-    False for nowhere. `costs` says how much fuel instructions take, where there is a limit to that (`Limits.fuel`).
-    Raises ValueError for a tier that does not exist.
+    False for nowhere. `costs` says how much fuel instructions take, where there is a limit to that (`Limits.fuel`);
+    without, each takes 1 (`Costs`). Raises ValueError for a tier that does not exist.
+
+    >>> import jormun
+    >>> config = jormun.Config(tier="optimizing", cache=False)
+    >>> jormun.load('(module (func (export "one") (result i32) (i32.const 1)))', config=config).exports.one()
+    1
     """
 
     tier: Tier = "auto"
     features: Features = DEFAULT_FEATURES
     tiering: Tiering = DEFAULT_TIERING
     cache: bool | str | os.PathLike[str] = True
-    costs: Costs = DEFAULT_COSTS
+    costs: Costs | None = None
 
     def __post_init__(self) -> None:
         if self.tier not in TIERS:
@@ -54,7 +58,14 @@ class Config:
     @property
     def metered_engine(self) -> Engine:
         """The same for code that pays for what it runs, by `costs`."""
-        return self._engine(self.costs)
+        return self._engine(self.table)
+
+    @property
+    def table(self) -> Costs:
+        """What instructions cost."""
+        from jormun.runtime.metering.costs import DEFAULT_COSTS  # few guests have fuel
+
+        return DEFAULT_COSTS if self.costs is None else self.costs
 
     def _engine(self, costs: Costs | None) -> Engine:
         if self.tier == "optimizing":

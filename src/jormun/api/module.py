@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from os import PathLike, fspath
-from threading import Lock
 
 from jormun.api.config import Config
 from jormun.api.source import Source, decode_module, is_artifact, read_data, read_file
 from jormun.dataclass import dataclass, replace
+from jormun.functions import cached_property
 from jormun.hints import TYPE_CHECKING
+from jormun.locks import Lock
 from jormun.runtime.blueprint import Blueprint, blueprint_of
 from jormun.runtime.engine import Progress
 from jormun.runtime.linking import describe
@@ -17,7 +17,13 @@ from jormun.runtime.module import CodeKeeper, CompiledModule
 from jormun.types import ExternKind, ExternType, kind_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jormun.api.instance import Instance
+    from jormun.api.tier import Tier
     from jormun.cache.kept import KeptModule
+    from jormun.runtime.limits import Limits
+    from jormun.runtime.linking import Imports
     from jormun.runtime.metering.costs import Costs
     from jormun.runtime.store import Store
     from jormun.syntax import module as syntax
@@ -59,6 +65,9 @@ class Module:
     Raises MalformedError and InvalidError for what is no valid module, with the place where it is not, and OSError for
     a file that cannot be read. Machine code is never taken for a module: `open` alone loads what `save` wrote.
 
+    A module can be pickled, with the machine code that it has by then, for other processes: load such pickles only from
+    whom you would take programs, as any others. A copy is the module itself.
+
     >>> import jormun
     >>> module = jormun.Module('(module (import "env" "log" (func (param i32))) (memory (export "memory") 1))')
     >>> for each in (*module.imports, *module.exports):
@@ -98,6 +107,37 @@ class Module:
         module.blueprint = loaded.blueprint
         return module
 
+    @classmethod
+    def known(
+        cls,
+        data: bytes,
+        config: Config,
+        blueprint: Blueprint,
+        keeper: Callable[[Callable[[], KeptModule | None]], CodeKeeper],
+    ) -> Module:
+        """A module that is known to be valid, with code of its own. `keeper` makes what has it, of what finds what the
+        cache has.
+        """
+        module = cls.__new__(cls)
+        module.config = config
+        module._origin = _Origin(data, config)
+        module._keeper = keeper(module._origin.find)
+        module.blueprint = blueprint
+        return module
+
+    def __reduce__(self) -> tuple[Callable[[bytes, Config, bytes | None], Module], tuple[bytes, Config, bytes | None]]:
+        """Pickle it with its machine code (api/pickled.py)."""
+        from jormun.api.pickled import packed, unpacked
+
+        return unpacked, (self.data, self.config, packed(self))
+
+    def __copy__(self) -> Module:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Module:
+        """Itself: a module does not change."""
+        return self
+
     @property
     def data(self) -> bytes:
         """The bytes that it was made from, binary or text."""
@@ -122,7 +162,7 @@ class Module:
     def metered(self) -> CompiledModule:
         """Machine code that pays fuel for what it runs, by `config.costs`: for stores with a limit on fuel."""
         origin, config = self._origin, self.config
-        return CompiledModule(lambda: origin.valid, config.metered_engine, self.blueprint, origin.find(config.costs))
+        return CompiledModule(lambda: origin.valid, config.metered_engine, self.blueprint, origin.find(config.table))
 
     def compiled_for(self, store: Store) -> CompiledModule:
         """The one of the two that a store's limits ask for."""
@@ -139,6 +179,18 @@ class Module:
         blueprint = self.blueprint
         return tuple(ExportType(e.name, e.kind, blueprint.export_type(e)) for e in blueprint.exports)
 
+    def instantiate(
+        self, imports: Imports | None = None, *, store: Store | None = None, limits: Limits | None = None
+    ) -> Instance:
+        """A fresh instance: the same as `Instance(module, imports, store=store, limits=limits)`.
+
+        From the second one of a module on, instances begin with a copy-on-write image of their memories and with the
+        parts of instances that were dropped: microseconds each, so that a service can give each request its own.
+        """
+        from jormun.api.instance import Instance
+
+        return Instance(self, imports, store=store, limits=limits)
+
     def compile(self, progress: Progress | None = None) -> None:
         """Compile all functions now, on all cores.
 
@@ -150,26 +202,27 @@ class Module:
         self,
         path: str | PathLike[str],
         *,
+        tier: Tier = "optimizing",
         target: str | None = None,
         cpu: str | None = None,
         progress: Progress | None = None,
     ) -> None:
-        """Compile all functions with the optimizing tier, on all cores, and write a file that `open` loads.
+        """Compile all functions, and write a file that `open` loads. It appears whole or not at all, and executable.
 
-        It appears whole or not at all, and executable. `target` is the triple of another machine
-        ("aarch64-unknown-linux-gnu") and `cpu` a CPU of its architecture by LLVM's name ("x86-64-v3", "znver4"). By
-        default they are this machine and its CPU; with a target, the least CPU that Jormun supports. The file is for
-        this version of Jormun, and has the module in it. What cannot be compiled yet fails when it is called. Raises
-        UnsupportedError for a target or CPU that there is no code for, ValueError for a name that no such file is
-        opened by, and OSError.
+        `tier` is "optimizing", on all cores, or "baseline", which takes a tenth of the time or less; functions of its
+        code that turn out to be hot are optimized while they run, where `open`'s `config` has tier "auto". `target` is
+        the triple of another machine ("aarch64-unknown-linux-gnu") and `cpu` a CPU of its architecture by LLVM's name
+        ("x86-64-v3", "znver4"), for the optimizing tier. By default they are this machine and its CPU; with a target,
+        the least CPU that Jormun supports. The file is for this version of Jormun, and has the module in it. What
+        cannot be compiled yet fails when it is called. Raises UnsupportedError for a target or CPU that there is no
+        code for, ValueError for a tier that there is not, or a name that no such file is opened by, and OSError.
         """
-        from jormun.api.ahead import compile_ahead
+        from jormun.api.ahead import Compiler
         from jormun.cache.artifact import NEVER, write_artifact
-        from jormun.optimizing.destination import destination
 
         if fspath(path).lower().endswith(NEVER):
             raise ValueError(f"{path}: machine code is not opened by the name of a module, {' or '.join(NEVER)}")
-        write_artifact(path, compile_ahead(self, destination(target, cpu), progress).encode())
+        write_artifact(path, Compiler(tier, target, cpu).compile(self, progress).encode())
 
     def __repr__(self) -> str:
         return f"<Module of {len(self.imports)} imports and {len(self.exports)} exports>"
@@ -202,14 +255,14 @@ class _Origin:
             if self._valid is None:
                 from jormun.validation.module import trust
 
-                self._valid = trust(self._decode(), self._config.features)
+                self._valid = trust(self._decode(is_trusted=True), self._config.features)
             return self._valid
 
     def validated(self) -> Blueprint:
         """The blueprint of the module, which is decoded and validated."""
         from jormun.validation.module import validate
 
-        self._valid = validate(self._decode(), self._config.features)
+        self._valid = validate(self._decode(is_trusted=False), self._config.features)
         self._blueprint = blueprint_of(self._valid)
         return self._blueprint
 
@@ -235,5 +288,5 @@ class _Origin:
         blueprint = blueprint_of(valid) if self._blueprint is None else self._blueprint
         return to_plain(blueprint, valid.module.types, self._data)
 
-    def _decode(self) -> syntax.Module:
-        return decode_module(self._data, self._config.features)
+    def _decode(self, *, is_trusted: bool) -> syntax.Module:
+        return decode_module(self._data, self._config.features, is_trusted)

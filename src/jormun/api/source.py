@@ -71,8 +71,10 @@ def is_artifact(path: str | PathLike[str]) -> bool:
         os.close(fd)
 
 
-def decode_module(data: bytes, features: Features = DEFAULT_FEATURES) -> Module:
-    """The module in the bytes of a source, decoded or parsed, not validated. Raises MalformedError."""
+def decode_module(data: bytes, features: Features = DEFAULT_FEATURES, is_trusted: bool = False) -> Module:
+    """The module in the bytes of a source, decoded or parsed, not validated; `is_trusted` if it is known to be valid.
+    Raises MalformedError.
+    """
     if looks_like_text(data):
         from jormun.text.lexer import decode_text
         from jormun.text.module import parse_module
@@ -82,4 +84,4 @@ def decode_module(data: bytes, features: Features = DEFAULT_FEATURES) -> Module:
         raise MalformedError("not WebAssembly but machine code that `jormun compile` made, which is never run as one")
     from jormun.binary.decode import decode
 
-    return decode(data, features)
+    return decode(data, features, is_trusted)

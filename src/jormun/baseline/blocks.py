@@ -16,7 +16,8 @@ from jormun.baseline.operands import CONSTANT, REGISTER
 from jormun.hints import i64
 from jormun.opcodes.signatures import Rule
 from jormun.syntax.code import END, read_immediates, read_row
-from jormun.syntax.type_code import EMPTY_BLOCK, read_blocktype
+from jormun.syntax.type_bytes import EMPTY_BLOCK
+from jormun.syntax.type_code import read_blocktype
 from jormun.types import F32, F64, I32, I64, V128
 
 if TYPE_CHECKING:

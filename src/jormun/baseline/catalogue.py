@@ -13,7 +13,7 @@ from jormun.opcodes.immediates import Immediate
 from jormun.opcodes.markers import LATER, STRUCTURAL
 from jormun.opcodes.signatures import Address, Signature
 from jormun.opcodes.table import BY_CODE, BY_NAME, Row
-from jormun.types import F32, F64, I32, I64, V128, NumType, ValType
+from jormun.types import F32, F64, I32, I64, V128, ValType
 
 REGISTER: Final = 0
 SLOT: Final = 1
@@ -59,6 +59,21 @@ HOLE_POOL: Final = 10
 """The distance to a constant of the function, by number: 0 or 1 of those given."""
 NO_HOLE: Final = 11
 """In place of a kind, where code ends without a hole."""
+
+# The same for aarch64, where the argument is the instruction that has the hole (aarch64.py).
+HOLE_FIELD_X: Final = 12
+HOLE_FIELD_Y: Final = 13
+HOLE_FIELD_Z: Final = 14
+HOLE_JUMP: Final = 15
+"""The instruction that branches."""
+HOLE_JUMP_TRAP: Final = 16
+"""The one that goes to where it traps; the argument is the kind of trap."""
+HOLE_LITERAL: Final = 17
+"""The distance to a constant of the library, whose number is in the field."""
+HOLE_LITERAL_POOL: Final = 18
+"""The distance to a constant of the function: number 0 or 1 of those given."""
+HOLE_LATE: Final = 19
+"""x15, for a number that the compiler fills in later."""
 
 # Classes of value types.
 CLASS_I32: Final = 0
@@ -159,8 +174,3 @@ def results_of(row: Row) -> list[int]:
     """The classes of a stamped row's results."""
     assert isinstance(row.signature, Signature)
     return [operand_class(t) for t in row.signature.results]
-
-
-def is_number_type(t: ValType | Address) -> bool:
-    """Whether it is a number type."""
-    return isinstance(t, NumType)

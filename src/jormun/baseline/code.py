@@ -9,9 +9,17 @@ from typing import TYPE_CHECKING, Final
 
 from librt.strings import write_i64_le
 
+from jormun.baseline import aarch64
 from jormun.baseline.catalogue import (
     HOLE_BRANCH,
     HOLE_CONSTANT,
+    HOLE_FIELD_X,
+    HOLE_FIELD_Y,
+    HOLE_FIELD_Z,
+    HOLE_JUMP,
+    HOLE_JUMP_TRAP,
+    HOLE_LATE,
+    HOLE_LITERAL,
     HOLE_POOL,
     HOLE_TRAP,
     HOLE_X,
@@ -19,6 +27,7 @@ from jormun.baseline.catalogue import (
     HOLE_X64,
     HOLE_Y,
     HOLE_Y8,
+    HOLE_Y64,
     HOLE_Z,
     NO_HOLE,
 )
@@ -50,6 +59,8 @@ class Code(Words):
         self.references: list[tuple[int, int, int]] = []
         """The same for constants, by number (of the library, or ~k for number k of `pool`), and how many bytes of the
         instruction follow."""
+        self.sites: list[tuple[int, int]] = []
+        """Places of what is filled in as a field of an instruction, which comes second (aarch64)."""
 
     def stamp(self, number: i64, x: i64, y: i64, z: i64) -> None:
         """Append a stencil, given by its number, with its holes filled."""
@@ -75,10 +86,10 @@ class Code(Words):
                 self.branch_at = len(out)
                 write_word(out, 0)
             else:
-                self.fill_rare(kind, part.argument, x, y)
+                self.fill_rare(kind, part.argument, x, y, z)
             part = part.rest
 
-    def fill_rare(self, kind: i64, argument: int, x: i64, y: i64) -> None:
+    def fill_rare(self, kind: i64, argument: int, x: i64, y: i64, z: i64) -> None:
         """Fill in a hole of a kind that few stencils have."""
         out = self.out
         if kind == HOLE_X8:
@@ -96,8 +107,40 @@ class Code(Words):
         elif kind == HOLE_POOL:
             self.references.append((len(out), ~(self.pool_1 if argument else self.pool_0), 0))
             write_word(out, 0)
-        else:
+        elif kind == HOLE_Y64:
             write_i64_le(out, y)
+        else:
+            self.fill_field(kind, argument, x, y, z)
+
+    def fill_field(self, kind: i64, argument: int, x: i64, y: i64, z: i64) -> None:
+        """Fill in a hole of a kind that aarch64 has."""
+        out = self.out
+        if kind == HOLE_FIELD_X:
+            aarch64.fill(out, argument, x)
+        elif kind == HOLE_FIELD_Y:
+            aarch64.fill(out, argument, y)
+        elif kind == HOLE_FIELD_Z:
+            aarch64.fill(out, argument, z)
+        elif kind == HOLE_JUMP:
+            self.branch_at = len(out)
+            self.leave_site(aarch64.JUMP)
+        elif kind == HOLE_JUMP_TRAP:
+            self.traps.append((len(out), argument))
+            self.leave_site(aarch64.JUMP)
+        elif kind == HOLE_LATE:
+            self.leave_site(aarch64.LATE)
+            write_word(out, 0)
+        else:
+            number = argument >> 5 & 0x7_FFFF
+            if kind != HOLE_LITERAL:
+                number = ~(self.pool_1 if number else self.pool_0)
+            self.references.append((len(out), number, 0))
+            self.leave_site(argument & ~(0x7_FFFF << 5))
+
+    def leave_site(self, word: int) -> None:
+        """Leave room for an instruction whose field is filled in later."""
+        self.sites.append((len(self.out), word))
+        write_word(self.out, 0)
 
     def here(self) -> i64:
         """Where the next stencil goes."""
@@ -122,3 +165,7 @@ class Code(Words):
                 places[number] = len(self.out)
                 self.out.write(self.pool[~number] if number < 0 else self.library.constants[number])
             self.patch(at, places[number] - behind)
+
+    def finished(self) -> bytes:
+        """All of the code, when it is complete. Raises UnsupportedError if it is too long for the machine."""
+        return aarch64.finish(self.value(), self.sites) if self.sites else self.value()

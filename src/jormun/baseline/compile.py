@@ -105,7 +105,7 @@ class FunctionCompiler(Reader):
         self.write_traps()
         self.write_constants()
         self.finish_frame(frame_at)
-        return self.value()
+        return self.finished()
 
     # Entry and end.
 
@@ -114,11 +114,8 @@ class FunctionCompiler(Reader):
         pieces, numbers = self.pieces, self.pieces.numbers
         self.stamp(numbers["enter"], 0, 0, 0)
         if self.has_probe:
-            probe = numbers["probe"]
-            self.probe_at = self.here() + len(self.library.stencil(probe).code)
-            self.stamp(probe, 0, 0, 0)
-        self.stamp(numbers["frame"], 0, 0, 0)
-        frame_at = self.here() - 4
+            self.probe_at = self.stamp_with_hole(numbers["probe"])
+        frame_at = self.stamp_with_hole(numbers["frame"])
         if self.facts.memory_count:
             self.stamp(numbers["memory"], self.facts.layout.memory_base_offset(0), 0, 0)
         facts = self.call_facts
@@ -148,6 +145,12 @@ class FunctionCompiler(Reader):
         counters.count_entry(self)
         fuel.charge_entry(self)
         return frame_at
+
+    def stamp_with_hole(self, number: i64) -> i64:
+        """Stamp a piece whose only hole, or first one, is filled in later; returns where it is."""
+        at = self.here() + len(self.library.stencil(number).code)
+        self.stamp(number, 0, 0, 0)
+        return at
 
     def local_place(self, local: i64) -> i64:
         """The offset from the frame pointer of a local's slot."""

@@ -19,10 +19,14 @@ from jormun.runtime.image import BASELINE, CodeFunction, CodeImage
 from jormun.runtime.layout import Layout
 from jormun.runtime.metering.costs import Costs
 from jormun.runtime.native.support import cpu_flags
+from jormun.runtime.requirements import KERNEL_FLAGS, Requirements
 from jormun.validation.module import ValidModule
 
 NEEDED = frozenset({"cx16", "popcnt", "sse4_1", "sse4_2", "ssse3"})
 """What stencils are made of (x86-64-v2, as the CPUs since 2009 have it), by the kernel's names."""
+_NAMES = tuple(name for name, flag in KERNEL_FLAGS["x86_64"].items() if flag in NEEDED and name != "crc32")
+REQUIREMENTS = Requirements("x86_64", "linux", "x86-64-v2", _NAMES)
+"""What this tier's code needs of a machine."""
 CHUNK_FUNCTIONS = 500
 """How many functions an image of `compile_all` has at most."""
 
@@ -30,23 +34,28 @@ CHUNK_FUNCTIONS = 500
 class BaselineEngine:
     """Copy-and-patch, behind the `Engine` protocol. With an `optimizer`, its code counts, and asks for better code.
     With `costs`, it is metered.
+
+    Code is for an `architecture`, which is the machine's that we run on, or another that there are stencils for.
     """
 
     name = "baseline"
 
-    def __init__(self, optimizer: Optimizer | None = None, costs: Costs | None = None) -> None:
+    def __init__(
+        self, optimizer: Optimizer | None = None, costs: Costs | None = None, *, architecture: str = "x86_64"
+    ) -> None:
         self.optimizer = optimizer
         self.costs = costs
+        self.architecture = architecture
         self._facts: WeakKeyDictionary[Layout, ModuleFacts] = WeakKeyDictionary()
 
     @cached_property
     def library(self) -> Library:
         """The stencils. Raises UnsupportedError on a CPU that lacks instructions that they are made of."""
-        flags = cpu_flags()
+        flags = cpu_flags() if self.architecture == "x86_64" else frozenset()
         lacking = sorted(NEEDED - flags) if flags else []
         if lacking:
             raise UnsupportedError(f"baseline code needs a CPU with {', '.join(lacking)}, which this one has not")
-        return Library(load(STENCILS))
+        return Library(load(STENCILS[self.architecture]))
 
     @cached_property
     def pieces(self) -> Pieces:
@@ -106,4 +115,4 @@ class BaselineEngine:
 
     def _image(self, facts: ModuleFacts, func_index: int) -> CodeImage:
         code = self.code(facts, func_index)
-        return CodeImage(code, (CodeFunction(BASELINE, func_index, 0, len(code)),), "x86_64")
+        return CodeImage(code, (CodeFunction(BASELINE, func_index, 0, len(code)),), self.architecture)

@@ -2,7 +2,7 @@
 
 Little endian throughout: the size (u32) of a marshalled tuple of (families, pieces, constants, index), that tuple, and
 the stencils. The index has an offset (i32) for each number, or -1; a stencil there is the size of its code (u16), its
-number of holes (u8), for each hole its offset (u16), kind (u8) and argument (u16), and the code.
+number of holes (u8), for each hole its offset (u16), kind (u8) and argument (u32), and the code.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final
 from jormun.baseline.stencil import Stencil, hole_bytes
 
 _HEAD: Final = struct.Struct("<HB")
-_HOLE: Final = struct.Struct("<HBH")
+_HOLE: Final = struct.Struct("<HBI")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,12 @@ class Contents:
 
     def __post_init__(self) -> None:
         self.stencils = [None] * self.count
+
+    def constant(self, data: bytes) -> int:
+        """The number of a constant."""
+        if data not in self.constants:
+            self.constants.append(data)
+        return self.constants.index(data)
 
 
 def pack(contents: Contents) -> bytes:

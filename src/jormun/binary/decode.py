@@ -15,6 +15,7 @@ from jormun import limits
 from jormun.binary import segments, type_section
 from jormun.binary.reader import Reader
 from jormun.binary.sections import Section, sections
+from jormun.binary.undecoded import UndecodedDatas
 from jormun.errors import MalformedError
 from jormun.features import DEFAULT_FEATURES, Features
 from jormun.syntax.code import END, skip_expression
@@ -37,13 +38,14 @@ from jormun.syntax.section import SectionId
 from jormun.types import ExternKind, MemoryType, RecType, TagType
 
 
-def decode(data: bytes, features: Features = DEFAULT_FEATURES) -> Module:
+def decode(data: bytes, features: Features = DEFAULT_FEATURES, is_trusted: bool = False) -> Module:
     """The module that `data` encodes. Raises MalformedError with the offset in `data`.
 
     `Source.offset` of a function, a table or a global is that of its expression, of a segment that of the segment; the
-    offsets of all declarations are in `Module.places`.
+    offsets of all declarations are in `Module.places`. Of a module that is known to be valid, data segments are decoded
+    when somebody looks at them.
     """
-    decoder = _Decoder(data, features)
+    decoder = _Decoder(data, features, is_trusted)
     # FAST: nothing in a module is part of a cycle, and the collector's search for some takes 40 % of the time.
     was_enabled = gc.isenabled()
     gc.disable()
@@ -59,9 +61,10 @@ def decode(data: bytes, features: Features = DEFAULT_FEATURES) -> Module:
 class _Decoder:
     """The parts of the module that were read so far."""
 
-    def __init__(self, data: bytes, features: Features) -> None:
+    def __init__(self, data: bytes, features: Features, is_trusted: bool) -> None:
         self.data = data
         self.features = features
+        self.is_trusted = is_trusted
         self.types: tuple[RecType, ...] = ()
         self.imports: tuple[Import, ...] = ()
         self.type_indices: tuple[int, ...] = ()
@@ -75,7 +78,7 @@ class _Decoder:
         self.start: int | None = None
         self.elements: tuple[Element, ...] = ()
         self.data_count: int | None = None
-        self.datas: tuple[Data, ...] = ()
+        self.datas: Sequence[Data] = ()
         self.customs: list[Custom] = []
         self.starts: dict[SectionId, Sequence[int]] = {}
         """Where the entries of sections begin, for errors of validation."""
@@ -146,11 +149,15 @@ class _Decoder:
             functions.append(_function(reader, self.type_indices[i] if i < declared else 0, runs))
         return tuple(functions)
 
-    def _datas(self, reader: Reader, starts: list[int]) -> tuple[Data, ...]:
+    def _datas(self, reader: Reader, starts: list[int]) -> Sequence[Data]:
         at = reader.at
         count = reader.count(limits.DATA_SEGMENTS, "data segments")
         if self.data_count is not None and count != self.data_count:
             raise self._inconsistent_datas(count, at)
+        if self.is_trusted:
+            contents = self.data[at : reader.end]
+            reader.at, start = reader.end, reader.at - at
+            return UndecodedDatas(contents, start, count)
         datas: list[Data] = []
         for _ in range(count):
             starts.append(reader.at)

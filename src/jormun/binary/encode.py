@@ -17,13 +17,8 @@ from jormun.syntax.module import INDEX_TYPE, Active, Data, Declarative, Element,
 from jormun.syntax.names import write_name
 from jormun.syntax.preamble import MAGIC, VERSION
 from jormun.syntax.section import PLACES, SectionId
+from jormun.syntax.type_bytes import ARRAY, FUNC, REC, STRUCT, SUB, SUB_FINAL
 from jormun.syntax.type_code import (
-    ARRAY,
-    FUNC,
-    REC,
-    STRUCT,
-    SUB,
-    SUB_FINAL,
     encode_reftype,
     encode_storagetype,
     encode_valtype,

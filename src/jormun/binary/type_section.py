@@ -12,7 +12,7 @@ from jormun.binary.reader import Reader
 from jormun.errors import MalformedError
 from jormun.features import Features
 from jormun.syntax.leb128 import UNEXPECTED_END
-from jormun.syntax.type_code import ARRAY, FUNC, REC, STRUCT, SUB, SUB_FINAL
+from jormun.syntax.type_bytes import ARRAY, FUNC, REC, STRUCT, SUB, SUB_FINAL
 from jormun.types import (
     I32,
     I64,

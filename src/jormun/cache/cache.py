@@ -81,23 +81,15 @@ class Cache:
 
     def files(self) -> list[CachedFile]:
         """All files of entries, the one last used first. Raises OSError, but not when there is no folder."""
-        found = []
-        try:
-            with os.scandir(self.folder) as entries:
-                for each in entries:
-                    if each.name.endswith(_SUFFIX) and each.is_file(follow_symlinks=False):
-                        status = each.stat(follow_symlinks=False)
-                        found.append(CachedFile(each.path, status.st_size, status.st_mtime))
-        except FileNotFoundError:
-            pass
-        return sorted(found, key=lambda file: file.used_s, reverse=True)
+        return self._listed()[0]
 
     def clear(self) -> int:
         """Remove all entries and what was left over; how many entries there were. Raises OSError."""
-        files = self.files()
+        files, left_overs = self._listed()
         for file in files:
             os.unlink(file.path)
-        self._remove_left_overs(0)
+        for file in left_overs:
+            _remove(file.path)
         imports.clear(self._root)
         return len(files)
 
@@ -108,23 +100,32 @@ class Cache:
     def _read(self, path: str, key: bytes) -> Entry:
         return Entry.decode(unseal(read_own(path), key, machine()), machine())
 
+    def _listed(self) -> tuple[list[CachedFile], list[CachedFile]]:
+        """The files of entries, the one last used first, and what was left over of writes, or may be."""
+        files: list[CachedFile] = []
+        left_overs: list[CachedFile] = []
+        try:
+            with os.scandir(self.folder) as entries:
+                for each in entries:
+                    is_entry = each.name.endswith(_SUFFIX) and each.is_file(follow_symlinks=False)
+                    if is_entry or is_left_over(each.name):
+                        status = each.stat(follow_symlinks=False)
+                        file = CachedFile(each.path, status.st_size, status.st_mtime)
+                        (files if is_entry else left_overs).append(file)
+        except FileNotFoundError:
+            pass  # of the folder, or of a file that another process removed
+        return sorted(files, key=lambda file: file.used_s, reverse=True), left_overs
+
     def _shrink(self) -> None:
-        files = self.files()
+        files, left_overs = self._listed()
         total = sum(file.size_bytes for file in files)
         while total > self.size_bytes and len(files) > 1:
             oldest = files.pop()
             total -= oldest.size_bytes
             _remove(oldest.path)
-        self._remove_left_overs(_LEFT_OVER_S)
-
-    def _remove_left_overs(self, age_s: float) -> None:
-        try:
-            with os.scandir(self.folder) as entries:
-                for each in entries:
-                    if is_left_over(each.name) and time.time() - each.stat(follow_symlinks=False).st_mtime >= age_s:
-                        _remove(each.path)
-        except FileNotFoundError:
-            pass  # of the folder, or of a file that another process removed
+        for file in left_overs:
+            if time.time() - file.used_s >= _LEFT_OVER_S:
+                _remove(file.path)
 
     def _give_up(self, error: OSError) -> None:
         """Go on without the cache, and say so."""

@@ -4,6 +4,9 @@ Python looks for each module in folders, opens its file and reads it; with a hun
 start. A run that compiled nothing keeps the code of all of Jormun's modules that it imported, and the next one has them
 at once. What mypyc compiled is found as ever.
 
+Behind the seal of the file (sealed.py): the length of the table, as 8 bytes; the table, by `marshal`: where the code of
+each module is, its source's path and whether it is a package, by name; the code of each, by `marshal`.
+
 The file is as trustworthy as Python's own `__pycache__` or the cache's machine code: only the user can have written it,
 and it is checked before it is believed.
 """
@@ -21,12 +24,14 @@ from jormun.hints import TYPE_CHECKING, Any
 from jormun.sealed import SealError, seal, unseal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from types import CodeType, ModuleType
+
+    from jormun.hints import Sequence
 
 FOLDER = "imports"
 _MOST_FILES = 8
 """Pythons and versions of Jormun that share a cache. The least recently used file goes first."""
+_LENGTH_BYTES = 8
 _COMPILING = "jormun.opcodes"
 """What is imported to compile, validate or decode, and only then."""
 
@@ -39,12 +44,16 @@ class Imports:
         self._key = imports_key()
         self._path = os.path.join(cache_folder() if folder is None else folder, FOLDER, self._key.hex())
         self._tag = sys.implementation.cache_tag or ""
-        self._modules: dict[str, tuple[bytes, str, bool]] = {}
-        """Code, its source's path and whether it is a package, by name."""
+        self._modules: dict[str, tuple[int, int, str, bool]] = {}
+        """Where in `_code` its code begins and ends, its source's path and whether it is a package, by name."""
+        self._code = memoryview(b"")
         try:
-            self._modules = marshal.loads(unseal(read_own(self._path), self._key, self._tag))
+            contents = unseal(read_own(self._path), self._key, self._tag)
         except (OSError, SealError):
-            pass  # there is none yet, or none to be trusted: `save` replaces it
+            return  # there is none yet, or none to be trusted: `save` replaces it
+        end = _LENGTH_BYTES + int.from_bytes(contents[:_LENGTH_BYTES], "little")
+        self._modules = marshal.loads(contents[_LENGTH_BYTES:end])
+        self._code = contents[end:]
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -52,10 +61,10 @@ class Imports:
         """See importlib.abc.MetaPathFinder."""
         if name not in self._modules:
             return None
-        _, origin, is_package = self._modules[name]
+        _, _, origin, is_package = self._modules[name]
         loader: Any = self  # which has what importlib asks for, without importing its base classes
+        # FAST: without has_location, which has importlib work out where __pycache__ is, a fifth of an import's cost.
         spec = ModuleSpec(name, loader, origin=origin, is_package=is_package)
-        spec.has_location = True
         if is_package:
             spec.submodule_search_locations = [os.path.dirname(origin)]
         return spec
@@ -65,16 +74,19 @@ class Imports:
 
     def exec_module(self, module: ModuleType) -> None:
         """See importlib.abc.Loader."""
-        exec(self.get_code(module.__name__), module.__dict__)
+        name = module.__name__
+        module.__file__ = self._modules[name][2]
+        exec(self.get_code(name), module.__dict__)
 
     def get_code(self, name: str) -> CodeType:
         """See importlib.abc.InspectLoader."""
-        code: CodeType = marshal.loads(self._modules[name][0])
+        start, end, _, _ = self._modules[name]
+        code: CodeType = marshal.loads(self._code[start:end])
         return code
 
     def is_package(self, name: str) -> bool:
         """See importlib.abc.InspectLoader."""
-        return self._modules[name][2]
+        return self._modules[name][3]
 
     def get_source(self, name: str) -> None:
         """See importlib.abc.InspectLoader. Whoever wants the source has its path."""
@@ -83,18 +95,23 @@ class Imports:
         """Keep what was imported without this finder, unless something was compiled: that takes far more modules."""
         if _COMPILING in sys.modules:
             return
-        found = dict(self._modules)
+        table = dict(self._modules)
+        pieces: list[bytes | memoryview] = [self._code]
+        at = len(self._code)
         for name, module in list(sys.modules.items()):
             spec = module.__spec__ if name.startswith("jormun.") else None
-            if spec is None or spec.origin is None or not spec.origin.endswith(".py") or name in found:
+            if spec is None or spec.origin is None or not spec.origin.endswith(".py") or name in table:
                 continue
             loader: Any = spec.loader  # one of source files, all of which have this
-            code = loader.get_code(name)
-            found[name] = (marshal.dumps(code), spec.origin, spec.submodule_search_locations is not None)
-        if len(found) == len(self._modules):
+            pieces.append(marshal.dumps(loader.get_code(name)))
+            table[name] = (at, at + len(pieces[-1]), spec.origin, spec.submodule_search_locations is not None)
+            at += len(pieces[-1])
+        if len(table) == len(self._modules):
             return
+        head = marshal.dumps(table)
+        contents = b"".join([len(head).to_bytes(_LENGTH_BYTES, "little"), head, *pieces])
         try:
-            write_whole(self._path, seal(marshal.dumps(found), self._key, self._tag))
+            write_whole(self._path, seal(contents, self._key, self._tag))
             _drop_oldest(os.path.dirname(self._path))
         except OSError:
             pass  # the cache of machine code warns of a folder that cannot be written

@@ -5,17 +5,20 @@ from __future__ import annotations
 import atexit
 import os
 import time
-from collections.abc import Callable, Iterable
-from threading import Lock, Timer
-from weakref import WeakSet
 
 from jormun.cache.cache import Cache
 from jormun.cache.entry import Entry
 from jormun.cache.plain import Plain, from_plain
+from jormun.containers import WeakSet
+from jormun.hints import TYPE_CHECKING, Callable, Iterable
+from jormun.locks import Lock
 from jormun.runtime.blueprint import Blueprint
 from jormun.runtime.image import CodeImage
 from jormun.runtime.native.support import machine
 from jormun.runtime.tiering.learned import Learned
+
+if TYPE_CHECKING:
+    from threading import Timer
 
 _INTERVAL_S = 1.0
 """Code that was compiled is saved after this time: a guest that is killed loses what is younger."""
@@ -70,6 +73,8 @@ class KeptModule:
             self._new.append(image)
             _unsaved.add(self)
             if self._timer is None:
+                from threading import Timer  # a warm start compiles nothing
+
                 timer = Timer(self._interval_s, self.save)
                 timer.daemon = True
                 try:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from functools import cache
 
 from jormun.digest import digest
+from jormun.functions import cache
 from jormun.runtime.native.support import first_cpu
 from jormun.version import VERSION
 
@@ -27,6 +27,13 @@ def module_key(data: bytes, *settings: str) -> bytes:
     """The key of a module, given by its file's contents, with settings such as the tier."""
     text = "\n".join((VERSION, sys.byteorder, *settings))
     return digest(text.encode(), _stamp(), _llvm(), _cpu(), data)
+
+
+def pickle_key(data: bytes) -> bytes:
+    """The key of a module's code in a pickle, which other installations of one build may read, on machines alike."""
+    from jormun.cache.artifact import agreed
+
+    return digest(VERSION.encode(), agreed(), _cpu(), data)
 
 
 def _llvm() -> bytes:

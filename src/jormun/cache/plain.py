@@ -6,9 +6,8 @@ Types refer to definitions by type index, since the canonical objects belong to 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
 
-from jormun.hints import Any, TypeAlias
+from jormun.hints import Any, Mapping, Sequence, TypeAlias
 from jormun.runtime.blueprint import Blueprint, DataBlueprint, ElementBlueprint, ExportBlueprint, ImportBlueprint
 from jormun.types import (
     AbsHeapType,
@@ -60,7 +59,7 @@ def to_plain(blueprint: Blueprint, groups: Sequence[RecType], file: bytes) -> Pl
         tuple([_from_extern(t, indices) for t in blueprint.memory_types]),
         tuple([_from_extern(t, indices) for t in blueprint.global_types]),
         tuple([indices[t] for t in blueprint.tag_types]),
-        blueprint.own_function_count,
+        array("I", blueprint.body_sizes).tobytes(),
         blueprint.referenced_functions,
         blueprint.tables,
         blueprint.globals,
@@ -69,20 +68,23 @@ def to_plain(blueprint: Blueprint, groups: Sequence[RecType], file: bytes) -> Pl
         _from_datas(blueprint.datas, file),
         _from_datas(blueprint.contents, file),
         blueprint.start,
+        blueprint.short_functions,
     )
 
 
 def from_plain(plain: Plain, file: bytes) -> Blueprint:
     """The blueprint that `to_plain` was given, for the same file."""
     (
-        groups, imports, exports, function_types, tables, memories, global_types, tags, own, referenced, inits, values,
-        elements, data_count, datas, contents, start,
+        groups, imports, exports, function_types, tables, memories, global_types, tags, sizes, referenced, inits,
+        values, elements, data_count, datas, contents, start, short,
     ) = plain  # fmt: skip
     types: list[DefType] = []
     for group in groups:
         close_group(RecType(tuple([_to_subtype(each) for each in group])), types)
     indices = array("I")
     indices.frombytes(function_types)
+    body_sizes = array("I")
+    body_sizes.frombytes(sizes)
     return Blueprint(
         tuple([ImportBlueprint(module, name, _to_extern(t, types)) for module, name, t in imports]),
         tuple([ExportBlueprint(name, ExternKind(kind), index) for name, kind, index in exports]),
@@ -92,7 +94,7 @@ def from_plain(plain: Plain, file: bytes) -> Blueprint:
         tuple([_to_memory(t) for t in memories]),
         tuple([_to_global(t, types) for t in global_types]),
         tuple([types[index] for index in tags]),
-        own,
+        body_sizes,
         referenced,
         inits,
         values,
@@ -101,6 +103,7 @@ def from_plain(plain: Plain, file: bytes) -> Blueprint:
         _to_datas(datas, file),
         _to_datas(contents, file),
         start,
+        short,
     )
 
 

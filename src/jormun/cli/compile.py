@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 _EXAMPLES: Final = """\
 examples:
   jormun compile app.wasm -o app                 and then: jormun run app
+  jormun compile --tier baseline app.wasm        in a moment, for what is large and runs shortly
   jormun compile --cpu x86-64-v3 app.wasm        for all CPUs with AVX2, into app.jormun
   jormun compile --target x86_64-linux app.wasm  for all that Jormun supports, with SSE4.2
   jormun compile --target aarch64-linux-gnu --cpu neoverse-n1 app.wasm -o app-arm
 
-The file holds machine code, made by the optimizing tier, and the module. It starts without anything being decoded,
-validated or compiled. It is for this version of Jormun, one architecture and system, and CPUs that have what the named
-one has; where it does not fit, it is refused. Code can be made for x86_64 and aarch64 under Linux and macOS, and for
-aarch64 under Windows; this version of Jormun runs code under x86_64 Linux.
+The file holds machine code and the module. It starts without anything being decoded, validated or compiled. It is for
+this version of Jormun, one architecture and system, and CPUs that have what the named one has; where it does not fit,
+it is refused. Code can be made for x86_64 and aarch64 under Linux and macOS, and for aarch64 under Windows; this
+version of Jormun runs code under x86_64 Linux. The baseline tier makes code for that alone, for all CPUs with SSE4.2.
 
 It is native code, as in an executable file: no check can tell what it does, and no sandbox bounds it. Run only those
 that you have made, or that come from where you would take a native program from. So that nothing else is taken for one,
@@ -42,13 +43,19 @@ def add_parser(verbs: Subparsers) -> None:
         verbs,
         "compile",
         help="turn a module into machine code, ahead of time",
-        description="Compile all functions of a module with the optimizing tier, on all cores, to a file that `jormun "
-        "run` and `jormun.load` start at once.",
+        description="Compile all functions of a module to a file that `jormun run` and `jormun.load` start at once.",
         examples=_EXAMPLES,
     )
     parser.add_argument("file", metavar="FILE", help="the module; - is standard input")
     parser.add_argument(
         "-o", "--output", metavar="OUT", help="where to write; - is standard output (default: FILE, ending in .jormun)"
+    )
+    parser.add_argument(
+        "--tier",
+        choices=("baseline", "optimizing"),
+        default="optimizing",
+        help="which compiler to use: baseline takes a tenth of the time or less, and its code is optimized where it is "
+        "hot, while it runs (default: optimizing)",
     )
     parser.add_argument(
         "--target",
@@ -65,7 +72,7 @@ def add_parser(verbs: Subparsers) -> None:
 
 
 def _compile(arguments: argparse.Namespace) -> int:
-    from jormun.api.ahead import compile_ahead
+    from jormun.api.ahead import Compiler
     from jormun.api.config import Config
     from jormun.api.module import Module
     from jormun.cache.artifact import write_artifact
@@ -74,20 +81,19 @@ def _compile(arguments: argparse.Namespace) -> int:
     from jormun.cli.report import UsageError, module_error
     from jormun.cli.source import read_source
     from jormun.errors import WasmError
-    from jormun.optimizing.destination import destination
 
     output = _output(arguments.file, arguments.output)
     with Progress(arguments.file) as progress:
         source = read_source(arguments.file)
         try:
-            chosen = destination(arguments.target, arguments.cpu)
+            compiler = Compiler(arguments.tier, arguments.target, arguments.cpu)
         except WasmError as error:
             raise UsageError(str(error)) from error
         progress.announce("validating", len(source.data))
         try:
             module = Module(source.data, config=Config(cache=False))
             progress.announce("compiling", len(source.data))
-            artifact = compile_ahead(module, chosen, progress.update)
+            artifact = compiler.compile(module, progress.update)
         except WasmError as error:
             raise module_error(source.name, error) from error
         data = artifact.encode()
@@ -132,9 +138,9 @@ def _output(file: str, output: str | None) -> str:
 def _warn(name: str, artifact: Artifact, count: int) -> None:
     """Say what the file does not do: some functions, or to run here at all."""
     from jormun.cache.cache import warn
-    from jormun.runtime.image import FUNCTION
+    from jormun.runtime.image import BASELINE, FUNCTION
 
-    left = count - sum(function.kind == FUNCTION for function in artifact.entry.image.functions)
+    left = count - sum(function.kind in (FUNCTION, BASELINE) for function in artifact.entry.image.functions)
     if left:
         which = f"{left} of {count} functions" if count > 1 else "its function"
         warn(f"{name}: {which} cannot be compiled ahead yet, and will be when called, or fail then")

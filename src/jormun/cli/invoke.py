@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Sequence
 
 from jormun.cli.report import CommandError, UsageError
-from jormun.hints import TYPE_CHECKING, Final
+from jormun.hints import TYPE_CHECKING, Final, Sequence
 from jormun.types import AbsHeapType, FuncType, NumType, RefType, ValType, VecType
 
 if TYPE_CHECKING:

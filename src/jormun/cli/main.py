@@ -5,11 +5,10 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Sequence
 
 from jormun.cli.report import CommandError, report
 from jormun.cli.signals import behave_natively
-from jormun.hints import TYPE_CHECKING, Final
+from jormun.hints import TYPE_CHECKING, Final, Sequence
 
 if TYPE_CHECKING:
     import argparse
@@ -23,6 +22,7 @@ examples:
   jormun validate app.wasm
   jormun parse app.wat -o app.wasm    text to binary; `jormun print app.wasm` goes the other way
   jormun objdump app.wasm             what is in a module
+  jormun stubs calc.wasm              calc.pyi, for type checkers of programs that import it
   jormun wast spec/                   run test scripts of the standard
   jormun cache                        where compiled code is kept, and how large it is
 
@@ -95,7 +95,7 @@ def make_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     import argparse
 
-    from jormun.cli import cache, compile, objdump, parse, run, validate, wast
+    from jormun.cli import cache, compile, objdump, parse, run, stubs, validate, wast
     from jormun.cli import print as print_verb
     from jormun.cli.version import ShowVersion
 
@@ -110,6 +110,6 @@ def make_parser() -> argparse.ArgumentParser:
         "--version", action=ShowVersion, nargs=0, default=argparse.SUPPRESS, help="show the version and exit"
     )
     verbs = parser.add_subparsers(metavar="VERB", required=True)
-    for verb in (run, compile, validate, parse, print_verb, objdump, wast, cache):
+    for verb in (run, compile, validate, parse, print_verb, objdump, stubs, wast, cache):
         verb.add_parser(verbs)
     return parser

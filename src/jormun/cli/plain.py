@@ -7,13 +7,17 @@ other it knows nothing: argparse reads it, and says what is wrong with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from types import SimpleNamespace
-
-from jormun.hints import TYPE_CHECKING, Any
+from jormun.hints import TYPE_CHECKING, Any, Callable, Sequence
 
 if TYPE_CHECKING:
     import argparse
+
+
+class Words:
+    """What a command line says, as attributes: argparse.Namespace, to whoever reads it."""
+
+    def __init__(self, **values: object) -> None:
+        self.__dict__.update(values)
 
 
 class PlainParser:
@@ -49,7 +53,7 @@ class PlainParser:
         for name in names:
             self._options[name] = {**described, "dest": dest}
 
-    def read(self, words: Sequence[str]) -> SimpleNamespace | None:
+    def read(self, words: Sequence[str]) -> Words | None:
         """What the words behind the verb say, or None if argparse has to read them."""
         if not self._is_plain or [nargs for _, nargs in self._places] != [None, "..."] or "--" in words:
             return None
@@ -81,7 +85,7 @@ class PlainParser:
         if at == len(words):
             return None
         values[self._places[0][0]], values[self._places[1][0]] = words[at], list(words[at + 1 :])
-        return SimpleNamespace(**values)
+        return Words(**values)
 
 
 def read_plainly(add_parser: Callable[[Any], None], words: Sequence[str]) -> argparse.Namespace | None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from types import TracebackType
 
 from jormun.cli.report import is_terminal
-from jormun.hints import Final
+from jormun.hints import Final, TracebackType
 
 _INTERVAL_S: Final = 0.1
 _DELAY_S: Final = 0.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jormun.cli.directories import makes_scratch
 from jormun.cli.subparsers import Subparsers, add_verb
 from jormun.cli.tier import add_tier
 from jormun.cli.world import add_world, make_world
@@ -9,10 +10,11 @@ from jormun.hints import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
 
     from jormun.api.config import Config
     from jormun.api.module import Module
+    from jormun.hints import Mapping
+    from jormun.runtime.limits import Limits
     from jormun.runtime.linking import ImportModule
     from jormun.runtime.store import Store
     from jormun.wasi.wasi import Wasi
@@ -25,10 +27,16 @@ examples:
   jormun run app.wasm one two --flag             arguments behind FILE are the program's
   jormun run --dir . app.wasm                    the program may use this directory, and no other
   jormun run --dir ./data::/data:ro app.wasm     under another name, and without changing anything
+  jormun run --overlay . --quota 1MiB app.wasm   it sees this directory, and its changes are gone at the end
+  jormun run --scratch /tmp app.wasm             a temporary directory of its own
+  jormun run --max-memory 64MiB --timeout 5 app.wasm
+  jormun run --stdin in.txt --stdout out.txt app.wasm
   jormun run --env LANG=C --env HOME app.wasm    HOME as it is here
   jormun run --invoke add calc.wasm 1 2          call one function, and print what it returns
   jormun run --preload env=lib.wat app.wasm      what the program imports from "env"
   jormun run --listen 127.0.0.1:8080 server.wasm it accepts connections on descriptor 3
+  jormun run --deterministic app.wasm            the same clocks and random numbers in each run
+  jormun run --trace-wasi app.wasm               each call of WASI on standard error, as strace shows it
 
 FILE is a binary module or text (.wat); or what `jormun compile` made of one, if it is marked as a native program is:
 executable, yours or root's, not writable for others, not called .wasm or .wat. Such a file is native code, which no
@@ -66,6 +74,9 @@ def add_parser(verbs: Subparsers) -> None:
     parser.add_argument(
         "--fuel", metavar="N", help="end the program when it has run so many instructions; it is a trap too"
     )
+    parser.add_argument(
+        "--max-memory", metavar="SIZE", help="how much all its memories and tables may take together, like 64MiB"
+    )
     add_tier(parser)
     parser.add_argument(
         "--no-cache", dest="has_cache", action="store_false", help="neither use nor keep code of other runs"
@@ -76,18 +87,28 @@ def add_parser(verbs: Subparsers) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    if not makes_scratch(arguments):
+        return _run_file(arguments)
+    from jormun.cli.signals import tidying_first
+
+    with tidying_first():
+        return _run_file(arguments)
+    return TRAPPED  # nobody comes here: the signal has ended the process
+
+
+def _run_file(arguments: argparse.Namespace) -> int:
     from jormun.api.config import Config
     from jormun.cli.report import module_error, report_trap
     from jormun.errors import Trap, WasmError
-    from jormun.runtime.limits import Limits
     from jormun.runtime.store import Store
     from jormun.wasi.process import Exit
     from jormun.wasi.run import stoppable
 
     timeout_s = _timeout(arguments.timeout)
-    limits = Limits(fuel=_fuel(arguments.fuel))
     preloads = [_preload(text) for text in arguments.preloads]
-    wasi = make_world(arguments)
+    limits = _limits(arguments.max_memory, arguments.fuel)
+    world = make_world(arguments)
+    wasi = world.wasi
     name = arguments.file
     config = Config(tier=arguments.tier, cache=arguments.has_cache)
     try:
@@ -111,6 +132,7 @@ def _run(arguments: argparse.Namespace) -> int:
         raise module_error(name, error) from error
     finally:
         wasi.close()
+        world.close()
         if config.code_cache is not None:
             from jormun.cache.kept import save_all
 
@@ -132,13 +154,25 @@ def _timeout(text: str | None) -> float | None:
     return seconds
 
 
-def _fuel(text: str | None) -> int | None:
+def _limits(max_memory: str | None, fuel: str | None) -> Limits | None:
+    """What --max-memory and --fuel leave to the program."""
+    from jormun.cli.report import UsageError
+    from jormun.runtime.limits import Limits
+
+    if max_memory is None and fuel is None:
+        return None
+    try:
+        limits = Limits() if max_memory is None else Limits(memory=max_memory)
+    except ValueError as error:
+        raise UsageError(f"--max-memory {max_memory}: {error}") from error
+    return limits if fuel is None else Limits(memory=limits.memory, fuel=_fuel(fuel))
+
+
+def _fuel(text: str) -> int:
     """The amount of --fuel."""
     from jormun.cli.report import UsageError
     from jormun.limits import FUEL
 
-    if text is None:
-        return None
     amount = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else -1
     if not 0 <= amount <= FUEL:
         raise UsageError(f"--fuel {text}: fuel is a number from 0 to {FUEL}, like 1000000000")

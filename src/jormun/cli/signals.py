@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import _signal as signal  # type: ignore[import-not-found]  # FAST: signal makes enums of all numbers, 3 ms
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class _Ended(BaseException):
+    """A signal came that ends the process."""
 
 
 def behave_natively() -> None:
@@ -16,3 +23,30 @@ def behave_natively() -> None:
     for name in ("SIGPIPE", "SIGXFSZ"):
         if hasattr(signal, name):  # Windows has neither
             signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+
+@contextmanager
+def tidying_first() -> Iterator[None]:
+    """While the context lasts, a signal that would end the process ends first what is done in the context, by an
+    exception, and then the process as it would have before.
+    """
+    came = 0
+
+    def end(number: int, frame: object) -> None:
+        nonlocal came
+        came = number
+        raise _Ended
+
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGPIPE") if hasattr(signal, name)]
+    changed = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
+    try:
+        for number in changed:
+            signal.signal(number, end)
+        yield
+    except _Ended:
+        pass
+    finally:
+        for number in changed:
+            signal.signal(number, signal.SIG_DFL)
+        if came:
+            os.kill(os.getpid(), came)

@@ -1,30 +1,33 @@
-"""The options of `jormun run` that say what a program may use: directories, variables, sockets, clocks."""
+"""The options of `jormun run` that say what a program may use: directories, variables, streams, sockets, clocks."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-from jormun.hints import TYPE_CHECKING
+from jormun.cli.directories import GivenDirectories, add_directories, open_directories
+from jormun.dataclass import dataclass
+from jormun.hints import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import argparse
 
-    from jormun.wasi.host_directory import HostDirectory
+    from jormun.wasi.filesystem import File
     from jormun.wasi.socket_file import SocketFile
     from jormun.wasi.wasi import Wasi
+
+_STREAMS: Final = {
+    "stdin": "read standard input from a file",
+    "stdout": "write standard output to a new file",
+    "stderr": "write standard error to a new file",
+}
+"""The options for standard streams, without their dashes, and what they do."""
+_FILE_MODE: Final = 0o666
 
 
 def add_world(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
-    parser.add_argument(
-        "--dir",
-        dest="directories",
-        metavar="HOST[::GUEST[:ro]]",
-        action="append",
-        default=[],
-        help="let the program use a directory, under its own or another name; ro: for reading only",
-    )
+    add_directories(parser)
     parser.add_argument(
         "--env",
         dest="environment",
@@ -33,6 +36,8 @@ def add_world(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="set an environment variable; without a value, to what it is here. There are no others",
     )
+    for name, help in _STREAMS.items():
+        parser.add_argument(f"--{name}", metavar="FILE", help=help)
     parser.add_argument(
         "--listen",
         dest="listeners",
@@ -53,7 +58,20 @@ def add_world(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def make_world(arguments: argparse.Namespace) -> Wasi:
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the options give to the program."""
+
+    wasi: Wasi
+    directories: GivenDirectories
+
+    def close(self) -> None:
+        """Gives back what it has of the host, when the program has ended."""
+        self.wasi.close()
+        self.directories.close()
+
+
+def make_world(arguments: argparse.Namespace) -> World:
     """What the options give to the program; its `close` is to be called at the end. Raises UsageError."""
     from jormun.wasi.run import open_wasi
 
@@ -63,21 +81,41 @@ def make_world(arguments: argparse.Namespace) -> Wasi:
         from jormun.wasi.trace import Trace
 
         trace = Trace(_write_trace)
-    directories = _directories(arguments.directories)
+    directories = open_directories(arguments)
+    streams: list[File | None] = []
     try:
-        sockets = _listeners(arguments.listeners)
+        streams.extend(_stream(name, getattr(arguments, name)) for name in _STREAMS)
+        wasi = open_wasi(
+            [arguments.file, *arguments.arguments],
+            environment,
+            directories.by_name,
+            streams,
+            _listeners(arguments.listeners),
+            deterministic=arguments.deterministic,
+            trace=trace,
+        )
     except BaseException:
-        for directory in directories.values():
-            directory.close()
+        for stream in streams:
+            if stream is not None:
+                stream.close()
+        directories.close()
         raise
-    return open_wasi(
-        [arguments.file, *arguments.arguments],
-        environment,
-        directories,
-        sockets=sockets,
-        deterministic=arguments.deterministic,
-        trace=trace,
-    )
+    return World(wasi, directories)
+
+
+def _stream(name: str, path: str | None) -> File | None:
+    """The file of a --stdin, --stdout or --stderr, opened; None for what the program inherits."""
+    if path is None:
+        return None
+    from jormun.cli.report import UsageError, os_message
+    from jormun.wasi.host_file import HostFile
+
+    try:
+        if name == "stdin":
+            return HostFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC), reads_ahead=True)
+        return HostFile(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _FILE_MODE))
+    except OSError as error:
+        raise UsageError(f"--{name} {path}: {os_message(error)}") from error
 
 
 def _write_trace(line: str) -> None:
@@ -125,43 +163,3 @@ def _variable(text: str) -> tuple[str, str]:
     if not key:
         raise UsageError(f"--env {text}: a variable needs a name")
     return key, value if equals else os.environ[key]
-
-
-def _directories(texts: list[str]) -> dict[str, HostDirectory]:
-    """The directories of all --dir, by the guest's names."""
-    from jormun.cli.report import UsageError
-
-    directories: dict[str, HostDirectory] = {}
-    try:
-        for text in texts:
-            name, host, is_read_only = _directory(text)
-            if name in directories:
-                raise UsageError(f"--dir {text}: there is another directory called {name}")
-            directories[name] = _open(text, host, is_read_only)
-    except BaseException:
-        for directory in directories.values():
-            directory.close()
-        raise
-    return directories
-
-
-def _directory(text: str) -> tuple[str, str, bool]:
-    """The guest's name of a --dir, the host's, and whether it is for reading only."""
-    from jormun.cli.report import UsageError
-
-    host, separator, guest = text.partition("::")
-    name = guest.removesuffix(":ro") if separator else host
-    if not host or not name:
-        raise UsageError(f"--dir {text}: a directory is written HOST, HOST::GUEST or HOST::GUEST:ro")
-    return name, host, guest.endswith(":ro")
-
-
-def _open(text: str, host: str, is_read_only: bool) -> HostDirectory:
-    from jormun.cli.report import UsageError, os_message
-    from jormun.wasi.host_directory import HostDirectory
-
-    try:
-        return HostDirectory.at(host, is_read_only=is_read_only)
-    except OSError as error:
-        hint = "; for reading only is written HOST::GUEST:ro" if host.endswith(":ro") else ""
-        raise UsageError(f"--dir {text}: {os_message(error)}{hint}") from error

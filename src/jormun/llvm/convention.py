@@ -12,9 +12,7 @@ both at once, since to it they differ: a tail call goes through a pointer, or to
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from jormun.hints import Final
+from jormun.hints import Final, Sequence
 
 VECTOR: Final = "<16 x i8>"
 """What every v128 is between instructions."""

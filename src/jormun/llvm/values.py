@@ -427,9 +427,17 @@ class TextOps:
         return self._trunc_sat("fptoui", t, source, x, 0, (1 << t.bits) - 1)
 
     def _trunc_sat(self, opcode: str, t: Type, source: Type, x: str, least: int, greatest: int) -> str:
+        x = self.lanes(source, x)
+        count = source.lanes if isinstance(source, Shape) else 0
+        integers = f"<{count} x {_lane_type(t)}>" if count else LLVM_TYPE[t]
+        if self.architecture == "aarch64":
+            # One instruction. The comparisons below become fmaxnm and fminnm there, whose result for a signaling NaN
+            # is another NaN, and then the greatest number.
+            suffix = f"v{count}{_lane_type(t)}.{_SUFFIX[source]}" if count else f"{integers}.{_SUFFIX[source]}"
+            result = self.line(f"call {integers} @llvm.{opcode}.sat.{suffix}({LLVM_TYPE[source]} {x})")
+            return self.packed(t, self.padded(t, count, result)) if isinstance(t, Shape) else result
         # Not LLVM's intrinsics for this: on x86 they are taken apart in vectors, those of the vectoriser too. What does
         # not fit is poison, lane by lane, until another value is selected.
-        x = self.lanes(source, x)
         low = self.limit(source, least)
         bounded = self.choose(source, "ogt", x, low, x, low)
         # The greatest integer may lie between two numbers, of which the second is one more.
@@ -437,8 +445,6 @@ class TextOps:
         if is_exact:
             high = self.limit(source, greatest)
             bounded = self.choose(source, "olt", bounded, high, bounded, high)
-        count = source.lanes if isinstance(source, Shape) else 0
-        integers = f"<{count} x {_lane_type(t)}>" if count else LLVM_TYPE[t]
         result = self.line(f"{opcode} {LLVM_TYPE[source]} {bounded} to {integers}")
         if not is_exact:
             beyond = self.limit(source, greatest + 1)

@@ -14,7 +14,8 @@ from jormun.llvm.accesses import llvm_type
 from jormun.optimizing import fuel
 from jormun.optimizing.frame import BLOCK, BODY, ELSE, IF, LOOP, NOTHING, Frame
 from jormun.runtime import layout
-from jormun.syntax.type_code import EMPTY_BLOCK, read_blocktype, read_valtype
+from jormun.syntax.type_bytes import EMPTY_BLOCK
+from jormun.syntax.type_code import read_blocktype, read_valtype
 from jormun.types import FuncType
 
 if TYPE_CHECKING:

@@ -2,8 +2,7 @@
 
 While a function runs, what is left is in a slot of its own, which LLVM keeps in a register. It is in the place that
 VM_FUEL names wherever somebody else may look: at calls of functions and services, and when the function returns or
-traps. A fault alone finds there what the last of these left: to store the count before each access would cost more than
-all charges.
+traps. A fault alone finds there what the last of these left: the count is not stored before each access.
 
 A charge is a subtraction, and where that is looked at, a branch that is never taken. Where the charge is more than what
 is left, `jormun_fuel` answers with what is left once it is paid, or does not return. It keeps all registers, and to

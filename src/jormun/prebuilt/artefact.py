@@ -45,24 +45,50 @@ GLUE = Artefact(
     "jormun.runtime.native.glue_image:build",
     (
         "errors.py", "llvm/convention.py", "llvm/object.py", "llvm/target.py", "runtime/layout.py",
-        "runtime/native/bulk.py", "runtime/native/glue.py", "runtime/native/glue_image.py", "runtime/native/wasi.py",
-        "runtime/native/x86_64.py", "runtime/world.py",
+        "runtime/native/bulk.py", "runtime/native/glue.py", "runtime/native/glue_image.py",
+        "runtime/native/python_calls.py", "runtime/native/python_values.py",
+        "runtime/native/wasi/__init__.py", "runtime/native/wasi/call.py", "runtime/native/wasi/clock.py",
+        "runtime/native/wasi/offset.py", "runtime/native/wasi/position.py", "runtime/native/wasi/random.py",
+        "runtime/native/wasi/sched.py", "runtime/native/wasi/status.py", "runtime/native/wasi/strings.py",
+        "runtime/native/wasi/transfer.py", "runtime/native/x86_64.py", "runtime/world.py",
     ),
 )  # fmt: skip
-STENCILS = Artefact(
-    "stencils",
-    "x86_64",
-    "jormun.baseline.stencil_build.build:build",
-    (
-        "errors.py", "types.py", "llvm/accesses.py", "llvm/convention.py", "llvm/object.py", "llvm/pipeline.py",
-        "llvm/target.py", "llvm/values.py", "runtime/layout.py", "runtime/metering/fuel.py",
-        "baseline/catalogue.py", "baseline/library.py",
-        "baseline/stencil_build/assembly.py", "baseline/stencil_build/build.py", "baseline/stencil_build/elf.py",
-        "baseline/stencil_build/ops.py", "baseline/stencil_build/variants.py", "baseline/stencil_build/x86_64.py",
-        "opcodes/aggregates.py", "opcodes/atomics.py", "opcodes/control.py", "opcodes/conversion.py",
-        "opcodes/floating.py", "opcodes/immediates.py", "opcodes/lanes.py", "opcodes/machine.py", "opcodes/markers.py",
-        "opcodes/memory.py", "opcodes/numeric.py", "opcodes/ops.py", "opcodes/references.py", "opcodes/signatures.py",
-        "opcodes/table.py", "opcodes/variables.py", "opcodes/vector.py",
-    ),
+_STENCIL_SOURCES = (
+    "errors.py", "types.py", "llvm/accesses.py", "llvm/convention.py", "llvm/object.py", "llvm/pipeline.py",
+    "llvm/target.py", "llvm/values.py", "runtime/layout.py", "runtime/metering/fuel.py",
+    "baseline/catalogue.py", "baseline/library.py",
+    "baseline/stencil_build/build.py", "baseline/stencil_build/machine.py", "baseline/stencil_build/objects.py",
+    "baseline/stencil_build/ops.py", "baseline/stencil_build/variants.py",
+    "opcodes/aggregates.py", "opcodes/atomics.py", "opcodes/control.py", "opcodes/conversion.py",
+    "opcodes/floating.py", "opcodes/immediates.py", "opcodes/lanes.py", "opcodes/machine.py", "opcodes/markers.py",
+    "opcodes/memory.py", "opcodes/numeric.py", "opcodes/ops.py", "opcodes/references.py", "opcodes/signatures.py",
+    "opcodes/table.py", "opcodes/variables.py", "opcodes/vector.py",
 )  # fmt: skip
-ARTEFACTS = (GLUE, STENCILS)
+STENCILS = {
+    "x86_64": Artefact(
+        "stencils",
+        "x86_64",
+        "jormun.baseline.stencil_build.build:build_x86_64",
+        (
+            *_STENCIL_SOURCES,
+            "baseline/stencil_build/x86_64.py",
+            "baseline/stencil_build/x86_64_assembly.py",
+            "baseline/stencil_build/x86_64_pieces.py",
+        ),
+    ),
+    "aarch64": Artefact(
+        "stencils",
+        "aarch64",
+        "jormun.baseline.stencil_build.build:build_aarch64",
+        (
+            *_STENCIL_SOURCES,
+            "baseline/aarch64.py",
+            "baseline/stencil_build/aarch64.py",
+            "baseline/stencil_build/aarch64_assembler.py",
+            "baseline/stencil_build/aarch64_code.py",
+            "baseline/stencil_build/aarch64_pieces.py",
+        ),
+    ),
+}
+"""By architecture; each is built on any machine."""
+ARTEFACTS = (GLUE, *STENCILS.values())

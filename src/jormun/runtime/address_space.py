@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import gc
-from collections import deque
-from threading import Lock
 
+from jormun.containers import WeakSet, deque
 from jormun.errors import ExhaustionError
+from jormun.hints import TYPE_CHECKING, Protocol
+from jormun.locks import Lock
 from jormun.runtime.native import pages
+
+if TYPE_CHECKING:
+    from jormun.runtime.native.dirty_pages import DirtyPages
+    from jormun.runtime.native.memory_image import MemoryImage
 
 GROW_FAILED = -1
 """The result of memory.grow and table.grow when there is no more room."""
@@ -54,19 +59,50 @@ class Budget:
         self._returned.append(size_bytes)
 
 
-class AddressSpace:
-    """A range of reserved pages whose first `committed_bytes` are accessible; given back when the object dies."""
+class Space(Protocol):
+    """Bytes at an address that never changes, of which more become accessible."""
 
-    def __init__(self, size_bytes: int, budget: Budget) -> None:
-        self._budget = budget
-        self._size_bytes = pages.round_up(max(size_bytes, 1))
-        self._committed_bytes = 0
-        self.reason = ""
-        """Why the last `commit` failed."""
-        self.base = _reserve(self._size_bytes)
+    base: int
+    reason: str
+    """Why the last `commit` failed."""
 
     def commit(self, size_bytes: int) -> bool:
         """Make the first `size_bytes` accessible, unless that is refused."""
+
+    @property
+    def committed_bytes(self) -> int:
+        """How many are, and are taken from the budget."""
+
+    def reset(self, size_bytes: int) -> None:
+        """Give all that was committed back to the budget, and make it as it was, but for the bytes that somebody will
+        write, when `size_bytes` were committed.
+        """
+
+    def lend(self, budget: Budget) -> None:
+        """From now on it is for the store with this budget, from which what is committed has been taken."""
+
+
+class AddressSpace:
+    """A range of reserved pages whose first `committed_bytes` are accessible; given back when the object dies."""
+
+    __slots__ = ("_budget", "_committed_bytes", "_dirty", "_size_bytes", "base", "reason")
+
+    def __init__(self, size_bytes: int, budget: Budget) -> None:
+        self._budget: Budget | None = budget
+        self._dirty: DirtyPages | None = None
+        self._size_bytes = pages.round_up(max(size_bytes, 1))
+        self._committed_bytes = 0
+        self.reason = ""
+        self.base = _reserve(self._size_bytes)
+        pages.finalized_last(self)
+
+    @property
+    def committed_bytes(self) -> int:
+        """See `Space`."""
+        return self._committed_bytes
+
+    def commit(self, size_bytes: int) -> bool:
+        """See `Space`."""
         wanted = pages.round_up(size_bytes)
         more = wanted - self._committed_bytes
         if more <= 0:
@@ -74,8 +110,9 @@ class AddressSpace:
         if wanted > self._size_bytes:
             self.reason = f"{self._size_bytes:,} bytes of address space are reserved for it"
             return False
+        assert self._budget is not None
         if not self._budget.take(more):
-            self.reason = f"all memories and tables of a store may have {self._budget.size_bytes:,} bytes"
+            self.reason = _beyond(self._budget)
             return False
         try:
             pages.protect(self.base + self._committed_bytes, more, pages.READ_WRITE)
@@ -86,16 +123,121 @@ class AddressSpace:
         self._committed_bytes = wanted
         return True
 
+    def lend(self, budget: Budget) -> None:
+        """See `Space`."""
+        self._budget = budget
+
+    def reset(self, size_bytes: int, image: MemoryImage | None = None) -> None:
+        """See `Space`; always of the same size. Where an image was mapped its bytes are again, all else is zeros.
+
+        Where few pages were written, they are written over, and stay; else they are given back to the system.
+        """
+        budget, committed = self._budget, self._committed_bytes
+        if budget is not None:
+            self._budget = None
+            budget.give_back(committed)
+        if committed > size_bytes:
+            pages.discard(self.base + size_bytes, committed - size_bytes)
+            self._committed_bytes = size_bytes
+        if size_bytes == 0:
+            return
+        if self._dirty is None:
+            from jormun.runtime.native.dirty_pages import DirtyPages  # most processes have no use for it
+
+            self._dirty = DirtyPages(self.base, size_bytes)
+        written = self._dirty.written()
+        if written is None:
+            pages.forget(self.base, size_bytes)
+            return
+        for start, end in written:
+            if image is None:
+                pages.zero(start, end - start)
+            else:
+                image.restore(self.base, start, end)
+
     def __del__(self) -> None:
         if hasattr(self, "base"):
             pages.release(self.base, self._size_bytes)
+            if self._budget is not None:
+                self._budget.give_back(self._committed_bytes)
+
+
+class FixedSpace:
+    """Bytes of ordinary memory, as many as there will ever be: they take no mapping of their own."""
+
+    __slots__ = ("_block", "_budget", "_committed_bytes", "base", "reason")
+
+    def __init__(self, size_bytes: int, budget: Budget) -> None:
+        self._budget: Budget | None = budget
+        self._committed_bytes = 0
+        self._block = pages.Block(size_bytes, 16)
+        self.base = self._block.address
+        self.reason = ""
+
+    @property
+    def committed_bytes(self) -> int:
+        """See `Space`."""
+        return self._committed_bytes
+
+    def commit(self, size_bytes: int) -> bool:
+        """See `Space`."""
+        assert size_bytes <= self._block.size_bytes and self._budget is not None
+        if not self._budget.take(size_bytes - self._committed_bytes):
+            self.reason = _beyond(self._budget)
+            return False
+        self._committed_bytes = size_bytes
+        return True
+
+    def lend(self, budget: Budget) -> None:
+        """See `Space`."""
+        self._budget = budget
+
+    def reset(self, size_bytes: int) -> None:
+        """See `Space`. All of it is for somebody to write."""
+        assert size_bytes == self._committed_bytes
+        budget = self._budget
+        if budget is not None:
+            self._budget = None
+            budget.give_back(size_bytes)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_block") and self._budget is not None:
             self._budget.give_back(self._committed_bytes)
 
 
+def _beyond(budget: Budget) -> str:
+    return f"all memories and tables of a store may have {budget.size_bytes:,} bytes"
+
+
 def _reserve(size_bytes: int) -> int:
-    """Reserve address space; when there is none left, collect garbage first, which may hold some in cycles."""
+    """Reserve address space; when there is none left, give up what is kept for later, and collect garbage, which may
+    hold some in cycles.
+    """
     try:
         return pages.reserve(size_bytes)
     except ExhaustionError:
+        give_up_spares()
         gc.collect()
+        give_up_spares()
         return pages.reserve(size_bytes)
+
+
+class Spares(Protocol):
+    """What is kept for later, and holds address space."""
+
+    def give_up(self) -> None:
+        """Let go of it."""
+
+
+_spares: WeakSet[Spares] = WeakSet()
+
+
+def keep_spares(spares: Spares) -> None:
+    """Have these given up when there is no address space left."""
+    _spares.add(spares)
+
+
+def give_up_spares() -> None:
+    """Let go of all that is kept for later."""
+    for spares in list(_spares):
+        spares.give_up()

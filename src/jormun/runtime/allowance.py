@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from jormun.dataclass import dataclass
+from jormun.hints import TYPE_CHECKING
 from jormun.runtime.address_space import Budget
-from jormun.runtime.metering.fuel import Fuel
+
+if TYPE_CHECKING:
+    from jormun.runtime.metering.fuel import Fuel
 
 
 @dataclass(frozen=True, slots=True)

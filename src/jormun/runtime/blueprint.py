@@ -5,11 +5,11 @@ It is plain enough to be kept in the cache and read back at once. Types are clos
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from array import array
 from itertools import pairwise
 
 from jormun.dataclass import dataclass
-from jormun.hints import TYPE_CHECKING, TypeAlias
+from jormun.hints import TYPE_CHECKING, Iterator, Sequence, TypeAlias
 from jormun.types import (
     DefType,
     ExternKind,
@@ -98,7 +98,8 @@ class Blueprint:
     memory_types: tuple[MemoryType, ...]
     global_types: tuple[GlobalType, ...]
     tag_types: tuple[DefType, ...]
-    own_function_count: int
+    body_sizes: Sequence[int]
+    """How many bytes the body of each function has that the module defines: tiering weighs them."""
     referenced_functions: tuple[int, ...]
     """The functions that the module defines and whose references may be taken, ascending."""
     tables: tuple[Constant, ...]
@@ -113,6 +114,13 @@ class Blueprint:
     """What memories begin with, whole, in place of active segments of which it is known that they fit: compilers write
     some modules with 40,000 of them. Their indices have no meaning."""
     start: int | None
+    short_functions: tuple[int, ...]
+    """The exported functions that run for a moment at most (runtime/short.py), ascending."""
+
+    @property
+    def own_function_count(self) -> int:
+        """How many functions the module defines."""
+        return len(self.body_sizes)
 
     @property
     def imported_function_count(self) -> int:
@@ -137,17 +145,21 @@ class Blueprint:
 def blueprint_of(valid: ValidModule) -> Blueprint:
     """The blueprint of a module."""
     from jormun.runtime.constant import reduce  # which needs the table of opcodes
+    from jormun.runtime.short import short_functions
     from jormun.syntax.module import Active
 
     module = valid.module
     first_own = valid.imported_function_count
-    datas = []
-    for index, data in enumerate(module.datas):
-        memory, offset = PASSIVE, b""
-        if isinstance(data.mode, Active):
-            memory, offset = data.mode.index, data.mode.offset.code
-        datas.append(DataBlueprint(index, memory, reduce(offset), data.init, 0, len(data.init)))
-    datas, contents = _contents(datas, valid)
+    places: list[tuple[int, Constant]] = []
+    for data in module.datas:
+        mode = data.mode
+        places.append((mode.index, reduce(mode.offset.code)) if isinstance(mode, Active) else (PASSIVE, 0))
+    contents = _contents(places, valid)
+    datas = [
+        DataBlueprint(index, memory, offset, data.init, 0, len(data.init))
+        for index, (data, (memory, offset)) in enumerate(zip(module.datas, places, strict=True))
+        if contents is None or memory == PASSIVE
+    ]
     return Blueprint(
         tuple(
             ImportBlueprint(each.module, each.name, t)
@@ -160,20 +172,22 @@ def blueprint_of(valid: ValidModule) -> Blueprint:
         valid.memory_types,
         valid.global_types,
         valid.tag_types,
-        len(module.functions),
+        array("I", [len(function.body.code) for function in module.functions]),
         tuple(sorted(index for index in valid.referenced_functions if index >= first_own)),
         tuple(0 if table.init is None else reduce(table.init.code) for table in module.tables),
         tuple(reduce(each.init.code) for each in module.globals),
         tuple(map(_element, module.elements)),
         len(module.datas),
         tuple(datas),
-        tuple(contents),
+        tuple(contents or ()),
         module.start,
+        short_functions(valid),
     )
 
 
-def _contents(datas: list[DataBlueprint], valid: ValidModule) -> tuple[list[DataBlueprint], list[DataBlueprint]]:
-    """The segments that instantiation has to look at one by one, and what memories begin with in place of the others.
+def _contents(places: list[tuple[int, Constant]], valid: ValidModule) -> list[DataBlueprint] | None:
+    """What memories begin with in place of the active segments, of which `places` has the memories and offsets; None if
+    instantiation has to look at them one by one.
 
     Segments whose places are known, within the minimum of memories that the module defines, cannot trap, and nobody
     sees them before they are dropped: unless a segment of elements traps before, while functions of the instance are
@@ -181,28 +195,27 @@ def _contents(datas: list[DataBlueprint], valid: ValidModule) -> tuple[list[Data
     """
     imported = len(valid.memory_types) - len(valid.module.memories)
     if len(valid.table_types) > len(valid.module.tables):
-        return datas, []
+        return None
+    sizes_bytes = [t.limits.minimum * t.page_size_bytes for t in valid.memory_types]
     pieces: list[tuple[int, int, bytearray]] = []
-    for data in datas:
-        if data.memory == PASSIVE:
+    last, end, piece = PASSIVE, 0, bytearray()
+    for data, (memory, offset) in zip(valid.module.datas, places, strict=True):
+        if memory == PASSIVE:
             continue
-        t = valid.memory_types[data.memory]
-        if (
-            data.memory < imported
-            or not isinstance(data.offset, int)
-            or data.offset + data.size_bytes > t.limits.minimum * t.page_size_bytes
-        ):
-            return datas, []
-        gap = data.offset - (pieces[-1][1] + len(pieces[-1][2])) if pieces else -1
-        if 0 <= gap <= _GAP_BYTES and pieces[-1][0] == data.memory:
-            pieces[-1][2].extend(bytes(gap))
-            pieces[-1][2].extend(data.source)
+        init = data.init
+        if memory < imported or not isinstance(offset, int) or offset + len(init) > sizes_bytes[memory]:
+            return None
+        gap = offset - end
+        if memory == last and 0 <= gap <= _GAP_BYTES:
+            piece += bytes(gap)
+            piece += init
         else:
-            pieces.append((data.memory, data.offset, bytearray(data.source)))
+            piece = bytearray(init)
+            pieces.append((memory, offset, piece))
+        last, end = memory, offset + len(init)
     if any(_overlap(pieces)):  # zeros in a gap would hide what another segment has there
-        return datas, []
-    passive = [data for data in datas if data.memory == PASSIVE]
-    return passive, [DataBlueprint(0, memory, at, bytes(piece), 0, len(piece)) for memory, at, piece in pieces]
+        return None
+    return [DataBlueprint(0, memory, at, bytes(piece), 0, len(piece)) for memory, at, piece in pieces]
 
 
 def _overlap(pieces: list[tuple[int, int, bytearray]]) -> Iterator[bool]:

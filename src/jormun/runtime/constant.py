@@ -13,7 +13,7 @@ from jormun.hints import Final, TypeAlias
 from jormun.opcodes.signatures import Rule, Signature
 from jormun.runtime import references
 from jormun.runtime.blueprint import FUNCTION, GLOBAL, Constant
-from jormun.syntax.code import instructions
+from jormun.syntax.code import END, instructions, read_immediates, read_row
 from jormun.syntax.instruction import Expr
 from jormun.types import HeapType, NumType
 
@@ -36,6 +36,13 @@ def reduce(code: bytes) -> Constant:
 
     if not code:
         return 0
+    # FAST: offsets of segments, of which a program may have 40,000, are mostly one number; 3 times as fast as below.
+    row, at = read_row(code, 0)
+    if row.is_constant and isinstance(row.signature, Signature) and not row.signature.params:
+        immediates, at = read_immediates(code, at, row)
+        if code[at:] == _END:
+            bits: int = row.semantics(_NUMBERS, *row.static, *immediates)
+            return bits
     try:
         value = evaluate(Expr(code), note(GLOBAL), note(FUNCTION))
     except UnsupportedError:
@@ -96,6 +103,15 @@ class _BitsOps:
     def ref_null(self, heap: HeapType) -> int:
         """The null reference."""
         return references.NULL
+
+
+def _nothing(index: int) -> int:
+    raise AssertionError(index)
+
+
+_NUMBERS: Final = _BitsOps(_nothing, _nothing)
+"""For what asks for nothing."""
+_END: Final = bytes([END])
 
 
 def _same(bits: int) -> int:

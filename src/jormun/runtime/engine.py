@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-
 from jormun.dataclass import dataclass
-from jormun.hints import TYPE_CHECKING, Protocol, TypeAlias
+from jormun.hints import TYPE_CHECKING, Callable, Iterable, Protocol, Sequence, TypeAlias
 from jormun.runtime.image import CodeImage
 from jormun.runtime.layout import Layout
-from jormun.runtime.metering.costs import Costs
 from jormun.runtime.tiering.settings import Tiering
 
 if TYPE_CHECKING:
+    from jormun.runtime.metering.costs import Costs
     from jormun.validation.module import ValidModule
 
 Progress: TypeAlias = Callable[[int, int], None]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
-from jormun.hints import TYPE_CHECKING
+from jormun.hints import TYPE_CHECKING, Callable, NoReturn, Sequence
 from jormun.runtime import layout
 from jormun.runtime.native import pages
+from jormun.runtime.native.function_type import called_natively, set_fields
 from jormun.runtime.native.machine import Native
-from jormun.runtime.slots import CallSlots, slots_of
+from jormun.runtime.slots import CallSlots, not_plain, slots_of
+from jormun.runtime.turn import OWNER, WAITING, Turn
+from jormun.runtime.uncopied import uncopied
 from jormun.types import DefType, FuncExternType, FuncType
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from jormun.runtime.store import Store
 
 
+@called_natively
 class Function:
     """A WebAssembly function, to be called like any other.
 
@@ -29,6 +31,9 @@ class Function:
     `ExhaustionError` when its stack or another bounded resource is used up, and passes on whatever a host function
     raises. A function keeps its store, and so all that it may reach, alive.
 
+    Any thread may call it: it waits until calls of others into the same store have ended, and raises HostError where
+    one of them waits for this thread. `call_async` does not block the thread.
+
     >>> import jormun
     >>> add = jormun.load('''(module
     ...   (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))''').exports.add
@@ -39,8 +44,10 @@ class Function:
     '(param0: i32, param1: i32, /) -> i32'
     """
 
-    def __init__(self, store: Store, address: int, deftype: DefType, name: str, owner: object) -> None:
-        """Made by `Store.function` and `Function.host`; `owner` holds the record at `address`."""
+    __slots__ = ("__name__", "__qualname__", "_owner", "_slots", "address", "deftype", "func_type", "store")
+
+    def __init__(self, store: Store, address: int, deftype: DefType, name: str, owner: object, is_short: bool) -> None:
+        """Made by `Store.function`; `owner` holds the record at `address`. `is_short`: it may keep the GIL."""
         assert isinstance(deftype.composite, FuncType)
         self.store = store
         self.address = address
@@ -48,9 +55,11 @@ class Function:
         self.func_type = deftype.composite
         self.__name__ = name
         self.__qualname__ = name
-        self.__doc__ = f"{name}: a WebAssembly function of type {self.func_type}"
         self._owner = owner
-        self._slots = slots_of(self.func_type)
+        slots = self._slots = slots_of(self.func_type)
+        signature = slots.signature if slots.is_small else not_plain()
+        code = Native.get().symbols["jormun_call_function"]
+        set_fields(self, code, signature.address, address, store.stop.address, Function.call, is_short)
 
     @staticmethod
     def host(store: Store, func_type: FuncType | DefType, function: Callable[..., object], name: str = "") -> Function:
@@ -82,6 +91,10 @@ class Function:
         """The type, for linking."""
         return FuncExternType(self.deftype)
 
+    def doc(self) -> str:
+        """The docstring of this function."""
+        return f"{self.__name__}: a WebAssembly function of type {self.func_type}"
+
     @property
     def __signature__(self) -> inspect.Signature:
         """The type, as `inspect.signature` shows it: WebAssembly types as annotations."""
@@ -98,27 +111,61 @@ class Function:
             returns = _Shown(str(results[0])) if results else None
         return inspect.Signature(parameters, return_annotation=returns)
 
+    def __reduce__(self) -> NoReturn:
+        raise uncopied("a function", "make an instance of its module where it is needed, and pickle the module")
+
     def __repr__(self) -> str:
         return f"<WebAssembly function {self.__name__}: {self.func_type}>"
 
-    def __call__(self, *args: object) -> object:
+    def call(self, *args: object, **keywords: object) -> object:
         """Call it; see the class."""
-        store, func_type = self.store, self.func_type
-        if len(args) != len(func_type.params):
-            raise TypeError(f"{self.__name__}() takes {_count(len(func_type.params))} but {len(args)} were given")
+        if keywords:
+            raise TypeError(f"{self.__name__}() takes no keyword arguments")
+        return self._from_bits(self.call_bits(self._to_bits(args)))
+
+    __call__ = call
+
+    async def call_async(self, *args: object) -> object:
+        """Call it and await its result: as an ordinary call, but that host functions may be coroutine functions.
+
+        While the guest waits for one, or computes for longer than a moment, the event loop runs on. To cancel the task
+        ends the call, wherever the guest is, and so does `asyncio.timeout`. What a coroutine raises passes through
+        the guest unchanged, as from any host function.
+
+        >>> import asyncio, jormun
+        >>> async def fetch(key):
+        ...     await asyncio.sleep(0.01)
+        ...     return 2 * key
+        >>> instance = jormun.load('''(module
+        ...   (import "env" "fetch" (func $fetch (param i32) (result i32)))
+        ...   (func (export "f") (param i32) (result i32)
+        ...     (i32.add (call $fetch (local.get 0)) (call $fetch (i32.const 1)))))''', {"env": {"fetch": fetch}})
+        >>> asyncio.run(instance.exports.f.call_async(20))
+        42
+        """
+        from jormun.runtime.suspension import call_async
+
+        code = pages.read_u64(self.address + layout.FUNCTION_CODE)
+        vm = pages.read_u64(self.address + layout.FUNCTION_VM)
+        return self._from_bits(await call_async(self.store, self._slots, code, vm, self._to_bits(args), self))
+
+    def _to_bits(self, args: Sequence[object]) -> list[int]:
+        store, params = self.store, self.func_type.params
+        if len(args) != len(params):
+            raise TypeError(f"{self.__name__}() takes {_count(len(params))} but {len(args)} were given")
         bits = []
-        for k, (t, value) in enumerate(zip(func_type.params, args, strict=True)):
+        for k, (t, value) in enumerate(zip(params, args, strict=True)):
             try:
                 bits.append(store.to_bits(t, value))
             except (TypeError, OverflowError) as error:
                 raise type(error)(f"{self.__name__}() argument {k + 1}: {error}") from None
-        results = self.call_bits(bits)
+        return bits
+
+    def _from_bits(self, results: Sequence[int]) -> object:
         if not results:
             return None
-        values = tuple(map(store.from_bits, func_type.results, results))
+        values = tuple(map(self.store.from_bits, self.func_type.results, results))
         return values[0] if len(values) == 1 else values
-
-    call = __call__
 
     def call_bits(self, args: Sequence[int]) -> list[int]:
         """Call it with bit patterns, unsigned and as wide as their types, and get such back.
@@ -127,24 +174,50 @@ class Function:
         """
         code = pages.read_u64(self.address + layout.FUNCTION_CODE)
         vm = pages.read_u64(self.address + layout.FUNCTION_VM)
-        return call_native(self.store, self._slots, code, vm, args)
+        return call_native(self.store, self._slots, code, vm, args, self)
 
 
-def call_native(store: Store, slots: CallSlots, code: int, vm: int, args: Sequence[int]) -> list[int]:
-    """Call guest code with bit patterns. All that the store owns is kept meanwhile, even if the store is closed."""
+def call_native(
+    store: Store, slots: CallSlots, code: int, vm: int, args: Sequence[int], what: object = "the start function"
+) -> list[int]:
+    """Call guest code, which is `what`, with bit patterns, when it is its turn. All that the store owns is kept
+    meanwhile, even if the store is closed.
+    """
     owned = store.owned
     values = pages.Block(slots.size_bytes, 16)
     slots.pack_call(values.address, vm, args, store.stop.address)
     timeout_s = store.limits.timeout
     if timeout_s is None:
-        Native.get().call(code, values.address)
+        _call_in_turn(store.turn, code, values.address, what)
     else:
         from jormun.runtime.interruption import time_limit  # few stores have one
 
         with time_limit(timeout_s):
-            Native.get().call(code, values.address)
+            _call_in_turn(store.turn, code, values.address, what)
     del owned
     return slots.unpack_returned(values.address)
+
+
+def _call_in_turn(turn: Turn, code: int, registers: int, what: object) -> None:
+    native, words = Native.get(), turn.words
+    context = native.stacks.current().context
+    # FAST: for calls that nobody competes with. No other thread runs between reading and writing: Python lets others in
+    # at calls and when it jumps back.
+    before = words[OWNER]
+    if before == 0 or before == context:
+        words[OWNER] = context
+        try:
+            native.call(code, registers)
+        finally:
+            words[OWNER] = before
+            if words[WAITING] and before == 0:
+                turn.pass_on()
+    else:
+        claim = turn.enter(context, what)
+        try:
+            native.call(code, registers)
+        finally:
+            turn.leave(claim)
 
 
 class _Shown(str):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from jormun.hints import TYPE_CHECKING
+from jormun.hints import TYPE_CHECKING, NoReturn
 from jormun.runtime import layout
 from jormun.runtime.native import pages
+from jormun.runtime.uncopied import uncopied
 from jormun.runtime.values import width_bytes
 from jormun.types import GlobalType
 
@@ -67,6 +68,9 @@ class Global:
     def write_bits(self, bits: int) -> None:
         """Set the value to bits of its type."""
         write_cell(self.address, self.type, bits)
+
+    def __reduce__(self) -> NoReturn:
+        raise uncopied("a global", "its value is what can be copied")
 
     def __repr__(self) -> str:
         return f"<Global {'mut ' if self.type.is_mutable else ''}{self.type.value}: {self.value!r}>"

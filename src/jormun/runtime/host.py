@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from weakref import ref
-
+from jormun.containers import ref
 from jormun.dataclass import dataclass
 from jormun.errors import HostError, WasmError
-from jormun.hints import TYPE_CHECKING, TypeAlias
+from jormun.functions import partial
+from jormun.hints import TYPE_CHECKING, Callable, Final, TypeAlias
 from jormun.runtime import layout, world
-from jormun.runtime.native import pages, wasi
+from jormun.runtime.native import pages
+from jormun.runtime.native.calls import Signature
 from jormun.runtime.native.machine import Native
-from jormun.runtime.owners import register
+from jormun.runtime.owners import forget, register
 from jormun.runtime.slots import slots_of
-from jormun.types import I32, I64, DefType, FuncType
+from jormun.types import DefType, FuncType
 
 if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from jormun.runtime.native.pointers import Pointer
     from jormun.runtime.store import Store
 
 
+_CO_COROUTINE: Final = 0x80
+"""In `co_flags` of the code of a coroutine function (inspect.CO_COROUTINE; inspect takes 10 ms to import)."""
 Failed: TypeAlias = Callable[[Exception], int]
 """Makes the result of a call that raised, or raises."""
+
+
+_OF_PYTHON: Final[tuple[type, ...]] = (type(lambda: None), type([].append), type(Signature.of), partial)
+"""Functions, methods of C's and Python's own, and what wraps them: most that are given are of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +37,7 @@ class Shortcut:
     """Machine code that answers the plain ones of a host function's calls, and jumps to it with all others."""
 
     name: str
-    """Which: a key of native/wasi.py's FUNCTIONS."""
+    """Which: one of world.ANSWERED."""
     world: pages.Block
     """The world record (runtime/world.py) that it looks at."""
 
@@ -39,7 +48,7 @@ class HostFunctionInstance:
     Owned by the store, to which it refers weakly: while guest code runs, its caller holds the store.
     """
 
-    __slots__ = ("__weakref__", "_deftype", "_native", "_record", "_world", "name")
+    __slots__ = ("__weakref__", "_deftype", "_key", "_native", "_record", "_world", "name")
 
     def __init__(
         self,
@@ -56,22 +65,35 @@ class HostFunctionInstance:
             raise TypeError(f"a host function needs a function type, not {func_type}")
         self.name = name
         self._deftype = deftype
+        slots = slots_of(func_type)
         if failed is None:
-            callback = _callback(ref(store), func_type, function, name)
+            is_async = _is_coroutine_function(function)
+            callback = _callback(ref(store), func_type, function, name, is_async)
+            self._native = Native.get().host_function(slots.overflow_slots, callback)
+            pointer = _pointer_of(function) if slots.is_plain else None
+            if pointer is not None and pointer.fits(Signature.of(func_type)):
+                self._native.call_directly(pointer.address, function)
+            elif slots.is_plain and not is_async:
+                self._native.convert(slots.signature, function)
         else:
-            callback = _bits_callback(func_type, function, failed)
-        self._native = Native.get().host_function(slots_of(func_type).overflow_slots, callback)
-        pages.write_u64(self._native.vm + layout.HOST_KEY, register(self))
+            self._native = Native.get().host_function(slots.overflow_slots, _bits_callback(func_type, failed))
+            self._native.convert(slots.bits, function, handles=True)
+        self._key = register(self)
+        pages.write_u64(self._native.vm + layout.HOST_KEY, self._key)
         self._record = pages.Block(layout.FUNCTION_RECORD_BYTES, 32)
         code = self._native.code
         self._world = None if shortcut is None else shortcut.world
         if shortcut is not None:
             # It gets the host record as its first argument, as the host function does, and finds the world there.
-            code = Native.get().symbols[wasi.FUNCTIONS[shortcut.name]]
+            code = Native.get().symbols[world.symbol(shortcut.name)]
             pages.write_u64(self._native.vm + world.HOST_WORLD, shortcut.world.address)
         self._record.write_u64(layout.FUNCTION_CODE, code)
         self._record.write_u64(layout.FUNCTION_VM, self._native.vm)
         self._record.write_u64(layout.FUNCTION_TYPE_ID, deftype.id)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_key"):
+            forget(self._key)
 
     @property
     def address(self) -> int:
@@ -86,26 +108,50 @@ class HostFunctionInstance:
         """Its name."""
         return self.name
 
+    def function_is_short(self, cookie: int) -> bool:
+        """No: nobody knows what it does."""
+        return False
+
 
 def _callback(
-    store_ref: ref[Store], func_type: FuncType, function: Callable[..., object], name: str
-) -> Callable[[int], None]:
-    """What native code calls with the address of the register record: arguments on entry,
-    results on return.
+    store_ref: ref[Store], func_type: FuncType, function: Callable[..., object], name: str, is_async: bool
+) -> Callable[..., None]:
+    """What native code calls with the address of the register record: arguments on entry, results on return. Where
+    native code has converted the arguments and called the function, it gives what that returned, too.
     """
     params, results = func_type.params, func_type.results
     slots = slots_of(func_type)
     count = len(results)
 
-    def call(address: int) -> None:
+    wait_for: Callable[..., NoReturn] | None = None
+    if is_async:
+        from jormun.runtime.suspension import wait_for
+
+    def call(address: int, *given: object) -> None:
         store = store_ref()
         if store is None:
             raise WasmError("the store is gone")
-        from_bits = store.from_bits
-        arguments: list[object] = []
-        if params:
-            arguments = list(map(from_bits, params, slots.unpack_params(address)))
-        returned = function(*arguments)
+        if given:
+            (returned,) = given
+        else:
+            returned = function(*map(store.from_bits, params, slots.unpack_params(address)))
+        if wait_for is not None:
+            wait_for(name, returned, partial(finish, address))
+        try:
+            finish(address, returned)
+        except HostError:
+            if not hasattr(type(returned), "__await__"):
+                raise
+        else:
+            return
+        from jormun.runtime import suspension  # most guests wait for nothing
+
+        suspension.wait_for(name, returned, partial(finish, address))
+
+    def finish(address: int, returned: object) -> None:
+        store = store_ref()
+        if store is None:
+            raise WasmError("the store is gone")
         if count == 0:
             if returned is not None:
                 raise HostError(f"host function {name} has no results, it returned {type(returned).__name__}")
@@ -122,34 +168,42 @@ def _callback(
     return call
 
 
-def _bits_callback(func_type: FuncType, function: Callable[..., object], failed: Failed) -> Callable[[int], None]:
-    """As _callback, without conversions.
+def _pointer_of(function: object) -> Pointer | None:
+    """What is known of a function that is machine code; None for all others."""
+    if type(function) in _OF_PYTHON:
+        return None
+    from jormun.runtime.native.pointers import pointer_of  # which imports ctypes
 
-    FAST: nothing but the function and what finds its record, on one view of all guest stacks: 0.3 us, where _callback
-    takes 2. Safe because native code passes the address of a record on the calling guest's stack, which stays until
-    this returns.
+    return pointer_of(function)
+
+
+def _is_coroutine_function(function: object) -> bool:
+    """Whether calling it gives a coroutine: an `async def`, a partial or a method of one, an object that is called by
+    one, or what is marked as such (inspect.markcoroutinefunction).
     """
-    stacks, base = Native.get().stacks_view, Native.get().stacks_base
-    unpack = slots_of(func_type).integers().unpack_from
-    if not func_type.results:
+    while isinstance(function, partial):
+        function = function.func
+    for each in (function, getattr(type(function), "__call__", None)):  # noqa: B004
+        plain = getattr(each, "__func__", each)
+        if getattr(getattr(plain, "__code__", None), "co_flags", 0) & _CO_COROUTINE:
+            return True
+        if hasattr(plain, "_is_coroutine_mark"):
+            return True
+    return False
 
-        def call(address: int) -> None:
-            try:
-                function(*unpack(stacks, address - base))
-            except Exception as error:
-                failed(error)
 
-        return call
-    (t,) = func_type.results
-    assert t is I32 or t is I64
-    words, width_log2 = (stacks.cast("I"), 2) if t is I32 else (stacks.cast("Q"), 3)
+def _bits_callback(func_type: FuncType, failed: Failed) -> Callable[..., None]:
+    """What native code calls with the address of the register record, and what a function of bits raised."""
+    slots = slots_of(func_type)
 
-    def answer(address: int) -> None:
-        at = address - base
-        try:
-            words[at + layout.REGISTERS_INTEGERS >> width_log2] = function(*unpack(stacks, at))  # type: ignore[call-overload]
-        except Exception as error:
-            words[at + layout.REGISTERS_INTEGERS >> width_log2] = failed(error)
+    def answer(address: int, raised: object) -> None:
+        if not isinstance(raised, Exception):
+            if not func_type.results:
+                return
+            raised = HostError(f"a host function of bits returned {raised!r}")
+        result = failed(raised)
+        if func_type.results:
+            slots.pack_results(address, (result,))
 
     return answer
 

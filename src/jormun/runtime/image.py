@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from jormun.dataclass import dataclass
+from jormun.hints import Iterable
 
 ALIGNMENT_BYTES = 64
 """What an image and its parts are aligned to at most, and where images lie in files."""

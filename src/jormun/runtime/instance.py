@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
-from functools import cached_property
 
 from jormun.errors import Trap, TrapKind, WasmError
+from jormun.functions import cached_property
+from jormun.hints import Callable, Sequence
 from jormun.runtime import layout, references
 from jormun.runtime.blueprint import DECLARATIVE, FUNCTION, NO_FUNCTION, Constant, ElementBlueprint
 from jormun.runtime.function import Function, call_native
@@ -16,11 +16,12 @@ from jormun.runtime.memory import Memory
 from jormun.runtime.module import CompiledModule
 from jormun.runtime.module_instance import ModuleInstance
 from jormun.runtime.native import pages
+from jormun.runtime.parts import Parts
 from jormun.runtime.services import install_services
 from jormun.runtime.slots import slots_of
 from jormun.runtime.store import Store
 from jormun.runtime.table import Table, TableInstance
-from jormun.runtime.tag import Tag
+from jormun.runtime.tag import Tag, new_identity
 from jormun.types import ExternKind, FuncType
 
 
@@ -32,21 +33,24 @@ class Instance:
         self.store = store
         self.native = native
         self.compiled = native.compiled
-        self.memories = native.memories
+        self.imported_functions = [i for i in imports if isinstance(i, Function)] if imports else []
+        self._globals = dict(enumerate(i for i in imports if isinstance(i, Global))) if imports else {}
+        self._tables = dict(enumerate(i for i in imports if isinstance(i, Table))) if imports else {}
+        self._tags = dict(enumerate(i for i in imports if isinstance(i, Tag))) if imports else {}
+
+    @property
+    def memories(self) -> Sequence[Memory]:
         """All memories, imported ones first."""
-        self.imported_functions = [i for i in imports if isinstance(i, Function)]
-        self._globals = dict(enumerate(i for i in imports if isinstance(i, Global)))
-        self._tables = dict(enumerate(i for i in imports if isinstance(i, Table)))
-        self._tags = dict(enumerate(i for i in imports if isinstance(i, Tag)))
+        return self.native.memories
 
     @cached_property
     def exports(self) -> dict[str, Extern]:
         """All exports by name."""
-        return {name: self.export(name) for name in self._places}
+        return {name: self.export(name) for name in self.compiled.export_places}
 
     def export(self, name: str) -> Extern:
         """The export with this name. Raises KeyError."""
-        kind, index = self._places[name]
+        kind, index = self.compiled.export_places[name]
         match kind:
             case ExternKind.FUNC:
                 return self.function(index)
@@ -75,7 +79,7 @@ class Instance:
         """A table."""
         table = self._tables.get(index)
         if table is None:
-            table = self._tables.setdefault(index, Table.at(self.store, self.native.tables[index]))
+            table = self._tables.setdefault(index, Table.at(self.store, self.native.tables[index], self.native))
         return table
 
     def global_(self, index: int) -> Global:
@@ -124,10 +128,6 @@ class Instance:
         addresses[NO_FUNCTION] = references.NULL
         return array("Q", [vm + records[k] if k in records else addresses[k] for k in element.functions])
 
-    @cached_property
-    def _places(self) -> dict[str, tuple[ExternKind, int]]:
-        return {e.name: (e.kind, e.index) for e in self.compiled.blueprint.exports}
-
 
 def instantiate(
     store: Store,
@@ -142,18 +142,56 @@ def instantiate(
     is beyond the limits; Trap when an active segment does not fit or the start function traps. What was written by then
     stays, in imported memories and tables too, and functions that got into imported tables stay alive.
     """
-    check(compiled.blueprint, imports, store)
-    if store.is_metered and compiled.engine.costs is None:
+    if imports or compiled.blueprint.imports:
+        check(compiled.blueprint, imports, store)
+    is_metered = compiled.engine.costs is not None
+    if store.is_metered and not is_metered:
         raise WasmError("a store with a limit on fuel runs metered code alone")
+    instance = _again(store, compiled, imports)
+    if instance is None:
+        instance = _anew(store, compiled, imports)
+    if is_metered:  # each anew: its record may be that of an instance of another store
+        instance.native.pay_from(store.fuel)
+    if before_start is not None:
+        before_start(instance)
+    _start(instance)
+    return instance
+
+
+def _again(store: Store, compiled: CompiledModule, imports: Sequence[Extern]) -> Instance | None:
+    """The instance, before its start, of the parts of one that is dead; None if there are none."""
+    pool = compiled.pool if compiled.is_instantiated else None
+    parts = None if pool is None else pool.take(store.budget)
+    if pool is None or parts is None:
+        return None
+    native = store.keep(ModuleInstance(compiled, parts, None, pool.lease(parts)))
+    instance = Instance(store, native, imports)
+    for index, function in enumerate(instance.imported_functions):
+        native.write(compiled.layout.imported_function_offset(index), function.address)
+    for index in range(len(compiled.blueprint.tag_types)):
+        native.write(compiled.layout.tag_offset(index), new_identity())
+    return instance
+
+
+def _anew(store: Store, compiled: CompiledModule, imports: Sequence[Extern]) -> Instance:
+    """The instance, before its start."""
     install_services()
+    # The first of a module is as a rule the only one: those behind it are worth an image of what they begin with.
+    pool = compiled.pool if compiled.is_instantiated else None
+    compiled.is_instantiated = True
     with store.lock:
         instance = _allocate(store, compiled, imports)
         store.keep(instance.native)
     _run_elements(instance)
-    _run_datas(instance)
-    if before_start is not None:
-        before_start(instance)
-    _start(instance)
+    if pool is None:
+        _run_datas(instance)
+        return instance
+    for index, image in pool.images.items():
+        memory = instance.memories[index].parts
+        image.map(memory.space.base)
+        memory.image = image
+    instance.native.parts.note(compiled, [memory.parts for memory in instance.memories], instance.native.tables)
+    instance.native.belong(pool.lease(instance.native.parts))
     return instance
 
 
@@ -162,7 +200,7 @@ def _allocate(store: Store, compiled: CompiledModule, imports: Sequence[Extern])
     blueprint = compiled.blueprint
     memories = [i for i in imports if isinstance(i, Memory)]
     memories += [Memory(store, t) for t in blueprint.memory_types[len(memories) :]]
-    native = ModuleInstance(compiled, memories)
+    native = ModuleInstance(compiled, Parts(compiled), memories)
     instance = Instance(store, native, imports)
     offsets = compiled.layout
     for index, deftype in enumerate(blueprint.types):
@@ -172,9 +210,6 @@ def _allocate(store: Store, compiled: CompiledModule, imports: Sequence[Extern])
         native.write(offsets.memory_record_offset(index), memory.record)
     for index, function in enumerate(instance.imported_functions):
         native.write(offsets.imported_function_offset(index), function.address)
-    compiled.attach(native)
-    if compiled.engine.costs is not None:
-        native.pay_from(store.fuel)
     _allocate_tags(instance, imports)
     _allocate_globals(instance, imports)
     _allocate_tables(instance, imports)

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import os
 import select
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
 
 from jormun.errors import TimeoutError, Trap, TrapKind
-from jormun.hints import Final
+from jormun.functions import contextmanager, nullcontext
+from jormun.hints import Callable, Final, Iterator
+from jormun.locks import RLock, local
 from jormun.runtime.native.machine import Native
 from jormun.runtime.native.stop_record import StopRecord
 
@@ -39,7 +38,7 @@ class Interruption:
 
     def __init__(self) -> None:
         self.is_set = False
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._wakers: dict[object, Callable[[], None]] = {}
         self._records: set[StopRecord] = set()
         self._reading_end = self._writing_end = -1  # until something is waited for
@@ -116,7 +115,7 @@ class Interruption:
                 os.close(end)
 
 
-class _Local(threading.local):
+class _Local(local):
     interruption: Interruption | None = None
 
 

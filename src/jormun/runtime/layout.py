@@ -77,12 +77,62 @@ FUNCTION_COOKIE = 24
 FUNCTION_RECORD_BYTES = 32
 
 HOST_CALLABLE = 0
-"""ptr: the Python object that runtime/native calls with the address of the values; its owner keeps it alive."""
+"""ptr: the Python object that native code calls with the address of the values, or, beside a HOST_SIGNATURE, for what
+is not plain; its owner keeps it alive."""
 HOST_KEY = VM_INSTANCE_KEY
 """u64: what Python calls this function by; where an instance record has its key, so that one reading serves both."""
 HOST_OVERFLOW_SLOTS = 16
 """u64: how many arguments it takes from the overflow area."""
-HOST_RECORD_BYTES = 32
+# Behind it is the address of a world record, where there is one (runtime/world.py).
+HOST_SIGNATURE = 32
+"""ptr: the signature record by which native code converts arguments and results; 0 if Python does all of it."""
+HOST_FUNCTION = 40
+"""ptr: then, the Python object that takes and returns values; or, of a native function, its address."""
+HOST_HANDLES = 48
+"""u64: 1 if HOST_CALLABLE is to be called with what HOST_FUNCTION raises, too."""
+HOST_RECORD_BYTES = 64
+
+# A signature record says where the values of calls of a function type are in a register record, and how they become
+# Python's, if all are numbers (runtime/slots.py).
+SIGNATURE_PARAMS = 0
+"""u32: how many parameters there are; NOT_PLAIN if calls are Python's to convert."""
+SIGNATURE_RESULTS = 4
+"""u32: how many results there are."""
+SIGNATURE_OVERFLOW_SLOTS = 8
+"""u32: how many of the parameters are passed in the overflow area."""
+SIGNATURE_VALUES = 16
+"""u32 for each parameter, then for each result: how it is converted, and above SIGNATURE_KIND_BITS its offset in the
+register record, in bytes."""
+SIGNATURE_KIND_BITS = 8
+KIND_I32, KIND_I64, KIND_F32, KIND_F64, KIND_U32, KIND_U64 = range(6)
+"""The last two are i32 and i64 as bits, which only host functions take."""
+NOT_PLAIN = 0xFFFF_FFFF
+MOST_SLOTS = 16
+"""Calls from Python with more overflow slots, or more results, are Python's to convert."""
+
+# A function object is Python's `Function` (runtime/function.py), which native code calls. Behind the head that every
+# object has come the references that it holds, then what native code reads.
+OBJECT_TYPE = 8
+"""ptr: in every object of Python's, its type."""
+OBJECT_HEAD_BYTES = 16
+FUNCTION_OBJECT_REFERENCES = 8
+"""How many `__slots__` the class has."""
+FUNCTION_OBJECT_CALL = OBJECT_HEAD_BYTES + POINTER_BYTES * FUNCTION_OBJECT_REFERENCES
+"""ptr: the code that Python calls (`vectorcallfunc`), the same for all functions."""
+FUNCTION_OBJECT_SIGNATURE = FUNCTION_OBJECT_CALL + 8
+"""ptr: a signature record."""
+FUNCTION_OBJECT_RECORD = FUNCTION_OBJECT_CALL + 16
+"""ptr: the function record."""
+FUNCTION_OBJECT_STOP = FUNCTION_OBJECT_CALL + 24
+"""ptr: the stop record of its store."""
+FUNCTION_OBJECT_PYTHON = FUNCTION_OBJECT_CALL + 32
+"""ptr: the Python function that is called, with the function object as its first argument, for what is not plain."""
+FUNCTION_OBJECT_IS_SHORT = FUNCTION_OBJECT_CALL + 40
+"""u64: 1 if its code runs for a moment at most, so that others may wait for the GIL meanwhile."""
+FUNCTION_OBJECT_DICT = FUNCTION_OBJECT_CALL + 48
+FUNCTION_OBJECT_WEAK = FUNCTION_OBJECT_CALL + 56
+"""Python's: the attributes that users add, and weak references."""
+FUNCTION_OBJECT_BYTES = FUNCTION_OBJECT_CALL + 64
 
 # A register record is what crosses between Python and guest code: all registers that arguments are passed in
 # (llvm/convention.py), loaded or stored whole, and the slots of the overflow area that the function takes. A result
@@ -104,7 +154,14 @@ STOP_UP_TO = 0
 """u64: the number of the last activation that is to end, 0 for none. All have numbers from 1, ever greater ones."""
 STOP_OUTER = 8
 """ptr: another record that counts as well, or 0."""
-STOP_RECORD_BYTES = 16
+STOP_KEPT = 16
+"""ptr: of a store's record, the list of what it owns, which a call holds meanwhile; 0 if calls of the store's functions
+are to go through Python: it is closed, or has a time limit."""
+STOP_OWNER = 24
+"""u64: of a store's record, the context of the stack whose calls run in the store now, or 0 (runtime/turn.py)."""
+STOP_WAITING = 32
+"""u64: how many wait for it: who sets the owner to 0 then wakes one."""
+STOP_RECORD_BYTES = 48
 
 SEGMENT_START = 0
 """ptr: the first byte of a data segment or the first reference of an element segment."""
@@ -163,7 +220,10 @@ CONTEXT_NOTED = 120
 NOTED_STOP = 1
 NOTED_ATTENTION = 2
 """What is in CONTEXT_NOTED: to end the activation if it is to end; to ask Python."""
-CONTEXT_RECORD_BYTES = 128
+CONTEXT_KEPT = 128
+"""2 u64: registers of the guest that a call of the host left, in case it is gone on with; those that a C function
+preserves and the glue has not put on the guest's stack."""
+CONTEXT_RECORD_BYTES = 144
 
 # Frames of baseline code, below the frame pointer `fp` (%rbp on x86-64), from which optimized code may take over at the
 # head of a loop. A value's place is found by running sums: locals in order, then operands from the bottom of the stack

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
 from jormun.errors import LinkError
-from jormun.hints import Protocol, TypeAlias
+from jormun.hints import Iterator, Protocol, Sequence, TypeAlias
 from jormun.runtime.blueprint import Blueprint, ImportBlueprint
 from jormun.runtime.function import Function
 from jormun.runtime.globals import Global

@@ -6,31 +6,61 @@ keeps its base address, and views stay valid.
 
 from __future__ import annotations
 
-from collections import deque
-from operator import index as to_index
-from threading import TIMEOUT_MAX, Lock
+from _operator import index as to_index  # operator's own, without its Python
 
 from jormun import limits
+from jormun.containers import deque
 from jormun.errors import ExhaustionError, Trap, TrapKind
-from jormun.hints import TYPE_CHECKING, SupportsIndex
+from jormun.hints import TYPE_CHECKING, NoReturn, SupportsIndex
+from jormun.locks import TIMEOUT_MAX, Lock
 from jormun.runtime import layout
 from jormun.runtime.address_space import GROW_FAILED, AddressSpace
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
+from jormun.runtime.uncopied import uncopied
 from jormun.types import Limits, MemoryType
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
+
+    from jormun.hints import Any, Sequence
+    from jormun.runtime.native.memory_image import MemoryImage
     from jormun.runtime.store import Store
 
 WAIT_OK, WAIT_NOT_EQUAL, WAIT_TIMED_OUT = 0, 1, 2
 """Results of memory.atomic.wait32 and wait64."""
 
 
+class MemoryParts:
+    """What a memory is made of natively; another one of the same type may have it afterwards."""
+
+    __slots__ = ("_words", "image", "record", "space", "type")
+
+    def __init__(self, type: MemoryType, space: AddressSpace, record: pages.Block) -> None:
+        self.type = type
+        self.space = space
+        self.record = record
+        self._words = record.view().cast("Q")
+        self.image: MemoryImage | None = None
+        """What was mapped into it."""
+
+    @property
+    def size_bytes(self) -> int:
+        """The present size in bytes."""
+        return self._words[layout.MEMORY_SIZE_BYTES >> 3]
+
+    def reset(self, size_bytes: int, committed_bytes: int) -> None:
+        """Be as it was when it was new, of this size; all handles and views of it are dead."""
+        self.space.reset(committed_bytes, self.image)
+        self._words[layout.MEMORY_SIZE_BYTES >> 3] = size_bytes
+
+
 class Memory:
     """A memory of WebAssembly: bytes, in pages of 64 KiB.
 
-    Indexing and slicing read and write bytes as a bytearray's would. `view()` is the memory itself, without a copy, and
-    numpy.asarray(memory) an array of it; both cover the size at that time and stay valid when the memory grows.
+    Indexing and slicing read and write bytes as a bytearray's would. It is a buffer: memoryview(memory), and `view()`,
+    are the memory itself, without a copy; so are numpy.asarray(memory), and `array` for other types. All of them cover
+    the size at that time, stay valid when the memory grows, and keep it when the instance is gone.
 
     >>> import jormun
     >>> memory = jormun.load('(module (memory (export "memory") 1 2))').exports.memory
@@ -44,20 +74,39 @@ class Memory:
 
         Raises ExhaustionError when its minimum is beyond the store's limits or what the system has.
         """
-        self._type = type
-        self._page_size_log2 = type.page_size_log2
-        self._maximum_pages = _maximum_pages(type)
-        self._space = AddressSpace(_reservation_bytes(type), store.budget)
-        self._record = pages.Block(layout.MEMORY_RECORD_BYTES, 16)
-        self._record.write_u64(layout.MEMORY_BASE, self._space.base)
-        self._lock = Lock()
-        self._parked: dict[int, deque[_Parked]] = {}
-        self._view: memoryview | None = None
+        space = AddressSpace(_reservation_bytes(type), store.budget)
+        record = pages.Block(layout.MEMORY_RECORD_BYTES, 16)
+        record.write_u64(layout.MEMORY_BASE, space.base)
+        self._begin(MemoryParts(type, space, record), space)
         if self.try_grow(type.limits.minimum) == GROW_FAILED:
             raise ExhaustionError(
                 TrapKind.RESOURCE_LIMIT,
                 message=f"a memory of {type.limits.minimum} pages is beyond the limits: {self._space.reason}",
             )
+
+    @classmethod
+    def at(cls, parts: MemoryParts, owner: object) -> Memory:
+        """The one handle of a memory that is there. It keeps `owner`, which sees to it that nobody else uses it."""
+        memory = cls.__new__(cls)
+        memory._begin(parts, owner)
+        return memory
+
+    def _begin(self, parts: MemoryParts, owner: object) -> None:
+        self.parts = parts
+        self._type = parts.type
+        self._page_size_log2 = parts.type.page_size_log2
+        self._maximum_pages = _maximum_pages(parts.type)
+        self._space = parts.space
+        self._record = parts.record
+        self._owner = owner
+        self._lock = Lock()
+        self._parked: dict[int, deque[_Parked]] = {}
+        self._view: memoryview | None = None
+
+    def belong(self, owner: object) -> None:
+        """Keep `owner` from now on; nobody has a view yet."""
+        self._owner = owner
+        self._view = None
 
     @property
     def type(self) -> MemoryType:
@@ -93,6 +142,9 @@ class Memory:
     def __len__(self) -> int:
         return self.size_bytes
 
+    def __reduce__(self) -> NoReturn:
+        raise uncopied("a memory", "memory.read(0, len(memory)) is a copy of its bytes")
+
     def __repr__(self) -> str:
         return f"<Memory of {self.size_pages} pages>"
 
@@ -115,9 +167,29 @@ class Memory:
         """The memory itself as writable bytes, of the present size. The view keeps the memory alive."""
         view = self._view
         size_bytes = self.size_bytes
-        if view is None or len(view) != size_bytes:
-            view = self._view = pages.view(self.base, size_bytes, self._space)
+        try:
+            if view is not None and len(view) == size_bytes:
+                return view
+        except ValueError:
+            pass  # somebody released it, as they may
+        view = self._view = pages.view(self.base, size_bytes, self._owner)
         return view
+
+    def array(self, address: int, shape: int | Sequence[int], dtype: DTypeLike = "u1") -> NDArray[Any]:
+        """The memory itself from `address` on as a NumPy array, little-endian, without a copy.
+
+        Raises IndexError where it is not within the memory's present size, TypeError for a dtype of Python objects, and
+        ImportError without NumPy.
+
+        >>> import jormun
+        >>> memory = jormun.load('(module (memory (export "memory") 1))').exports.memory
+        >>> memory.array(8, (2, 2), "i4")[:] = [[1, 2], [3, 4]]
+        >>> list(memory[8:16])
+        [1, 0, 0, 0, 2, 0, 0, 0]
+        """
+        from jormun.runtime.arrays import array_at  # NumPy need not be there
+
+        return array_at(self.view(), address, shape, dtype)
 
     def read(self, address: int, size_bytes: int) -> bytes:
         """A copy of `size_bytes` bytes from `address` on. Raises IndexError outside of the memory."""
@@ -148,18 +220,8 @@ class Memory:
             self.view()[key] = to_index(value)  # type: ignore[arg-type]
 
     def __buffer__(self, flags: int) -> memoryview:
-        """The view, for memoryview(memory), from Python 3.12 on."""
-        return self.view()
-
-    @property
-    def __array_interface__(self) -> dict[str, object]:
-        """What numpy.asarray takes: the memory's bytes without a copy."""
-        return {
-            "version": 3,
-            "shape": (self.size_bytes,),
-            "typestr": "|u1",
-            "data": (self.base, False),
-        }
+        """A view, for memoryview(memory), from Python 3.12 on."""
+        return memoryview(self.view())
 
     def wait(self, address: int, expected: int, size_bytes: int, timeout_ns: int) -> int:
         """memory.atomic.wait32 and wait64: sleep while the 4 or 8 bytes at `address` are `expected`, until notified.

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
-from threading import RLock
-from weakref import WeakSet
 
+from jormun.containers import WeakSet
 from jormun.errors import Frame, WasmError
-from jormun.hints import TYPE_CHECKING, Protocol
+from jormun.functions import cached_property
+from jormun.hints import TYPE_CHECKING, Callable, Iterable, Protocol, Sequence
+from jormun.locks import RLock
 from jormun.runtime.blueprint import Blueprint, blueprint_of
 from jormun.runtime.engine import Engine, LoopHead, Progress
 from jormun.runtime.image import BASELINE, FUNCTION, LOOP_ENTRY, CodeImage
 from jormun.runtime.layout import Layout
 from jormun.runtime.native import pages
+from jormun.runtime.native.code import OwnedCode
 from jormun.runtime.native.machine import Native
 from jormun.runtime.subtypes import keep_declared
 from jormun.runtime.tiering.tier_up import BetterCode, TierUp
 from jormun.types import ExternKind, FuncType
 
 if TYPE_CHECKING:
-    from jormun.runtime.module_instance import ModuleInstance
-    from jormun.runtime.native.code import LoadedCode
+    from jormun.runtime.parts import Parts
+    from jormun.runtime.parts_pool import PartsPool
     from jormun.runtime.tiering.call_graph import CallGraph
     from jormun.runtime.tiering.learned import Learned
     from jormun.syntax.names import Names
@@ -77,8 +77,10 @@ class CompiledModule:
         self._counters = pages.Block(max(4 * blueprint.own_function_count, 8))
         self._is_compiled = bytearray(blueprint.own_function_count)
         """1 for each function that has code, 2 for one that has better code."""
-        self._loaded: list[LoadedCode] = []
-        self._instances: WeakSet[ModuleInstance] = WeakSet()
+        self._loaded = OwnedCode()
+        self._parts: WeakSet[Parts] = WeakSet()
+        self.is_instantiated = False
+        """Whether somebody has begun to make an instance."""
         self._lock = RLock()
         self._types = keep_declared(blueprint.types)
         optimizer = engine.optimizer
@@ -130,6 +132,11 @@ class CompiledModule:
                     raise WasmError(f"the {self.engine.name} engine did not compile function {func_index}")
             return self.code(func_index)
 
+    def images(self) -> list[CodeImage]:
+        """The code that there is by now, as it would be kept."""
+        with self._lock:
+            return self._loaded.images()
+
     def compile_all(self, progress: Progress | None = None) -> None:
         """Compile all functions, on all cores. `progress` is called with how many are done and how many there are.
 
@@ -150,6 +157,10 @@ class CompiledModule:
         """The counters, each an i32."""
         return self._counters.view().cast("i")
 
+    def size_bytes(self, func_index: int) -> int:
+        """The size of an own function's body, known without the module being decoded."""
+        return self.blueprint.body_sizes[func_index - self.first_own]
+
     @cached_property
     def call_graph(self) -> CallGraph:
         """Who calls whom."""
@@ -163,12 +174,20 @@ class CompiledModule:
         image = self.engine.optimizer.improver().improve(self.valid, self.layout, functions, loops)
         return self._add(image)
 
-    def attach(self, instance: ModuleInstance) -> None:
-        """Fill the function records of a new instance, and keep them up to date while it lives."""
+    def attach(self, parts: Parts) -> None:
+        """Fill the function records of an instance's new parts, and keep them up to date while those live."""
         with self._lock:
-            self._instances.add(instance)
+            self._parts.add(parts)
             code, first = self._code, self.first_own
-            instance.set_codes(array("Q", [code[index - first] for index in self.layout.own_function_records]))
+            parts.set_codes(self, array("Q", [code[index - first] for index in self.layout.own_function_records]))
+
+    @cached_property
+    def pool(self) -> PartsPool | None:
+        """Parts of instances that are dead, for new ones. None where each instance begins in its own way."""
+        from jormun.runtime.parts_pool import pool_for  # most processes make one instance
+
+        pool: PartsPool | None = self.__dict__.setdefault("pool", pool_for(self.blueprint))  # one for all threads
+        return pool
 
     @cached_property
     def names(self) -> Names:
@@ -176,6 +195,16 @@ class CompiledModule:
         from jormun.syntax.names import names_of
 
         return names_of(self.valid.module)
+
+    @cached_property
+    def short_functions(self) -> frozenset[int]:
+        """The exported functions that run for a moment at most."""
+        return frozenset(self.blueprint.short_functions)
+
+    @cached_property
+    def export_places(self) -> dict[str, tuple[ExternKind, int]]:
+        """What each export is of, and its index there."""
+        return {export.name: (export.kind, export.index) for export in self.blueprint.exports}
 
     @cached_property
     def export_names(self) -> dict[int, str]:
@@ -228,11 +257,7 @@ class CompiledModule:
             return  # there is as good already: two threads compiled it, or it was in two units
         self._code[place] = address
         self._is_compiled[place] = 1 + is_better
-        if func_index in self.layout.own_function_records:
-            for instance in self._instances:
-                instance.set_code(func_index, address)
-
-    def __del__(self) -> None:
-        # Instances keep their module: none is left, so no thread runs this code.
-        for loaded in self.__dict__.get("_loaded", ()):
-            loaded.free()
+        offset = self.layout.own_function_records.get(func_index)
+        if offset is not None:
+            for parts in self._parts:
+                parts.set_code(offset, address)

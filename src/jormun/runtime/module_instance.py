@@ -2,48 +2,78 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Sequence
-
 from jormun.errors import UnsupportedError
+from jormun.hints import TYPE_CHECKING, Sequence
+from jormun.locks import RLock
 from jormun.runtime import layout
 from jormun.runtime.memory import Memory
-from jormun.runtime.metering.fuel import Fuel
 from jormun.runtime.module import CompiledModule
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
-from jormun.runtime.owners import register
+from jormun.runtime.owners import forget, register
+from jormun.runtime.parts import Parts
 from jormun.runtime.table import TableInstance
 from jormun.types import DefType
 
+if TYPE_CHECKING:
+    from jormun.runtime.metering.fuel import Fuel
+
+_making = RLock()
+
 
 class ModuleInstance:
-    """An instance's record, and what keeps alive what the record points to.
+    """An instance's parts, and what else keeps alive what its record points to.
 
     Owned by its store, to which it does not refer. Imported functions, tables, globals and tags are the same store's.
     """
 
-    def __init__(self, compiled: CompiledModule, memories: Sequence[Memory]) -> None:
+    __slots__ = (
+        "__weakref__", "_key", "_lease", "_memories", "_words", "compiled", "fuel", "parts", "segments", "tables",
+    )  # fmt: skip
+
+    def __init__(
+        self, compiled: CompiledModule, parts: Parts, memories: Sequence[Memory] | None, lease: object = None
+    ) -> None:
+        """With `memories`, all of them, imported ones first; without, those that the parts have. `lease` sees to it
+        that nobody else has the parts.
+        """
         self.compiled = compiled
-        self.memories = memories
-        """All memories, imported ones first."""
-        self.tables: list[TableInstance] = []
+        self.parts = parts
+        self.tables: list[TableInstance] = parts.tables
         """All tables, imported ones first."""
         self.segments: dict[int, pages.Block] = {}
         """The references in each element segment that is not dropped."""
         self.fuel: Fuel | None = None
         """What its code is paid from, if that is metered."""
-        self._record = pages.Block(compiled.layout.size_bytes, layout.VM_ALIGNMENT)
-        self._words = self._record.view().cast("Q")
-        self.write(layout.VM_CODE_TABLE, compiled.code_table)
-        self.write(layout.VM_INSTANCE_KEY, register(self))
-        self.write(layout.VM_SERVICES, Native.get().services)
-        self.write(layout.VM_COUNTERS, compiled.counters)
+        self._memories = memories
+        self._lease = lease
+        self._words = parts.words
+        self._key = self._words[layout.VM_INSTANCE_KEY >> 3] = register(self)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_key"):
+            forget(self._key)
 
     @property
     def vm(self) -> int:
         """The address of the record."""
-        return self._record.address
+        return self.parts.vm
+
+    @property
+    def memories(self) -> Sequence[Memory]:
+        """All memories, imported ones first."""
+        if self._memories is None:
+            with _making:  # there is one handle of each
+                memories = [Memory.at(each, self._lease) for each in self.parts.memories]
+                if self._memories is None:  # else another thread was faster, or a signal's handler
+                    self._memories = memories
+        return self._memories
+
+    def belong(self, lease: object) -> None:
+        """Hold `lease` from now on, which the memories, all of them own ones that nobody has seen, hold too."""
+        self._lease = lease
+        for memory in self.memories:
+            memory.belong(lease)
 
     def pay_from(self, fuel: Fuel) -> None:
         """Let its code, which is metered, be paid from there. Raises UnsupportedError on a CPU older than 2011."""
@@ -60,25 +90,6 @@ class ModuleInstance:
         """Get 8 bytes of the record."""
         return self._words[offset >> 3]
 
-    def set_code(self, func_index: int, address: int) -> None:
-        """Put the address of an own function's code into its function record."""
-        self.write(self.compiled.layout.own_function_record_offset(func_index) + layout.FUNCTION_CODE, address)
-
-    def set_codes(self, addresses: array[int]) -> None:
-        """Fill the function records, which are new: the code of each, in their order."""
-        blueprint, start = self.compiled.blueprint, self.compiled.layout.function_records
-        own = blueprint.referenced_functions
-        type_ids = [blueprint.types[blueprint.function_types[index]].id for index in own]
-        # FAST: a field of all records at a time: 1 ms for the 6,000 of a large program, 10 ms one by one.
-        for field, values in (
-            (layout.FUNCTION_CODE, addresses),
-            (layout.FUNCTION_VM, array("Q", [self.vm]) * len(own)),
-            (layout.FUNCTION_TYPE_ID, array("Q", type_ids)),
-            (layout.FUNCTION_COOKIE, array("Q", own)),
-        ):
-            first, step = (start + field) >> 3, layout.FUNCTION_RECORD_BYTES >> 3
-            self._words[first : first + step * len(own) : step] = memoryview(values)
-
     def function_deftype(self, cookie: int) -> DefType:
         """The type of the own function with this index."""
         blueprint = self.compiled.blueprint
@@ -90,3 +101,7 @@ class ModuleInstance:
         if name is None:
             name = self.compiled.function_name(cookie)
         return f"function {cookie}" if name is None else name
+
+    def function_is_short(self, cookie: int) -> bool:
+        """Whether the own function with this index runs for a moment at most."""
+        return cookie in self.compiled.short_functions

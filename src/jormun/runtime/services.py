@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from threading import Lock
-
+from jormun.limits import PARAMETERS
+from jormun.locks import Lock
 from jormun.runtime import layout
 from jormun.runtime.module_instance import ModuleInstance
 from jormun.runtime.native import pages
@@ -11,6 +11,7 @@ from jormun.runtime.native.machine import Native
 from jormun.runtime.owners import owner_of
 from jormun.runtime.slots import slots_of
 from jormun.runtime.subtypes import is_subtype
+from jormun.runtime.tiering.settings import MAX_COUNTER
 
 _install_lock = Lock()
 _is_installed = False
@@ -67,15 +68,21 @@ class RuntimeServices:
     def tier_up(self, vm: int, index: int, loop: int) -> int:
         """See `TierUp.expired`."""
         compiled = _instance(vm).compiled
-        if compiled.tier_up is None:
+        if compiled.tier_up is None:  # the code was compiled ahead, and whoever runs it wants no better code
+            compiled.counter_values[index] = MAX_COUNTER
             return 0
         return compiled.tier_up.expired(compiled.first_own + index, None if loop == layout.TIER_UP_AT_ENTRY else loop)
 
     def refuel(self, vm: int, charge: int) -> int:
-        """See `Fuel.pay`."""
+        """See `Fuel.pay`. What it asks may call guests, so that the overflow area is kept."""
         fuel = _instance(vm).fuel
         assert fuel is not None
-        fuel.pay(charge)
+        area = Native.get().overflow_area(PARAMETERS)
+        arguments = bytes(area)
+        try:
+            fuel.pay(charge)
+        finally:
+            area[:] = arguments
         return 0
 
 

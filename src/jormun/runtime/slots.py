@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
-from struct import Struct
-
+from jormun.functions import cache, lru_cache
+from jormun.hints import Sequence
 from jormun.llvm.convention import REGISTERS, VECTOR, places
 from jormun.runtime import layout
 from jormun.runtime.native import pages
 from jormun.runtime.native.calls import Signature, parameter_types
-from jormun.types import F32, F64, V128, FuncType, ValType
+from jormun.types import F32, F64, I32, I64, V128, FuncType, ValType
 
+_KINDS: dict[ValType, int] = {I32: layout.KIND_I32, I64: layout.KIND_I64, F32: layout.KIND_F32, F64: layout.KIND_F64}
+_BITS_KINDS: dict[ValType, int] = {**_KINDS, I32: layout.KIND_U32, I64: layout.KIND_U64}
 _FIRST_VECTOR = REGISTERS.index(VECTOR)
 _MASKS = {"i": 0xFFFF_FFFF, "f": 0xFFFF_FFFF}
 _WORD_MASK = 0xFFFF_FFFF_FFFF_FFFF
@@ -25,7 +25,10 @@ class CallSlots:
     Values are bits, unsigned, as wide as their types; what a register holds beyond that has no meaning.
     """
 
-    __slots__ = ("_many", "_params", "_record", "_result", "_results", "overflow_slots", "size_bytes")
+    __slots__ = (
+        "_bits", "_many", "_params", "_record", "_result", "_results", "_type",
+        "overflow_slots", "signature", "size_bytes",
+    )  # fmt: skip
 
     def __init__(self, func_type: FuncType) -> None:
         signature = Signature.of(func_type)
@@ -41,8 +44,49 @@ class CallSlots:
         slots = max(self.overflow_slots, len(func_type.results) if self._many else 0)
         self.size_bytes = layout.REGISTERS_OVERFLOW + layout.VALUE_SLOT_BYTES * slots
         """The size of a record for a call from Python."""
+        self.signature = self._signature(func_type)
+        """The signature record (runtime/layout.py), by which native code converts values, if they are plain."""
+        self._bits: pages.Block | None = None
+        self._type = func_type
         self._record = pages.words(self.size_bytes >> 3)
         self._result = pages.words(2 * len(self._results)) if self._many else self._record
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether native code can convert the values."""
+        return pages.read_u32(self.signature.address + layout.SIGNATURE_PARAMS) != layout.NOT_PLAIN
+
+    @property
+    def is_small(self) -> bool:
+        """Whether native code has room for the values of a call from Python."""
+        return self.size_bytes <= layout.REGISTERS_OVERFLOW + layout.VALUE_SLOT_BYTES * layout.MOST_SLOTS
+
+    @property
+    def bits(self) -> pages.Block:
+        """The signature record for a host function of numbers that takes them as bits."""
+        if self._bits is None:
+            self._bits = self._signature(self._type, as_bits=True)
+        return self._bits
+
+    def _signature(self, func_type: FuncType, as_bits: bool = False) -> pages.Block:
+        record = pages.Block(layout.SIGNATURE_VALUES + 4 * (len(self._params) + len(self._results)), 16)
+        numbers = record.view().cast("I")
+        numbers[layout.SIGNATURE_PARAMS >> 2] = layout.NOT_PLAIN
+        if not all(t in _KINDS for t in (*func_type.params, *func_type.results)):
+            return record
+        numbers[layout.SIGNATURE_PARAMS >> 2] = len(self._params)
+        numbers[layout.SIGNATURE_RESULTS >> 2] = len(self._results)
+        numbers[layout.SIGNATURE_OVERFLOW_SLOTS >> 2] = self.overflow_slots
+        at = layout.SIGNATURE_VALUES >> 2
+        for (word, _), t in zip(self._params, func_type.params, strict=True):
+            kind = _BITS_KINDS[t] if as_bits else _KINDS[t]
+            numbers[at] = kind | 8 * word << layout.SIGNATURE_KIND_BITS
+            at += 1
+        start = layout.REGISTERS_OVERFLOW if self._many else 0
+        for (word, _), t in zip(self._results, func_type.results, strict=True):
+            numbers[at] = _KINDS[t] | start + 8 * word << layout.SIGNATURE_KIND_BITS
+            at += 1
+        return record
 
     def pack_call(self, address: int, vm: int, bits: Sequence[int], stop: int = 0) -> None:
         """Fill the record of `size_bytes` bytes at `address` for a call from Python. `stop` is the address of a stop
@@ -64,15 +108,6 @@ class CallSlots:
         """The arguments of a call that a guest makes, in the record at `address`."""
         return _get(self._record(address), self._params)
 
-    def integers(self) -> Struct:
-        """The arguments of a call that a guest makes, all of them i32 or i64, as they lie in the record."""
-        text, end = "<", 0
-        for word, mask in self._params:
-            assert mask in (_MASKS["i"], _WORD_MASK) and 8 * word >= end
-            text += f"{8 * word - end}x" + ("I" if mask == _MASKS["i"] else "Q")
-            end = 8 * word + (4 if mask == _MASKS["i"] else 8)
-        return Struct(text)
-
     def pack_results(self, address: int, bits: Sequence[int]) -> None:
         """Put the results of such a call where the guest will find them."""
         words = self._record(address)
@@ -83,6 +118,12 @@ class CallSlots:
 def slots_of(func_type: FuncType) -> CallSlots:
     """The slots of calls of a function type."""
     return CallSlots(func_type)
+
+
+@cache
+def not_plain() -> pages.Block:
+    """A signature record that leaves all calls to Python."""
+    return CallSlots(FuncType((V128,), ())).signature
 
 
 def _put(words: pages.Words, slots: Sequence[tuple[int, int]], bits: Sequence[int]) -> None:

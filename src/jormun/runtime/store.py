@@ -8,55 +8,98 @@ it. So there are no cycles, and memory is given back at once. Memories alone nee
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from threading import RLock
-from types import TracebackType
-from weakref import WeakValueDictionary
-
+from jormun.containers import WeakValueDictionary
 from jormun.errors import WasmError
-from jormun.hints import TYPE_CHECKING, TypeVar
-from jormun.limits import FUEL as MOST
+from jormun.functions import cached_property, lru_cache
+from jormun.hints import TYPE_CHECKING, Callable, NoReturn, TracebackType, TypeVar
+from jormun.locks import RLock
 from jormun.runtime import layout, values
 from jormun.runtime.address_space import Budget
-from jormun.runtime.allowance import Allowance
 from jormun.runtime.function import Function
 from jormun.runtime.host import Failed, HostFunctionInstance, Shortcut
 from jormun.runtime.limits import Limits
-from jormun.runtime.metering.fuel import Fuel
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
 from jormun.runtime.native.stop_record import StopRecord
 from jormun.runtime.owners import owner_of
 from jormun.runtime.references import Externals
+from jormun.runtime.turn import Turn
+from jormun.runtime.uncopied import uncopied
 from jormun.types import DefType, FuncType, RecType, SubType, ValType
 from jormun.validation.canonical import close_group
 
 if TYPE_CHECKING:
+    from jormun.runtime.allowance import Allowance
     from jormun.runtime.engine import Engine
+    from jormun.runtime.metering.fuel import Fuel
 
 T = TypeVar("T")
+_DEFAULT_LIMITS = Limits()
+_DEFAULT_BYTES = _DEFAULT_LIMITS.memory_bytes
 _CLOSED = "the store is closed"
 
 
 class Store:
     """Where instances live. Instances of one store may import each other's functions, tables, globals and tags.
 
-    A store and all in it is freed when none of it is in use any more; `close` frees it earlier. Safe to use from
-    several threads: making instances takes the store's lock, running guests does not.
+    A store and all in it is freed when none of it is in use any more; `close` frees it earlier. Any thread may use it:
+    its guests run one at a time. A call from a thread, or an awaited one, waits until calls of others have ended;
+    guests of different stores run at the same time, on all processors.
+
+    >>> import jormun
+    >>> with jormun.Store(limits=jormun.Limits(memory="1MiB")) as store:
+    ...     grow = jormun.load('''(module (memory 1) (func (export "grow") (param i32) (result i32)
+    ...       (memory.grow (local.get 0))))''', store=store).exports.grow
+    ...     grow(1), grow(1000)
+    (1, -1)
+    >>> grow(1)
+    Traceback (most recent call last):
+        ...
+    jormun.errors.WasmError: the store is closed
     """
 
     def __init__(self, engine: Engine | None = None, limits: Limits | None = None) -> None:
         """An empty store. `engine` is kept for those who compile modules for it; the store does not use it."""
         self.engine = engine
-        self.limits = Limits() if limits is None else limits
-        self.budget = Budget(self.limits.memory_bytes)
-        self.externals = Externals()
+        self.limits = _DEFAULT_LIMITS if limits is None else limits
+        self.budget = Budget(_DEFAULT_BYTES if limits is None else limits.memory_bytes)
         self.lock = RLock()
-        self.stop = StopRecord()
-        """What all calls of the store's functions heed."""
         self._fuel: Fuel | None = None
         self._owned: list[object] | None = []
-        self._functions: WeakValueDictionary[int, Function] = WeakValueDictionary()
+
+    # FAST: made when somebody needs them, 4 us, since a store for each instance is what a service wants.
+    # `setdefault` has all threads see the same one.
+    @cached_property
+    def externals(self) -> Externals:
+        """The host's objects that guests of the store refer to."""
+        made: Externals = self.__dict__.setdefault("externals", Externals())
+        return made
+
+    @cached_property
+    def stop(self) -> StopRecord:
+        """What all calls of the store's functions heed."""
+        with self.lock:  # of two, who has the second would not be seen by those who have the first
+            made: StopRecord | None = self.__dict__.get("stop")
+            if made is None:
+                made = StopRecord()
+                if self.limits.timeout is None and self.limits.fuel is None:
+                    made.keep(self._owned)
+                self.__dict__["stop"] = made
+            return made
+
+    @cached_property
+    def turn(self) -> Turn:
+        """Who of them runs."""
+        with self.lock:  # of two, the second would take the turn from who has the first's
+            made: Turn | None = self.__dict__.get("turn")
+            if made is None:
+                made = self.__dict__["turn"] = Turn(self.stop)
+            return made
+
+    @cached_property
+    def _functions(self) -> WeakValueDictionary[int, Function]:
+        made: WeakValueDictionary[int, Function] = self.__dict__.setdefault("_functions", WeakValueDictionary())
+        return made
 
     def __enter__(self) -> Store:
         return self
@@ -66,11 +109,15 @@ class Store:
     ) -> None:
         self.close()
 
+    def __reduce__(self) -> NoReturn:
+        raise uncopied("a store", "modules are what can be pickled, and instances are made of them anywhere")
+
     def close(self) -> None:
         """Give up all that the store owns, but for what running calls, memories and tables in use still need.
 
         Calling its functions from then on raises WasmError.
         """
+        self.stop.keep(None)  # first: native code takes it from there
         self._owned = None
 
     def interrupt(self) -> None:
@@ -108,6 +155,8 @@ class Store:
     @property
     def allowance(self) -> Allowance:
         """What the limits leave, and what was used."""
+        from jormun.runtime.allowance import Allowance
+
         return Allowance(self.fuel if self.is_metered else self._fuel, self.budget)
 
     @property
@@ -140,15 +189,12 @@ class Store:
         vm = pages.read_u64(address + layout.FUNCTION_VM)
         cookie = pages.read_u64(address + layout.FUNCTION_COOKIE)
         owner = owner_of(pages.read_u64(vm + layout.VM_INSTANCE_KEY))
-        return Function(self, address, owner.function_deftype(cookie), owner.function_name(cookie), owner)
+        deftype, name = owner.function_deftype(cookie), owner.function_name(cookie)
+        return Function(self, address, deftype, name, owner, owner.function_is_short(cookie))
 
     def deftype(self, t: FuncType | DefType) -> DefType:
         """The canonical definition of a function type that refers to no others, or `t` itself if it is a definition."""
-        if isinstance(t, DefType):
-            return t
-        deftypes: list[DefType] = []
-        close_group(RecType((SubType(True, (), t),)), deftypes)
-        return deftypes[0]
+        return t if isinstance(t, DefType) else _closed(t)
 
     def host_function(
         self,
@@ -174,6 +220,17 @@ class Store:
 
 def _fuel(limits: Limits, budget: Budget) -> Fuel:
     """What a store with these limits is given; it refers to no store."""
+    from jormun.limits import FUEL as MOST  # few stores have fuel
+    from jormun.runtime.allowance import Allowance
+    from jormun.runtime.metering.fuel import Fuel
+
     on_empty = limits.on_empty
     amount = MOST if limits.fuel is None else limits.fuel
     return Fuel(amount, None if on_empty is None else lambda fuel: on_empty(Allowance(fuel, budget)))
+
+
+@lru_cache(maxsize=1024)  # FAST: 30 us a type, which each instance of a program with WASI asks for dozens of times
+def _closed(t: FuncType) -> DefType:
+    deftypes: list[DefType] = []
+    close_group(RecType((SubType(True, (), t),)), deftypes)
+    return deftypes[0]

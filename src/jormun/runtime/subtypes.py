@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from threading import RLock
-from weakref import WeakValueDictionary
-
+from jormun.containers import WeakValueDictionary
+from jormun.hints import Iterable
+from jormun.locks import RLock
 from jormun.types import DefType
 
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from operator import index as to_index
-from threading import Lock
+from _operator import index as to_index  # operator's own, without its Python
 
 from jormun import limits
 from jormun.errors import ExhaustionError, TrapKind
-from jormun.hints import TYPE_CHECKING, SupportsIndex
+from jormun.hints import TYPE_CHECKING, NoReturn, SupportsIndex
+from jormun.locks import Lock
 from jormun.runtime import layout, references
-from jormun.runtime.address_space import GROW_FAILED, AddressSpace, Budget
+from jormun.runtime.address_space import GROW_FAILED, AddressSpace, Budget, FixedSpace, Space
 from jormun.runtime.layout import REFERENCE_BYTES
 from jormun.runtime.native import pages
+from jormun.runtime.uncopied import uncopied
 from jormun.types import Limits, TableType
 
 if TYPE_CHECKING:
     from jormun.runtime.store import Store
+
+
+_FIXED_BYTES = 1 << 20
+"""What allocators take out of memory that they have, or soon would."""
 
 
 class TableInstance:
@@ -29,7 +34,7 @@ class TableInstance:
         declared = reach if type.limits.maximum is None else type.limits.maximum
         self._type = type
         self._maximum = min(declared, limits.TABLE_ELEMENTS)
-        self._space = AddressSpace(self._maximum * REFERENCE_BYTES, budget)
+        self._space = _space(type, self._maximum, budget)
         self._record = pages.Block(layout.TABLE_RECORD_BYTES, 16)
         self._record.write_u64(layout.TABLE_ELEMENTS, self._space.base)
         self._lock = Lock()
@@ -54,6 +59,21 @@ class TableInstance:
     def size(self) -> int:
         """The number of elements."""
         return self._record.read_u64(layout.TABLE_SIZE)
+
+    @property
+    def space(self) -> Space:
+        """Where its elements are."""
+        return self._space
+
+    def contents(self) -> bytes:
+        """All elements as they are in memory."""
+        return pages.read_bytes(self._space.base, self.size * REFERENCE_BYTES)
+
+    def reset(self, contents: bytes, committed_bytes: int) -> None:
+        """Have again what `contents` gave when the table was new; all handles of it are dead."""
+        self._space.reset(committed_bytes)
+        self.write(0, contents)
+        self._record.write_u64(layout.TABLE_SIZE, len(contents) // REFERENCE_BYTES)
 
     @property
     def reason(self) -> str:
@@ -99,7 +119,7 @@ class Table:
     ['any object', None]
     """
 
-    __slots__ = ("__weakref__", "instance", "store")
+    __slots__ = ("__weakref__", "_owner", "instance", "store")
 
     def __init__(self, store: Store, type: TableType, init: object = None) -> None:
         """A table filled with `init`, for instances of `store` to import.
@@ -108,13 +128,15 @@ class Table:
         """
         self.store = store
         self.instance = store.keep(TableInstance(type, store.budget, store.to_bits(type.element, init)))
+        self._owner: object = None
 
     @classmethod
-    def at(cls, store: Store, instance: TableInstance) -> Table:
-        """The handle of a table that is there."""
+    def at(cls, store: Store, instance: TableInstance, owner: object) -> Table:
+        """The handle of a table that is there; `owner` sees to it that nobody else uses it."""
         table = cls.__new__(cls)
         table.store = store
         table.instance = instance
+        table._owner = owner
         return table
 
     @property
@@ -124,6 +146,9 @@ class Table:
 
     def __len__(self) -> int:
         return self.instance.size
+
+    def __reduce__(self) -> NoReturn:
+        raise uncopied("a table", "list(table) is a copy of its elements")
 
     def __repr__(self) -> str:
         return f"<Table of {len(self)} elements {self.type.element}>"
@@ -166,3 +191,11 @@ class Table:
         if not 0 <= place < size:
             raise IndexError(f"index {to_index(index)} is outside of a table of {size} elements")
         return place
+
+
+def _space(t: TableType, maximum: int, budget: Budget) -> Space:
+    """Where the elements of a table are; of a small one that cannot grow, as most compilers make them, in memory."""
+    size_bytes = maximum * REFERENCE_BYTES
+    if t.limits.minimum == t.limits.maximum == maximum and size_bytes <= _FIXED_BYTES:
+        return FixedSpace(size_bytes, budget)
+    return AddressSpace(size_bytes, budget)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from itertools import count
 
-from jormun.hints import TYPE_CHECKING
+from jormun.hints import TYPE_CHECKING, NoReturn
+from jormun.runtime.uncopied import uncopied
 from jormun.types import DefType, FuncType, TagType
 
 if TYPE_CHECKING:
@@ -13,8 +14,22 @@ if TYPE_CHECKING:
 _identities = count(1)
 
 
+def new_identity() -> int:
+    """An identity that no tag of the process has had."""
+    return next(_identities)
+
+
 class Tag:
-    """A kind of exception: a function type without results, told from all other tags by its identity."""
+    """A kind of exception: a function type without results, told from all other tags by its identity.
+
+    >>> import jormun
+    >>> from jormun.types import I32, FuncType
+    >>> store = jormun.Store()
+    >>> failed = jormun.Tag(store, FuncType((I32,), ()))
+    >>> jormun.load('(module (tag (export "again") (import "host" "failed") (param i32)))',
+    ...     {"host": {"failed": failed}}, store=store).exports.again is failed
+    True
+    """
 
     __slots__ = ("__weakref__", "deftype", "identity", "store")
 
@@ -22,7 +37,7 @@ class Tag:
         """A tag that is new, for instances of `store` to import."""
         self.store = store
         self.deftype = store.deftype(type)
-        self.identity = next(_identities)
+        self.identity = new_identity()
         """What native code compares; never used twice in a process."""
 
     @classmethod
@@ -38,6 +53,9 @@ class Tag:
     def type(self) -> TagType:
         """The type, for linking."""
         return TagType(self.deftype)
+
+    def __reduce__(self) -> NoReturn:
+        raise uncopied("a tag", "it is told from all others by being itself")
 
     def __repr__(self) -> str:
         return f"<Tag {self.identity}: {self.deftype.composite}>"

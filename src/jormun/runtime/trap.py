@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from jormun.errors import ExhaustionError, Frame, Trap, TrapKind
-from jormun.hints import Protocol, runtime_checkable
+from jormun.hints import Protocol, Sequence, runtime_checkable
 from jormun.runtime.native.code import Place
 
 MAX_BACKTRACE_FRAMES = 100

@@ -7,7 +7,7 @@ native code's 16-byte slots hold, little endian.
 from __future__ import annotations
 
 import struct
-from operator import index as to_index
+from _operator import index as to_index  # operator's own, without its Python
 
 from jormun.errors import UnsupportedError
 from jormun.hints import TYPE_CHECKING, SupportsIndex

@@ -1,7 +1,9 @@
-"""Byte offsets of what machine code knows of a guest's world of WASI: the single source of them.
+"""Byte offsets of what machine code knows of a guest's world of WASI: the single source of them, and which calls it
+answers.
 
-Beside runtime/layout.py, since code of guests knows nothing of this: only the glue (native/wasi.py) reads it, and
-native_stream.py and wasi/native_table.py write it. All fields are little-endian and naturally aligned.
+Beside runtime/layout.py, since code of guests knows nothing of this: only the glue (native/wasi/) reads it, and
+native_stream.py, wasi/native_world.py and wasi/native_table.py write it. All fields are little-endian and naturally
+aligned.
 """
 
 from __future__ import annotations
@@ -9,9 +11,23 @@ from __future__ import annotations
 from jormun.hints import Final
 from jormun.runtime import layout
 
+ANSWERED: Final = (
+    "args_get", "args_sizes_get", "clock_res_get", "clock_time_get", "environ_get", "environ_sizes_get",
+    "fd_fdstat_get", "fd_filestat_get", "fd_pread", "fd_prestat_dir_name", "fd_prestat_get", "fd_pwrite", "fd_read",
+    "fd_seek", "fd_tell", "fd_write", "random_get", "sched_yield",
+)  # fmt: skip
+"""The functions of WASI that machine code answers where they are plain. Named here, so that a start does not read its
+text."""
+
+
+def symbol(name: str) -> str:
+    """What the machine code of one of them is called in the glue."""
+    return f"jormun_wasi_{name}"
+
+
 HOST_WORLD: Final = layout.HOST_OVERFLOW_SLOTS + 8
 """In the host record of a function that machine code answers: ptr, a world record."""
-assert HOST_WORLD + 8 <= layout.HOST_RECORD_BYTES
+assert HOST_WORLD + 8 <= layout.HOST_SIGNATURE
 
 WORLD_MEMORY: Final = 0
 """ptr: the record of the guest's memory; null while there is none."""
@@ -19,11 +35,26 @@ WORLD_TABLE: Final = 8
 """ptr: the table of descriptors."""
 WORLD_CALLS: Final = 16
 """u32: how many calls machine code may still answer before Python gets one."""
-WORLD_BYTES: Final = 24
+WORLD_RANDOM: Final = 24
+"""ptr: the record of a stream in memory whose input are random bytes; used once each."""
+WORLD_ARGUMENTS: Final = 32
+"""ptr: a record of strings, the arguments."""
+WORLD_ENVIRONMENT: Final = 40
+"""ptr: the same, of the environment."""
+WORLD_BYTES: Final = 48
 
 CALLS: Final = 256
 """How many calls machine code answers in a row. Python handles signals when it gets the next, so that a program that
 does nothing but call can be stopped; 1/256 of what that costs is not to be seen."""
+
+STRINGS_COUNT: Final = 0
+"""u32: how many strings."""
+STRINGS_BYTES: Final = 4
+"""u32: how long all of them are."""
+STRINGS_TEXT: Final = 8
+"""ptr: all of them, one behind the other."""
+STRINGS_STARTS: Final = 16
+"""An array of u32: where in them each begins."""
 
 TABLE_BUSY: Final = 0
 """u32: 1 while machine code uses an entry."""
@@ -37,21 +68,44 @@ ENTRY_OPERATIONS: Final = 4
 """u32: what machine code may do with it, bits of the following; 0 for all that is Python's."""
 ENTRY_STREAM: Final = 8
 """ptr: the record of a stream in memory."""
-ENTRY_BYTES: Final = 16
+ENTRY_STATUS: Final = 16
+"""24 bytes: what fd_fdstat_get answers."""
+ENTRY_STATUS_BYTES: Final = 24
+ENTRY_NAME: Final = 40
+"""ptr: the name of a directory that was given to the guest."""
+ENTRY_NAME_BYTES: Final = 48
+"""u32: how long it is."""
+ENTRY_BYTES: Final = 64
 TABLE_BYTES: Final = TABLE_ENTRIES + ENTRY_BYTES * ENTRIES
 
-READ_FILE: Final = 1
-"""Reading is read(2) of ENTRY_FILE, which never waits for others."""
-WRITE_FILE: Final = 2
+READ_FILE: Final = 1 << 0
+"""Reading is read(2) of ENTRY_FILE, a file that never has its users wait for others."""
+WRITE_FILE: Final = 1 << 1
 """Writing is write(2) of ENTRY_FILE, in the same way."""
-READ_STREAM: Final = 4
+READ_STREAM: Final = 1 << 2
 """Reading takes from the input of ENTRY_STREAM."""
-WRITE_STREAM: Final = 8
+WRITE_STREAM: Final = 1 << 3
 """Writing adds to the output of ENTRY_STREAM."""
-READ_PIPE: Final = 16
+READ_PIPE: Final = 1 << 4
 """Reading is read(2) of ENTRY_FILE, which is Python's when nothing is there."""
-WRITE_PIPE: Final = 32
+WRITE_PIPE: Final = 1 << 5
 """Writing is write(2) of ENTRY_FILE, which is Python's when there is no room."""
+READ_AHEAD: Final = 1 << 6
+"""Reading takes from the input of ENTRY_STREAM, and fills it by read(2) of ENTRY_FILE."""
+READ_AT: Final = 1 << 7
+"""Reading at an offset is pread(2) of ENTRY_FILE."""
+WRITE_AT: Final = 1 << 8
+"""Writing at an offset is pwrite(2) of ENTRY_FILE."""
+SEEK: Final = 1 << 9
+"""Moving the position is lseek(2) of ENTRY_FILE."""
+TELL: Final = 1 << 10
+"""So is telling it."""
+STATUS: Final = 1 << 11
+"""ENTRY_STATUS is true."""
+FILE_STATUS: Final = 1 << 12
+"""The attributes are those that fstat(2) tells of ENTRY_FILE, a regular file."""
+NAMED: Final = 1 << 13
+"""It is a directory that was given, whose name is at ENTRY_NAME."""
 
 STREAM_BUSY: Final = 0
 """u32: 1 while machine code uses the record."""
@@ -70,3 +124,8 @@ STREAM_OUTPUT_ROOM: Final = 40
 STREAM_OUTPUT_BYTES: Final = 48
 """u64: how much of it is filled."""
 STREAM_BYTES: Final = 56
+
+AHEAD_BYTES: Final = 1 << 16
+"""How much is read ahead at once, and how much room there is at STREAM_INPUT for READ_AHEAD."""
+AHEAD_LEAST_BYTES: Final = 4096
+"""A call that wants more reads into the guest's memory: a copy would cost what it saves."""

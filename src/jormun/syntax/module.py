@@ -158,7 +158,7 @@ class Module:
     exports: tuple[Export, ...] = ()
     start: int | None = None
     elements: tuple[Element, ...] = ()
-    datas: tuple[Data, ...] = ()
+    datas: Sequence[Data] = ()
     has_data_count: bool = False
     """Whether there is a data count section; its number is `len(datas)`."""
     customs: tuple[Custom, ...] = ()

@@ -5,7 +5,7 @@ Here, below both formats, because custom sections are placed by them in the text
 
 from __future__ import annotations
 
-from enum import Enum, unique
+from jormun.enumeration import Enum, unique
 
 
 @unique

@@ -6,27 +6,13 @@ Readers return the type and the offset behind it; errors carry offsets in `data`
 from __future__ import annotations
 
 from jormun.errors import MalformedError
-from jormun.hints import TYPE_CHECKING, Final
+from jormun.hints import TYPE_CHECKING
 from jormun.syntax.leb128 import UNEXPECTED_END, read_s33, write_signed
+from jormun.syntax.type_bytes import EMPTY_BLOCK, REF, REF_NULL
 from jormun.types import AbsHeapType, HeapType, NumType, PackedType, RefType, StorageType, ValType, VecType
 
 if TYPE_CHECKING:
     from jormun.opcodes.immediates import BlockType
-
-ARRAY: Final = 0x5E
-STRUCT: Final = 0x5F
-FUNC: Final = 0x60
-SUB: Final = 0x50
-SUB_FINAL: Final = 0x4F
-REC: Final = 0x4E
-"""What definitions of types begin with (5.3.9 to 5.3.12)."""
-
-EMPTY_BLOCK: Final = 0x40
-"""The block type [] -> []."""
-REF: Final = 0x64
-"""Precedes the heap type of a reference that is not null."""
-REF_NULL: Final = 0x63
-"""Precedes the heap type of a reference that may be null."""
 
 _ABSTRACT: dict[int, AbsHeapType] = {heap.value: heap for heap in AbsHeapType}
 _SHORT_REFERENCES: dict[int, RefType] = {heap.value: RefType(True, heap) for heap in AbsHeapType}

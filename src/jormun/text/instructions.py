@@ -12,7 +12,8 @@ from jormun.opcodes.immediates import CatchKind
 from jormun.syntax.instruction import Expr
 from jormun.syntax.leb128 import write_signed, write_unsigned
 from jormun.syntax.module import Source
-from jormun.syntax.type_code import EMPTY_BLOCK, encode_valtype
+from jormun.syntax.type_bytes import EMPTY_BLOCK
+from jormun.syntax.type_code import encode_valtype
 from jormun.text.context import ModuleContext
 from jormun.text.cursor import Cursor, shorten
 from jormun.text.literals import OutOfRangeError, unsigned

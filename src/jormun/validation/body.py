@@ -15,7 +15,7 @@ from jormun.opcodes.immediates import Immediate
 from jormun.opcodes.signatures import Rule
 from jormun.opcodes.table import BY_CODE
 from jormun.syntax.module import Function
-from jormun.syntax.type_code import EMPTY_BLOCK
+from jormun.syntax.type_bytes import EMPTY_BLOCK
 from jormun.validation.code_reader import PADDING, index_end, long_index
 from jormun.validation.context import Context
 from jormun.validation.control_stack import BLOCK, IF, LOOP, NO_TYPES, Body, ControlFrame

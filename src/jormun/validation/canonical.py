@@ -2,19 +2,15 @@
 
 Types are iso-recursive: two definitions are one type when their recursive groups are equal, references inside a group
 counted from its start. One registry serves the process, so that equal types of different modules are one `DefType`.
-To be compiled by mypyc.
 """
 
 from __future__ import annotations
 
-from threading import Lock
-from weakref import WeakValueDictionary
-
+from jormun.containers import WeakValueDictionary
 from jormun.errors import InvalidError
-from jormun.hints import Final, mypyc_attr
-from jormun.syntax.places import Places
-from jormun.syntax.section import SectionId
-from jormun.syntax.type_code import ARRAY, FUNC, REF, REF_NULL, STRUCT, SUB, SUB_FINAL
+from jormun.hints import TYPE_CHECKING, Final
+from jormun.locks import Lock
+from jormun.syntax.type_bytes import ARRAY, FUNC, REF, REF_NULL, STRUCT, SUB, SUB_FINAL
 from jormun.types import (
     F32,
     F64,
@@ -38,10 +34,11 @@ from jormun.types import (
     ValType,
     VecType,
 )
-from jormun.validation.place import NOWHERE, placed
+
+if TYPE_CHECKING:
+    from jormun.syntax.places import Places
 
 
-@mypyc_attr(native_class=False)  # native ones cannot be held weakly
 class _Group:
     """A recursive group: its definitions in order. Each of them keeps it alive, and it them."""
 
@@ -66,7 +63,7 @@ _OUTSIDE: Final = 0x02
 """What a key has beside the bytes of the binary format: before results, behind a definition, before type indices."""
 
 
-def close_group(rec: RecType, deftypes: list[DefType], places: Places = NOWHERE) -> None:
+def close_group(rec: RecType, deftypes: list[DefType], places: Places | None = None) -> None:
     """Append the definitions of a group to those before it. Raises InvalidError ('unknown type', 'sub type')."""
     start = len(deftypes)
     end = start + len(rec.subtypes)
@@ -76,7 +73,7 @@ def close_group(rec: RecType, deftypes: list[DefType], places: Places = NOWHERE)
         try:
             is_open.append(_write_subtype(key, subtype, index, start, end, deftypes))
         except InvalidError as error:
-            raise placed(error, places, SectionId.TYPE, index) from None
+            raise placed_type(error, places, index) from None
     frozen_key = bytes(key)
     with _lock:
         group = _groups.get(frozen_key)
@@ -85,6 +82,14 @@ def close_group(rec: RecType, deftypes: list[DefType], places: Places = NOWHERE)
             _groups[frozen_key] = group
         else:
             deftypes.extend(group.members)
+
+
+def placed_type(error: InvalidError, places: Places | None, index: int) -> InvalidError:
+    """The error with the place of a definition. What finds places is imported here, since a warm start needs none."""
+    from jormun.syntax.section import SectionId
+    from jormun.validation.place import placed
+
+    return error if places is None else placed(error, places, SectionId.TYPE, index)
 
 
 def close(valtype: ValType, deftypes: list[DefType]) -> ValType:
@@ -151,7 +156,7 @@ def _write_subtype(key: bytearray, subtype: SubType, index: int, start: int, end
     for supertype in subtype.supertypes:
         if supertype >= index:
             raise InvalidError(f"unknown type {supertype}: the supertype of type {index} must come before it")
-        _write_index(key, supertype, start, end, deftypes)
+        _write_index(key, supertype, start, deftypes)
     composite = subtype.composite
     if isinstance(composite, FuncType):
         key.append(FUNC)
@@ -188,14 +193,14 @@ def _write_heap(key: bytearray, heap: HeapType, start: int, end: int, deftypes: 
     if isinstance(heap, int):
         if heap >= end:
             raise InvalidError(f"unknown type {heap}, there are {end} up to the end of this group")
-        _write_index(key, heap, start, end, deftypes)
+        _write_index(key, heap, start, deftypes)
         return True
     assert isinstance(heap, AbsHeapType)
     key.append(heap.value)
     return False
 
 
-def _write_index(key: bytearray, index: int, start: int, end: int, deftypes: list[DefType]) -> None:
+def _write_index(key: bytearray, index: int, start: int, deftypes: list[DefType]) -> None:
     """Write a reference into the group as its place in it, one to a type outside as that type's id."""
     if index >= start:
         key.append(_INSIDE)

@@ -13,7 +13,7 @@ from jormun.errors import InvalidError, MalformedError
 from jormun.hints import i64
 from jormun.syntax import leb128
 from jormun.syntax.leb128 import UNEXPECTED_END
-from jormun.syntax.type_code import EMPTY_BLOCK, REF, REF_NULL
+from jormun.syntax.type_bytes import EMPTY_BLOCK, REF, REF_NULL
 from jormun.validation.control_stack import NO_TYPES, Body
 from jormun.validation.operand import HEAP_EXN, HEAP_NOEXN, I32, NULLABLE, V128
 

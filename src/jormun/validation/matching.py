@@ -9,7 +9,6 @@ from __future__ import annotations
 from jormun.errors import InvalidError
 from jormun.hints import TYPE_CHECKING, Final
 from jormun.limits import SUBTYPING_DEPTH
-from jormun.syntax.section import SectionId
 from jormun.types import (
     AbsHeapType,
     ArrayType,
@@ -30,8 +29,7 @@ from jormun.types import (
     TagType,
     ValType,
 )
-from jormun.validation.canonical import close_group
-from jormun.validation.place import placed
+from jormun.validation.canonical import close_group, placed_type
 
 if TYPE_CHECKING:
     from jormun.syntax.module import Module
@@ -68,7 +66,7 @@ def close_types(module: Module) -> list[DefType]:
                 try:
                     _check_subtype(index, deftypes[index], subtype.supertypes[0])
                 except InvalidError as error:
-                    raise placed(error, module.places, SectionId.TYPE, index) from None
+                    raise placed_type(error, module.places, index) from None
     return deftypes
 
 

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from jormun.errors import InvalidError
-from jormun.hints import Final
 from jormun.syntax.places import Places
 from jormun.syntax.section import SectionId
-
-NOWHERE: Final = Places()
-"""Of what came from no file."""
 
 
 def placed(error: InvalidError, places: Places, section: SectionId, index: int) -> InvalidError:

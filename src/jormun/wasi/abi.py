@@ -6,10 +6,10 @@ All numbers are little-endian. The source is the interface description (witx) of
 
 from __future__ import annotations
 
-from enum import IntEnum, unique
 from struct import Struct
 
 from jormun.dataclass import dataclass
+from jormun.enumeration import IntEnum, unique
 from jormun.hints import Final
 
 SUCCESS: Final = 0
@@ -201,13 +201,42 @@ class EventType(IntEnum):
     FD_WRITE = 2
 
 
-Signal = IntEnum(
-    "Signal",
-    "NONE HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM CHLD CONT STOP TSTP TTIN TTOU URG XCPU "
-    "XFSZ VTALRM PROF WINCH POLL PWR SYS",
-    start=0,
-)
-"""What proc_raise sends."""
+@unique
+class Signal(IntEnum):
+    """What proc_raise sends."""
+
+    NONE = 0
+    HUP = 1
+    INT = 2
+    QUIT = 3
+    ILL = 4
+    TRAP = 5
+    ABRT = 6
+    BUS = 7
+    FPE = 8
+    KILL = 9
+    USR1 = 10
+    SEGV = 11
+    USR2 = 12
+    PIPE = 13
+    ALRM = 14
+    TERM = 15
+    CHLD = 16
+    CONT = 17
+    STOP = 18
+    TSTP = 19
+    TTIN = 20
+    TTOU = 21
+    URG = 22
+    XCPU = 23
+    XFSZ = 24
+    VTALRM = 25
+    PROF = 26
+    WINCH = 27
+    POLL = 28
+    PWR = 29
+    SYS = 30
+
 
 SUBSCRIPTION_TAG_OFFSET: Final = 8
 SUBSCRIPTION_CONTENT_OFFSET: Final = 16

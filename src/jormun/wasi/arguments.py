@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from struct import pack
 
+from jormun.hints import Sequence
 from jormun.wasi.abi import SUCCESS
 from jormun.wasi.errno import Errno, WasiError
 from jormun.wasi.function import Pointer, wasi_function

@@ -6,15 +6,13 @@ calls, and calls that could disturb each other come one after the other. A trace
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
-from jormun.hints import Final, TypeAlias
+from jormun.functions import partial
+from jormun.hints import Callable, Final, TypeAlias
 from jormun.runtime.function import Function
 from jormun.runtime.store import Store
 from jormun.wasi.errno import errno_of
 from jormun.wasi.function import WasiFunction
-from jormun.wasi.native_table import shortcut_of
+from jormun.wasi.native_world import shortcut_of
 from jormun.wasi.wasi import Wasi
 
 Call: TypeAlias = Callable[..., int]

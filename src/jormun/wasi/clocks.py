@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from threading import Lock
 
-from jormun.hints import Final, Protocol
+from jormun.hints import Callable, Final, Protocol
+from jormun.locks import Lock
 from jormun.wasi.abi import ClockId
 
 READING_NS: Final = 1000

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import heapq
-import threading
-from threading import Lock
+import os
+from _heapq import heappop, heappush  # heapq's own, without its Python
 
+from jormun.containers import WeakSet
 from jormun.dataclass import dataclass, field
 from jormun.hints import TYPE_CHECKING, Final
+from jormun.locks import Lock, local
+from jormun.runtime.world import ENTRIES
 from jormun.wasi.abi import (
     ALL_RIGHTS,
     DIRECTORY_RIGHTS,
@@ -23,7 +25,7 @@ from jormun.wasi.memory_stream import MemoryStream
 from jormun.wasi.native_table import NativeTable
 
 if TYPE_CHECKING:
-    from jormun.wasi.listing import Listing
+    from jormun.wasi.listing import Listing, Listings
 
 DESCRIPTORS: Final = 65_536
 """How many a guest may have open at once. Ours: what the host itself bounds (RLIMIT_NOFILE) mostly comes first."""
@@ -111,7 +113,7 @@ class Descriptor:
             self.directory.close()
 
 
-class _Pinned(threading.local):
+class _Pinned(local):
     """What the calling thread's present call has pinned."""
 
     def __init__(self) -> None:
@@ -124,22 +126,33 @@ class DescriptorTable:
     Once it is shared, each descriptor that a call gets is pinned until the call's end, `unpin`.
     """
 
-    __slots__ = ("_entries", "_free", "_lock", "_pinned", "native")
+    __slots__ = ("__weakref__", "_entries", "_free", "_listings", "_lock", "_pinned", "native")
 
     def __init__(self) -> None:
         self._entries: list[Descriptor | None] = []
         self._free: list[int] = []
         self._lock = Lock()
         self._pinned: _Pinned | None = None
+        self._listings: Listings | None = None
         self.native: Final = NativeTable()
-        """What machine code knows of it. Nothing once it is shared, since only Python pins what it uses."""
+        """What machine code knows of it. It pins nothing: what it uses is not taken away under it."""
+        _tables.add(self)
+
+    @property
+    def listings(self) -> Listings:
+        """What is kept of directories that are being listed."""
+        if self._listings is None:
+            from jormun.wasi.listing import Listings  # most guests list none
+
+            self._listings = Listings()
+        return self._listings
 
     def share(self) -> None:
         """From now on, several threads use it."""
         with self._lock:
             self._pinned = _Pinned()
-            for fd in range(len(self._entries)):
-                self.native.put(fd, None, 0)
+            for fd, descriptor in enumerate(self._entries):
+                self._put(fd, descriptor)
 
     def unpin(self) -> None:
         """Ends a call of the calling thread, in a table that is shared."""
@@ -159,7 +172,7 @@ class DescriptorTable:
         """The number given to `descriptor`. Raises EMFILE when there are DESCRIPTORS open."""
         with self._lock:
             if self._free:
-                fd = heapq.heappop(self._free)
+                fd = heappop(self._free)
             elif len(self._entries) < DESCRIPTORS:
                 fd = len(self._entries)
                 self._entries.append(None)
@@ -235,16 +248,23 @@ class DescriptorTable:
             if fd < len(self._entries) and self._entries[fd] is descriptor:  # else a thread has closed it meanwhile
                 self._put(fd, descriptor)
 
+    def flags_changed(self, changed: Descriptor) -> None:
+        """The flags of a descriptor's file have changed, or of its directory: those of all descriptors of the same."""
+        with self._lock:
+            for fd, descriptor in enumerate(self._entries[:ENTRIES]):
+                if descriptor is changed or (
+                    descriptor is not None and descriptor.file is not None and descriptor.file is changed.file
+                ):
+                    self._put(fd, descriptor)
+
     def _put(self, fd: int, descriptor: Descriptor | None) -> None:
         """Makes `fd` stand for a descriptor, or for none. Machine code is told here and nowhere else: when this
         returns, it uses nothing that `fd` stood for before.
         """
-        self._entries[fd] = descriptor
-        if self._pinned is None:
-            if descriptor is None:
-                self.native.put(fd, None, 0)
-            else:
-                self.native.put(fd, descriptor.file, descriptor.rights)
+        before, self._entries[fd] = self._entries[fd], descriptor
+        if self._listings is not None and before is not None and before is not descriptor:
+            self._listings.drop(before)
+        self.native.put(fd, descriptor, is_shared=self._pinned is not None)
 
     def _open(self, fd: int) -> Descriptor:
         descriptor = self._entries[fd] if fd < len(self._entries) else None
@@ -255,8 +275,13 @@ class DescriptorTable:
     def _take(self, fd: int) -> Descriptor:
         descriptor = self._open(fd)
         self._put(fd, None)
-        heapq.heappush(self._free, fd)
+        heappush(self._free, fd)
         return descriptor
+
+    def after_fork(self) -> None:
+        """In a new process, which has none of the threads that may have waited here for machine code."""
+        self._lock = Lock()
+        self.native.after_fork()
 
     def close_all(self) -> None:
         """Closes everything that is open."""
@@ -268,3 +293,15 @@ class DescriptorTable:
         for descriptor in entries:
             if descriptor is not None:
                 descriptor.close()
+
+
+_tables: WeakSet[DescriptorTable] = WeakSet()
+
+
+def _after_fork() -> None:
+    for table in _tables:
+        table.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

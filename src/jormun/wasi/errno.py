@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import errno
-from enum import IntEnum, unique
+
+from jormun.enumeration import IntEnum, unique
 
 
 @unique

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from jormun.hints import Iterable
 from jormun.wasi.abi import PREOPENTYPE_DIR, PRESTAT, SUCCESS, Rights
 from jormun.wasi.errno import Errno, WasiError
+from jormun.wasi.filesystem import Entry
 from jormun.wasi.function import U32, U64, Pointer, wasi_function
 from jormun.wasi.listing import Listing
 from jormun.wasi.wasi import Wasi
@@ -53,6 +55,7 @@ def fd_readdir(wasi: Wasi, fd: U32, buf: Pointer, buf_len: U32, cookie: U64, buf
 
     EBADF: `fd` is not open
     ENOTDIR: `fd` is no directory
+    ENOMEM: the directory has more entries than fit a listing (limits.LISTINGS_BYTES)
     ENOTCAPABLE: `fd` has not the right FD_READDIR
     EFAULT: the buffer or `bufused` does not fit the memory
     """
@@ -62,13 +65,14 @@ def fd_readdir(wasi: Wasi, fd: U32, buf: Pointer, buf_len: U32, cookie: U64, buf
     span = wasi.memory.span(buf, buf_len)
     listing = descriptor.listing
     if cookie == 0 or listing is None:
-        entries = directory.entries()
+        entries: Iterable[Entry] = wasi.table.listings.bounded(directory.entries())
         if wasi.deterministic:
             entries = sorted(entries, key=lambda entry: entry.name)
-        listing = descriptor.listing = Listing(entries)
+        listing = Listing(entries)
+        wasi.table.listings.keep(descriptor, listing)
     used = listing.copy(cookie, span)
     if used < buf_len:
-        descriptor.listing = None  # the end; it may be large
+        wasi.table.listings.drop(descriptor)  # the end; it may be large
     wasi.memory.write_u32(bufused, used)
     return SUCCESS
 

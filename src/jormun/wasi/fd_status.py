@@ -86,6 +86,7 @@ def fd_fdstat_set_flags(wasi: Wasi, fd: U32, flags: U32) -> int:
         descriptor.file.set_flags(flags)
     else:
         descriptor.directory_flags = flags
+    wasi.table.flags_changed(descriptor)
     return SUCCESS
 
 

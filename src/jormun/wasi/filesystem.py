@@ -7,10 +7,9 @@ bytes, relative to the directory, and never lead out of it.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 
 from jormun.dataclass import dataclass
-from jormun.hints import Final, Protocol, TypeAlias, runtime_checkable
+from jormun.hints import Final, Iterable, Protocol, Sequence, TypeAlias, runtime_checkable
 from jormun.wasi.abi import FileType
 
 PATH_BYTES: Final = 4096
@@ -143,8 +142,8 @@ class Directory(Protocol):
 
     def sync(self, *, data_only: bool) -> None: ...
 
-    def entries(self) -> Sequence[Entry]:
-        """All entries as of now, `.` and `..` first."""
+    def entries(self) -> Iterable[Entry]:
+        """All entries as of now, `.` and `..` first. To be gone through once, at once; may raise meanwhile."""
 
     def path_stat(self, path: bytes, *, follow: bool) -> Stat: ...
 

@@ -9,10 +9,8 @@ OSError or WasiError that is raised becomes its number. calls.py connects guests
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from jormun.dataclass import dataclass
-from jormun.hints import Final, TypeAlias
+from jormun.hints import Callable, Final, TypeAlias
 from jormun.types import I32, I64, FuncType, NumType
 
 U32: TypeAlias = int

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from importlib import import_module
-
-from jormun.hints import Final
+from jormun.hints import TYPE_CHECKING, Final, Iterator, Mapping
 from jormun.wasi.abi import Abi
 from jormun.wasi.function import WasiFunction
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 _TOPICS: Final[dict[str, tuple[str, ...]]] = {
     "args": ("arguments",),
@@ -29,18 +29,23 @@ class _Functions(Mapping[str, WasiFunction]):
 
     def __getitem__(self, name: str) -> WasiFunction:
         for topic in _TOPICS.get(name.partition("_")[0], ()):
-            found = getattr(import_module(f"jormun.wasi.{topic}"), name, None)
+            found = getattr(_topic(topic), name, None)
             if isinstance(found, WasiFunction) and found.name == name:
                 return found
         raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
         for topic in dict.fromkeys(topic for topics in _TOPICS.values() for topic in topics):
-            module = import_module(f"jormun.wasi.{topic}")
-            yield from [each.name for each in vars(module).values() if isinstance(each, WasiFunction)]
+            yield from [each.name for each in vars(_topic(topic)).values() if isinstance(each, WasiFunction)]
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+def _topic(name: str) -> ModuleType:
+    """The module of a topic. importlib would bring `warnings`, half a millisecond."""
+    module: ModuleType = __import__(f"jormun.wasi.{name}", fromlist=["*"])
+    return module
 
 
 class _Without(Mapping[str, WasiFunction]):

@@ -6,9 +6,8 @@ The kinds of directories are imported when one is given: most programs start wit
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
 
-from jormun.hints import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+from jormun.hints import TYPE_CHECKING, Iterator, Mapping, Protocol, TypeAlias, runtime_checkable
 from jormun.wasi.filesystem import Directory
 
 if TYPE_CHECKING:

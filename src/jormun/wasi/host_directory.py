@@ -9,11 +9,10 @@ from __future__ import annotations
 import errno
 import os
 import stat as stat_module
-from collections.abc import Sequence
-from functools import cache
 
 from jormun.dataclass import dataclass
-from jormun.hints import TYPE_CHECKING, Final
+from jormun.functions import cache
+from jormun.hints import TYPE_CHECKING, Final, Iterator
 from jormun.runtime.native import openat2
 from jormun.wasi.abi import FileType
 from jormun.wasi.filesystem import TO_LIST, Directory, Entry, File, OpenMode, Stat, Times, refusal
@@ -172,10 +171,11 @@ class HostDirectory:
         else:
             os.fsync(self._fd)
 
-    def entries(self) -> Sequence[Entry]:
+    def entries(self) -> Iterator[Entry]:
         """See Directory. `..` has the inode of the directory itself: what is above it is not the guest's to know."""
         ino = os.fstat(self._fd).st_ino
-        entries = [Entry(b".", ino, FileType.DIRECTORY), Entry(b"..", ino, FileType.DIRECTORY)]
+        yield Entry(b".", ino, FileType.DIRECTORY)
+        yield Entry(b"..", ino, FileType.DIRECTORY)
         # Behind a descriptor of its own, since threads of a guest may list one directory at once.
         fd = os.open(b".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._fd)
         with _Closing(fd), os.scandir(fd) as listing:
@@ -191,8 +191,7 @@ class HostDirectory:
                         kind = file_type(entry.stat(follow_symlinks=False).st_mode)
                     except FileNotFoundError:
                         kind = FileType.UNKNOWN
-                entries.append(Entry(os.fsencode(entry.name), entry.inode(), kind))
-        return entries
+                yield Entry(os.fsencode(entry.name), entry.inode(), kind)
 
     def path_stat(self, path: bytes, *, follow: bool) -> Stat:
         """See Directory."""

@@ -10,7 +10,9 @@ import stat as stat_module
 import struct
 import termios
 
+from jormun.containers import WeakSet
 from jormun.hints import TYPE_CHECKING, Final
+from jormun.runtime.native_stream import NativeStream
 from jormun.wasi.abi import FdFlags, FileType
 from jormun.wasi.filesystem import Buffers, Stat, Times, refusal
 
@@ -35,6 +37,9 @@ _ADVICE: Final = (
     os.POSIX_FADV_DONTNEED,
     os.POSIX_FADV_NOREUSE,
 )
+
+_MEMORY_DEVICES: Final = tuple(os.makedev(1, minor) for minor in (3, 5, 7))
+"""/dev/null, /dev/zero and /dev/full of Linux: nobody ever waits for them."""
 
 OPEN_FLAGS: Final = (
     (FdFlags.APPEND, os.O_APPEND),
@@ -87,9 +92,25 @@ class HostFile:
     A borrowed one (a standard stream that the guest inherits) is not closed, and its flags, which belong to all
     processes that share it, are not touched: appending is refused and NONBLOCK is done here, by asking first. A regular
     file may have an `account` that bounds how it grows.
+
+    One that reads ahead, as C libraries do on standard input, has the host's position where it belongs again whenever
+    something else than machine code looks at it, and when it is closed. Only a regular file that is open for nothing
+    but reading does.
     """
 
-    __slots__ = ("_account", "_fd", "_flags", "_is_borrowed", "_is_read_only", "is_pipe", "is_seekable", "type")
+    __slots__ = (
+        "__weakref__",
+        "_account",
+        "_fd",
+        "_flags",
+        "_is_borrowed",
+        "_is_read_only",
+        "ahead",
+        "is_memory_device",
+        "is_pipe",
+        "is_seekable",
+        "type",
+    )
 
     def __init__(
         self,
@@ -98,6 +119,7 @@ class HostFile:
         flags: int = 0,
         is_borrowed: bool = False,
         is_read_only: bool = False,
+        reads_ahead: bool = False,
         account: HostAccount | None = None,
     ) -> None:
         self._fd = fd
@@ -110,7 +132,14 @@ class HostFile:
         status = os.fstat(fd)
         self.type = file_type(status.st_mode)
         self.is_pipe: Final = stat_module.S_ISFIFO(status.st_mode)
+        self.is_memory_device: Final = stat_module.S_ISCHR(status.st_mode) and status.st_rdev in _MEMORY_DEVICES
+        """Whether it is /dev/null or one of its like."""
         self.is_seekable = True
+        self.ahead: NativeStream | None = None
+        """What machine code has read ahead."""
+        if reads_ahead and self.type is FileType.REGULAR_FILE and _is_for_reading(fd):
+            self.ahead = NativeStream.ahead()
+            _reading_ahead.add(self)
         if self.type is not FileType.REGULAR_FILE:
             try:
                 os.lseek(fd, 0, os.SEEK_CUR)
@@ -121,7 +150,30 @@ class HostFile:
         """See File."""
         if self._flags & FdFlags.NONBLOCK:
             self._require_ready(select.POLLIN)
+        if self.ahead is not None:
+            return self._read_ahead(self.ahead, buffers)
         return os.readv(self._fd, buffers)
+
+    def _read_ahead(self, ahead: NativeStream, buffers: Buffers) -> int:
+        with ahead:
+            wanted = sum(map(len, buffers))
+            if wanted > ahead.left:
+                self._give_back(ahead)
+                return os.readv(self._fd, buffers)
+            for buffer in buffers:
+                buffer[:] = ahead.take(len(buffer))
+            return wanted
+
+    def _give_back(self, ahead: NativeStream) -> None:
+        if ahead.left:
+            os.lseek(self._fd, -ahead.left, os.SEEK_CUR)
+            ahead.empty()
+
+    def settle(self) -> None:
+        """Moves the host's position to that of the guest."""
+        if self.ahead is not None and not self.ahead.is_mine:
+            with self.ahead:
+                self._give_back(self.ahead)
 
     def write(self, buffers: Buffers) -> int:
         """See File."""
@@ -161,6 +213,7 @@ class HostFile:
 
     def seek(self, offset: int, whence: int) -> int:
         """See File."""
+        self.settle()
         return os.lseek(self._fd, offset, whence)
 
     def stat(self) -> Stat:
@@ -217,11 +270,15 @@ class HostFile:
 
     @property
     def direct_fd(self) -> int | None:
-        """The host's descriptor, when reading is one read(2) and writing one write(2) of it: a regular file without an
-        account, or a pipe.
+        """The host's descriptor, when reading is one read(2) of it, and writing one write(2) unless that is counted: a
+        regular file, a pipe, or a device that never waits.
         """
-        is_direct = self.is_pipe or (self.type is FileType.REGULAR_FILE and self._account is None)
-        return self._fd if is_direct else None
+        return self._fd if self.is_pipe or self.is_memory_device or self.type is FileType.REGULAR_FILE else None
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether what is written is counted."""
+        return self._account is not None
 
     def fileno(self) -> int | None:
         """See File."""
@@ -230,13 +287,35 @@ class HostFile:
     def available(self) -> int:
         """See File."""
         if self.type is FileType.REGULAR_FILE:
+            self.settle()
             return max(0, os.fstat(self._fd).st_size - os.lseek(self._fd, 0, os.SEEK_CUR))
         return unread_bytes(self._fd)
 
     def close(self) -> None:
         """See File."""
+        try:
+            self.settle()
+        except OSError:
+            pass  # the host has closed a descriptor that it lent: there is no position
         if self._is_borrowed:
             return
         if self._account is not None:
             self._account.closing(self._fd)
         os.close(self._fd)
+
+
+def _is_for_reading(fd: int) -> bool:
+    return fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
+
+
+_reading_ahead: WeakSet[HostFile] = WeakSet()
+
+
+def _before_fork() -> None:
+    """The new process shares the host's positions. What is read ahead later it does not have."""
+    for file in _reading_ahead:
+        file.settle()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from weakref import ref
-
+from jormun.containers import ref
 from jormun.dataclass import replace
-from jormun.hints import TYPE_CHECKING, Final
+from jormun.hints import TYPE_CHECKING, Final, Iterator, Mapping
 from jormun.runtime.function import Function
 from jormun.runtime.instance import Instance, instantiate
 from jormun.runtime.linking import ImportModule, Imports, resolve
@@ -72,6 +70,8 @@ def _instantiate(
 
     offered: dict[str, ImportModule] = {abi.module: _WasiModule(own, store, abi) for abi in (PREVIEW1, UNSTABLE)}
     if wasi.threads is not None and wants_threads(compiled):
+        if imports:  # its threads are in one store, and wait for each other
+            store.turn.is_shared = True
         offered[THREADS] = {SPAWN: _thread_spawn(compiled, wasi, imports, store, memories)}
     for (module, name), memory in memories.items():
         offered[module] = _Layers({name: memory}, offered.get(module, {}))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from struct import Struct
 from struct import error as StructError
 
-from jormun.hints import Final, Protocol
+from jormun.hints import TYPE_CHECKING, Final, Protocol, Sequence
 from jormun.runtime import world
 from jormun.runtime.native import pages
 from jormun.wasi.abi import IOVEC, U32_RECORD, U64_RECORD
 from jormun.wasi.errno import Errno, WasiError
+
+if TYPE_CHECKING:
+    from jormun.wasi.native_world import NativeStrings
 
 IOVECS: Final = 1024
 """How many buffers one call moves; the host's own bound (IOV_MAX on Linux). More of them make a short count."""
@@ -36,11 +38,13 @@ class GuestMemory:
     an access does not fit them.
     """
 
-    __slots__ = ("_memory", "_view", "size_bytes", "words32", "words64", "world")
+    __slots__ = ("_memory", "_view", "size_bytes", "strings", "words32", "words64", "world")
 
     def __init__(self) -> None:
         self.world: Final = pages.Block(world.WORLD_BYTES)
         """What machine code knows of the guest (runtime/world.py)."""
+        self.strings: Final[dict[int, NativeStrings]] = {}
+        """The records of strings that it leads to, by where in it."""
         self._memory: LinearMemory | None = None
         self._set_view(memoryview(b""))
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from jormun.hints import TypeAlias
+from jormun.hints import Callable, TypeAlias
 from jormun.runtime.native_stream import NativeStream
 from jormun.wasi.abi import FileType
 from jormun.wasi.filesystem import Buffers, Stat

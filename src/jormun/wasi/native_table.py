@@ -1,61 +1,49 @@
-"""What machine code is told of a guest's world, so that it answers calls itself (runtime/native/wasi.py)."""
+"""What machine code may do with each of a guest's descriptors (runtime/native/wasi)."""
 
 from __future__ import annotations
 
 from jormun.hints import TYPE_CHECKING, Final
 from jormun.runtime import world
-from jormun.runtime.host import Shortcut
 from jormun.runtime.native import pages
-from jormun.runtime.native.wasi import FUNCTIONS
 from jormun.runtime.native_stream import NativeStream, await_machine_code
-from jormun.wasi.abi import Rights
-from jormun.wasi.clocks import HostClocks
-from jormun.wasi.filesystem import File
+from jormun.wasi.abi import FDSTAT, FdFlags, FileType, Rights
 from jormun.wasi.host_file import HostFile
 from jormun.wasi.memory_stream import MemoryStream
 
 if TYPE_CHECKING:
-    from jormun.wasi.wasi import Wasi
+    from jormun.wasi.descriptors import Descriptor
 
-_CLOCK: Final = "clock_time_get"
-_FILE: Final = world.READ_FILE | world.WRITE_FILE
+_FILE: Final = world.READ_FILE | world.WRITE_FILE | world.READ_AT | world.WRITE_AT | world.SEEK | world.TELL
 _PIPE: Final = world.READ_PIPE | world.WRITE_PIPE
-_READ: Final = world.READ_FILE | world.READ_STREAM | world.READ_PIPE
-_WRITE: Final = world.WRITE_FILE | world.WRITE_STREAM | world.WRITE_PIPE
-
-
-def shortcut_of(name: str, wasi: Wasi) -> Shortcut | None:
-    """The machine code that answers calls of a function of WASI for the guest in this world, where there is some.
-
-    There is none for a traced guest and for fixed clocks, and, but for clocks, none for a guest of several threads or
-    with a time limit: its calls may have to wait for each other, or to end. The function that Python has for all other
-    calls keeps `wasi` alive, and so the records.
-    """
-    if name not in FUNCTIONS or wasi.trace is not None:
-        return None
-    if name == _CLOCK:
-        return Shortcut(name, wasi.memory.world) if isinstance(wasi.clocks, HostClocks) else None
-    if wasi.threads is not None:
-        return None
-    wasi.memory.world.write_u64(world.WORLD_TABLE, wasi.table.native.address)
-    return Shortcut(name, wasi.memory.world)
+_AT_POSITION: Final = world.READ_FILE | world.SEEK | world.TELL
+_NEEDS: Final = (
+    (world.READ_FILE | world.READ_STREAM | world.READ_PIPE | world.READ_AHEAD | world.READ_AT, Rights.FD_READ),
+    (world.WRITE_FILE | world.WRITE_STREAM | world.WRITE_PIPE | world.WRITE_AT, Rights.FD_WRITE),
+    (world.READ_AT | world.WRITE_AT | world.SEEK, Rights.FD_SEEK),
+    (world.TELL, Rights.FD_TELL),
+    (world.FILE_STATUS, Rights.FD_FILESTAT_GET),
+)
+"""Operations, and the right that each of them needs."""
 
 
 class NativeTable:
     """What machine code may do with each descriptor."""
 
-    __slots__ = ("_block", "_streams", "_words", "_words64", "address")
+    __slots__ = ("_block", "_kept", "_view", "_words", "_words64", "address")
 
     def __init__(self) -> None:
         self._block = pages.Block(world.TABLE_BYTES)
-        self._words = self._block.view().cast("I")
-        self._words64 = self._block.view().cast("Q")
-        self._streams: dict[int, NativeStream] = {}
+        self._view = self._block.view()
+        self._words = self._view.cast("I")
+        self._words64 = self._view.cast("Q")
+        self._kept: dict[int, NativeStream | bytes] = {}
         self.address: Final = self._block.address
 
-    def put(self, fd: int, file: File | None, rights: int) -> None:
-        """From now on, `fd` is `file`, with such rights, or none. Returns when machine code does not use any more what
-        it was before.
+    def put(self, fd: int, descriptor: Descriptor | None, *, is_shared: bool = False) -> None:
+        """From now on, `fd` is this, or none. Returns when machine code does not use any more what it was before.
+
+        Where threads share the table, a file that appends is Python's to write: HostFile.write_at takes that flag off
+        for a moment.
         """
         if fd >= world.ENTRIES:
             return
@@ -64,19 +52,57 @@ class NativeTable:
         if words[operations_at]:
             words[operations_at] = 0
             await_machine_code(words, world.TABLE_BUSY >> 2)
-            self._streams.pop(fd, None)
-        operations = 0
-        if isinstance(file, HostFile):
-            if file.direct_fd is not None:
-                words[(at + world.ENTRY_FILE) >> 2] = file.direct_fd
-                operations = _PIPE if file.is_pipe else _FILE
-        elif isinstance(file, MemoryStream) and file.native is not None:
-            stream = self._streams[fd] = file.native
-            self._words64[(at + world.ENTRY_STREAM) >> 3] = stream.address
-            operations = stream.operations
-        if not rights & Rights.FD_READ:
-            operations &= ~_READ
-        if not rights & Rights.FD_WRITE:
-            operations &= ~_WRITE
+            self._kept.pop(fd, None)
+        if descriptor is None:
+            return
+        file = descriptor.file
+        operations = world.STATUS
+        if file is None:
+            kind, flags = int(FileType.DIRECTORY), descriptor.directory_flags
+            if descriptor.preopen is not None:
+                name = self._kept[fd] = descriptor.preopen
+                self._words64[(at + world.ENTRY_NAME) >> 3] = pages.address_of(name)
+                words[(at + world.ENTRY_NAME_BYTES) >> 2] = len(name)
+                operations |= world.NAMED
+        else:
+            kind, flags = int(file.type), file.flags
+            if isinstance(file, HostFile):
+                operations |= self._host_file(fd, at, file, is_shared)
+            elif isinstance(file, MemoryStream) and file.native is not None:
+                operations |= self._stream(fd, at, file.native)
+        FDSTAT.pack_into(self._view, at + world.ENTRY_STATUS, kind, flags, descriptor.rights, descriptor.inheriting)
+        for some, right in _NEEDS:
+            if not descriptor.rights & right:
+                operations &= ~some
         # Last, since machine code goes by it. Stores are seen in their order.
         words[operations_at] = operations
+
+    def _host_file(self, fd: int, at: int, file: HostFile, is_shared: bool) -> int:
+        """What may be done with a file of the host; what is needed for it is in the entry then."""
+        host_fd = file.direct_fd
+        if host_fd is None:
+            return 0
+        self._words[(at + world.ENTRY_FILE) >> 2] = host_fd
+        if file.is_pipe:
+            return _PIPE
+        if file.is_memory_device:
+            return world.READ_FILE | world.WRITE_FILE
+        operations = _FILE | world.FILE_STATUS
+        appends = bool(file.flags & FdFlags.APPEND)
+        if appends or file.is_counted:
+            operations &= ~world.WRITE_AT
+        if (appends and is_shared) or file.is_counted:
+            operations &= ~world.WRITE_FILE
+        if file.ahead is not None:
+            # All but reading is Python's, which gives back first what was read ahead.
+            operations = operations & ~(_AT_POSITION | world.WRITE_FILE) | self._stream(fd, at, file.ahead)
+        return operations
+
+    def _stream(self, fd: int, at: int, stream: NativeStream) -> int:
+        self._kept[fd] = stream
+        self._words64[(at + world.ENTRY_STREAM) >> 3] = stream.address
+        return stream.operations
+
+    def after_fork(self) -> None:
+        """In a new process, which has none of the threads that may have been in machine code."""
+        self._words[world.TABLE_BUSY >> 2] = 0

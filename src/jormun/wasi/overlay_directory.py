@@ -11,6 +11,7 @@ import errno
 import os
 from collections.abc import Iterator, Mapping
 from functools import partial
+from itertools import islice
 
 from jormun.wasi.abi import FileType
 from jormun.wasi.content import Content
@@ -133,7 +134,7 @@ class _Layers:
         try:
             return {
                 entry.name: Unread(entry.ino, entry.type, partial(self._read, _below(path, entry.name), node))
-                for entry in directory.entries()[2:]
+                for entry in islice(directory.entries(), 2, None)
             }
         finally:
             directory.close()

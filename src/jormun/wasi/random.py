@@ -24,5 +24,5 @@ def random_get(wasi: Wasi, buf: Pointer, buf_len: U32) -> int:
     span = wasi.memory.span(buf, buf_len)
     for start in range(0, buf_len, _PIECE_BYTES):
         piece = span[start : start + _PIECE_BYTES]
-        piece[:] = wasi.random_bytes(len(piece))
+        piece[:] = wasi.random.take(len(piece))
     return SUCCESS

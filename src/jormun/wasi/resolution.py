@@ -15,9 +15,8 @@ from __future__ import annotations
 import errno
 import os
 import stat as stat_module
-from types import TracebackType
 
-from jormun.hints import Final
+from jormun.hints import Final, TracebackType
 from jormun.runtime.native.openat2 import open_directory_beneath
 from jormun.wasi.filesystem import LINKS, PATH_BYTES, refusal
 from jormun.wasi.guest_path import expand, require_relative

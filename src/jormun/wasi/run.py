@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
 
 from jormun.dataclass import replace
 from jormun.errors import LinkError
-from jormun.hints import TYPE_CHECKING, Final, TypeAlias
+from jormun.hints import TYPE_CHECKING, Callable, Final, Mapping, Sequence, TypeAlias
 from jormun.runtime.function import Function
 from jormun.runtime.instance import Instance
+from jormun.runtime.interruption import current
 from jormun.runtime.linking import Imports, describe
 from jormun.runtime.module import CompiledModule
 from jormun.runtime.store import Store
@@ -146,11 +146,12 @@ def run_in(wasi: Wasi, body: Callable[[], None], timeout_s: float | None) -> Non
 
 
 def stoppable(wasi: Wasi, compiled: CompiledModule, timeout_s: float | None) -> Wasi:
-    """The same world, such that it can be stopped where the guest may have threads or has a time limit.
+    """The same world, such that it can be stopped where the guest may have threads or has a time limit, or runs under
+    an interruption.
 
     To be made before the guest's instances.
     """
-    if timeout_s is None and not wants_threads(compiled):
+    if timeout_s is None and not wants_threads(compiled) and current() is None:
         return wasi
     from jormun.wasi.threads import ThreadGroup  # most guests run without
 
@@ -180,4 +181,4 @@ def _inherited(fd: int) -> File:
     stream = (None, sys.stdout, sys.stderr)[fd]
     if stream is not None:
         stream.flush()
-    return HostFile(fd, is_borrowed=True)
+    return HostFile(fd, is_borrowed=True, reads_ahead=fd == 0)

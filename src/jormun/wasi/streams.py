@@ -76,7 +76,7 @@ def open_input(given: Input) -> OpenedStream:
         return OpenedStream(MemoryStream())
     fd = _descriptor(given)
     if fd is not None:
-        return OpenedStream(HostFile(fd, is_borrowed=True))
+        return OpenedStream(HostFile(fd, is_borrowed=True, reads_ahead=True))
     if isinstance(given, Reader):
         read = _reading(given)
         return OpenedStream(MemoryStream(source=lambda size: _bytes(read(size), "stdin")))

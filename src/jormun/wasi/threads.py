@@ -9,11 +9,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from threading import Event, Lock, RLock
 
 from jormun.errors import TimeoutError, Trap, TrapKind, WasmError
 from jormun.hints import Final, TypeAlias
-from jormun.runtime.interruption import Interruption, running_under
+from jormun.runtime.interruption import Interruption, current, running_under
 
 THREAD_START: Final = "wasi_thread_start"
 """What a module must export to have threads: takes the thread's number and what thread-spawn was given."""
@@ -55,11 +56,17 @@ class ThreadGroup:
         self._is_closed = False
 
     def run(self, main: Body, timeout_s: float | None = None) -> None:
-        """Runs `main` as the guest's first thread, and waits for the group's end.
+        """Runs `main` as the guest's first thread, and waits for the group's end. What interrupts the calling thread
+        ends the group.
 
         Raises what ended it, if that was no return: process.Exit, a Trap, what a host function raised, TimeoutError
         when the time was up. A signal's handler may raise meanwhile, as Ctrl-C's does: that is the end too.
         """
+        outer = current()
+        with nullcontext() if outer is None else outer.waking(lambda: self._end(Trap(TrapKind.INTERRUPTED))):
+            self._run(main, timeout_s)
+
+    def _run(self, main: Body, timeout_s: float | None) -> None:
         self._start(0, main, is_main=True)
         try:
             if not self._over.wait(None if timeout_s is None else min(timeout_s, threading.TIMEOUT_MAX)):

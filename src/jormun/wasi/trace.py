@@ -10,9 +10,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from enum import IntEnum
 
 from jormun.dataclass import dataclass
+from jormun.enumeration import IntEnum
 from jormun.hints import TYPE_CHECKING, Final, TypeAlias
 from jormun.wasi.abi import (
     EVENT,

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
-
 from jormun.dataclass import dataclass, field, replace
-from jormun.hints import TYPE_CHECKING, Final
+from jormun.hints import TYPE_CHECKING, Final, Mapping, Sequence
 from jormun.wasi.abi import PREVIEW1, Abi
 from jormun.wasi.clocks import Clocks, FixedClocks, HostClocks
 from jormun.wasi.descriptors import Descriptor, DescriptorTable
 from jormun.wasi.filesystem import Directory, File
 from jormun.wasi.memory import GuestMemory
+from jormun.wasi.random_bytes import RandomBytes
 
 if TYPE_CHECKING:
     from jormun.wasi.threads import ThreadGroup
@@ -38,8 +36,7 @@ class Wasi:
     abi: Abi = PREVIEW1
     deterministic: bool = False
     clocks: Clocks = field(default_factory=HostClocks)
-    random_bytes: Callable[[int], bytes] = os.urandom
-    """Takes how many."""
+    random: RandomBytes = field(default_factory=RandomBytes)
     threads: ThreadGroup | None = None
     """What ends the guest's threads together; None for a guest that is alone and runs as long as it likes."""
     trace: Trace | None = None
@@ -50,10 +47,10 @@ class Wasi:
             # A copy (`replace`) goes on with the clocks and numbers of the original.
             if not self.clocks.is_fixed:
                 object.__setattr__(self, "clocks", FixedClocks())
-            if self.random_bytes is os.urandom:
+            if self.random.is_host:
                 from random import Random  # costs 5 ms, and few worlds are so
 
-                object.__setattr__(self, "random_bytes", Random(_SEED).randbytes)
+                object.__setattr__(self, "random", RandomBytes(Random(_SEED).randbytes))
 
     def speaking(self, abi: Abi) -> Wasi:
         """The same world for functions that were imported from the other module."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import pickle
+
 import pytest
 
 import jormun
@@ -261,3 +264,92 @@ def test_threads_take_from_the_same() -> None:
         for _ in range(2000):
             second.pay(second.left + 1)
     assert first.used + max(first.left, 0) <= 1600
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_instances_of_the_parts_of_dead_ones_pay_from_their_own_store(name: str) -> None:
+    """Each has what its limits say."""
+    module = jormun.Module('(module (func (export "f") (loop (br 0))))', config=CONFIGS[name])
+    for amount in (100, 300, 200, 400):
+        instance = module.instantiate(limits=Limits(fuel=amount))
+        with pytest.raises(ExhaustionError, match=f"of {amount}"):
+            instance.exports.f()
+        assert instance.limits.usage.fuel == amount
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_awaited_calls_pay(name: str) -> None:
+    """A guest that computes is suspended meanwhile, one that waits for the host pays for what it runs then."""
+    module = jormun.Module(
+        """(module (import "env" "wait" (func $wait)) (func (export "spin") (loop (br 0)))
+        (func (export "waits") (drop (i32.const 1)) (call $wait) (drop (i32.const 1))))""",
+        config=CONFIGS[name],
+    )
+
+    async def wait() -> None:
+        instance.limits.fuel += 5
+
+    instance = jormun.Instance(module, {"env": {"wait": wait}}, limits=Limits(fuel=3_000_000))
+    asyncio.run(instance.exports.waits.call_async())
+    assert instance.limits.usage.fuel == 3
+    with pytest.raises(ExhaustionError, match="0 left of 3,000,005"):
+        asyncio.run(instance.exports.spin.call_async())
+
+
+def test_a_pickled_module_is_metered_where_it_comes() -> None:
+    """By its own table of costs. What comes with it is code without fuel."""
+    config = Config(tier="baseline", cache=False, costs=Costs(default=7))
+    module = jormun.Module('(module (func (export "one") (result i32) (i32.const 1)))', config=config)
+    module.instantiate(limits=Limits(fuel=10)).exports.one()
+    came = pickle.loads(pickle.dumps(module))
+    instance = came.instantiate(limits=Limits(fuel=10))
+    assert instance.exports.one() == 1
+    assert instance.limits.fuel == 3
+    assert came.instantiate().exports.one() == 1
+
+
+def test_snapshots_are_metered_as_other_modules() -> None:
+    """Fuel is the store's, and no part of the state."""
+    instance = jormun.load(
+        """(module (global $g (mut i32) (i32.const 0)) (func (export "next") (result i32)
+        (global.set $g (i32.add (global.get $g) (i32.const 1))) (global.get $g)))""",
+        limits=Limits(fuel=10),
+    )
+    instance.exports.next()
+    again = instance.snapshot().instantiate(limits=Limits(fuel=10))
+    assert again.exports.next() == 2
+    assert again.limits.fuel == instance.limits.fuel
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_arguments_stay_while_more_is_given(name: str) -> None:
+    """Those that find no register are in one place for all calls of a thread."""
+    count = 40
+    params, args = "(param i64)" * count, [*range(1, count + 1)]
+    total = "(local.get 0)"
+    for k in range(1, count):
+        total = f"(i64.add {total} (i64.mul (i64.const {k}) (local.get {k})))"
+    wat = f'(module (func (export "f") {params} (result i64) {total}))'
+    other = jormun.load(wat, config=CONFIGS[name])
+
+    def more(limits: Allowance) -> None:
+        other.exports.f(*[99] * count)
+        limits.fuel += 1000
+
+    instance = jormun.load(wat, config=CONFIGS[name], limits=Limits(fuel=0, on_empty=more))
+    assert instance.exports.f(*args) == other.exports.f(*args)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_vectorized_functions_pay(name: str) -> None:
+    """For each element, as calls do."""
+    numpy = pytest.importorskip("numpy")
+    wat = """(module (func (export "poly") (param f64) (result f64)
+      (f64.add (f64.mul (local.get 0) (local.get 0)) (f64.const 1))))"""
+    instance = jormun.load(wat, config=CONFIGS[name], limits=Limits(fuel=10**6))
+    poly = jormun.vectorize(instance.exports.poly)
+    assert poly(numpy.arange(4)).tolist() == [1, 2, 5, 10]
+    assert instance.limits.usage.fuel == 4 * 5
+    with pytest.raises(ExhaustionError):
+        poly(numpy.arange(10**6))
+    assert instance.limits.usage.fuel == 10**6

@@ -87,7 +87,7 @@ fn i64 @f0(ptr %vm, i64 %n) {
 }
 """
     )
-    stack = guest.native._stacks.current()
+    stack = guest.native.stacks.current()
     context = stack.context
     inside = context + layout.STACK_TOP - 4096
     for value in (0, 1, 7, -1, 1 << 62, context, context + 4096, inside, inside + 4, context + (8 << 20) - 8):

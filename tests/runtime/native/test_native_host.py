@@ -285,7 +285,7 @@ def test_switched_stacks_are_noticed(load: Any, native: Native) -> None:
     """When another activation is innermost as a callback returns, the guest is left instead of run on a broken
     stack.
     """
-    context = native._stacks.current().context
+    context = native.stacks.current().context
 
     def switch(n: int) -> int:
         pages.write_u64(context + layout.CONTEXT_ACTIVATION, 12345678)

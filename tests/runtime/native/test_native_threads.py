@@ -94,7 +94,7 @@ def test_ended_threads_return_their_stacks(load: Any, native: Native) -> None:
 
     _run(4, run)
     gc.collect()
-    stacks = native._stacks
+    stacks = native.stacks
     unused = stacks._unused
     free = len(stacks._free)
     maps = _mappings()

@@ -59,6 +59,10 @@ class FakeModule:
             {loop: address(loop.func_index, loop.offset) for loop in loops if loop.func_index not in self.refused},
         )
 
+    def size_bytes(self, func_index: int) -> int:
+        """The size of a function's body."""
+        return len(self.valid.module.functions[func_index - self.own_functions.start].body.code)
+
     def counter(self, func_index: int) -> int:
         """What is left of a function's counter."""
         return self.counter_values[func_index - self.own_functions.start]

@@ -13,6 +13,7 @@ from jormun.runtime.engine import LoopHead
 from jormun.runtime.tiering.learned import Learned
 from jormun.runtime.tiering.settings import MAX_COUNTER, Tiering
 from jormun.runtime.tiering.tier_up import BetterCode
+from jormun.runtime.tiering.time_spent import TimeSpent
 
 from .fakes import CALLER, LEAF, LONG, MIDDLE, TOP, FakeModule, address
 
@@ -22,7 +23,7 @@ ALONE = Tiering(threshold=100, unit_bytes=1, patience_ns=0, delay_ms=0)
 
 def test_a_function_asks_when_its_counter_is_used_up() -> None:
     """Not before; in vain at first, and then again each time that the counter is used up."""
-    module = FakeModule(ALONE)
+    module = FakeModule(Tiering(threshold=100, patience_ns=MAX_COUNTER, delay_ms=0))
     assert [module.counter(each) for each in module.own_functions] == [100] * 5
     assert module.run(TOP, 100) is None
     assert module.run(TOP, 1) == 0
@@ -32,20 +33,48 @@ def test_a_function_asks_when_its_counter_is_used_up() -> None:
     assert module.improved == []
 
 
+def test_who_asks_too_often_asks_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A counter that is used up in less than a millisecond gets more, up to a bound; another one gets what it had."""
+    module = FakeModule(Tiering(threshold=100, patience_ns=MAX_COUNTER, delay_ms=0))
+    now_ns = 0
+    monkeypatch.setattr(TimeSpent, "elapsed_ns", lambda _: now_ns)
+    for wanted in (100, 200, 400, 800, 1600, 1600):
+        assert module.run(TOP, 10_000) == 0
+        assert module.counter(TOP) == wanted
+    for _ in range(2):
+        now_ns += 1_000_000
+        assert module.run(LEAF, 10_000) == 0
+        assert module.counter(LEAF) == 100
+
+
 def test_better_code_is_there_at_the_next_opportunity() -> None:
     """As soon as it is compiled, functions ask at their next call, or head of a loop. One that is left at a loop is
-    compiled itself when nothing else waits.
+    not compiled itself before it is called again.
     """
     module = FakeModule(ALONE)
     module.run(TOP, 110, loop=4)
     module.run(LEAF, 101)
     while module.tier_up.heat():
         module.tier_up.work()
-    assert module.improved == [([], [LoopHead(TOP, 4)]), ([LEAF], []), ([TOP], [])]
+    assert module.improved == [([], [LoopHead(TOP, 4)]), ([LEAF], [])]
     assert module.counter(TOP) == module.counter(LEAF) == 0
     assert module.run(LEAF, 1) == address(LEAF)
     assert module.run(TOP, 1, loop=4) == address(TOP, 4)
-    assert module.run(TOP, 101) == address(TOP)
+    assert module.run(TOP, 101) == 0
+    module.tier_up.work()
+    assert module.improved[2:] == [([TOP], [])]
+    assert module.run(TOP, 1) == address(TOP)
+
+
+def test_what_was_left_and_is_called_again() -> None:
+    """Its time in baseline code is over, so it is ripe however little of that it had."""
+    module = FakeModule(Tiering(threshold=100, patience_ns=MAX_COUNTER, delay_ms=0, warm_delay_ms=0))
+    module.tier_up.adopt(BetterCode({}, {LoopHead(TOP, 4): 6}))
+    assert module.run(TOP, 1) == 0
+    assert module.tier_up.heat() == 0
+    assert module.run(TOP, 101, loop=4) == 6
+    assert module.run(TOP, 1) == 0
+    assert module.tier_up.heat() > 0
 
 
 def test_all_activations_leave_a_loop() -> None:
@@ -59,7 +88,7 @@ def test_all_activations_leave_a_loop() -> None:
 def test_a_function_that_is_called_needs_no_entry() -> None:
     """It ends soon, and its next call finds the better code."""
     module = FakeModule(ALONE)
-    assert [module.run(TOP, 101), module.run(TOP, 101, loop=4)] == [0, 0]
+    assert [module.run(TOP, 101), module.run(TOP, 10_000, loop=4)] == [0, 0]
     module.tier_up.work()
     assert module.improved == [([TOP], [])]
     assert module.tier_up.heat() == 0
@@ -90,7 +119,7 @@ def test_the_latest_loops_are_wanted() -> None:
     """A function that waits long is entered where it is by then."""
     module = FakeModule(ALONE)
     for loop in (4, 5, 6, 4, 7):
-        module.run(TOP, 101, loop)
+        module.run(TOP, 10_000, loop)
     module.tier_up.work()
     assert module.improved == [([], [LoopHead(TOP, 7)])]
 
@@ -203,7 +232,9 @@ def test_random_points_are_the_same_each_time() -> None:
 
 
 def test_what_was_learned_is_expected() -> None:
-    """Another run of the module begins with the functions that were hot, in the same order, and their loops."""
+    """Another run of the module begins with the functions that were hot, in the same order. A loop that was left has
+    its code in the cache.
+    """
     module = FakeModule(ALONE)
     module.run(TOP, 200, loop=4)
     module.run(LEAF, 101)
@@ -211,13 +242,12 @@ def test_what_was_learned_is_expected() -> None:
         module.tier_up.work()
     module.run(TOP, 1, loop=4)
     learned = module.tier_up.learned()
-    assert learned == Learned((LEAF, TOP), (LoopHead(TOP, 4),))
+    assert learned == Learned((LEAF,), (LoopHead(TOP, 4),))
     other = FakeModule(ALONE)
     other.tier_up.expect(learned)
     while other.tier_up.heat():
         other.tier_up.work()
-    assert other.improved == [([LEAF], []), ([], [LoopHead(TOP, 4)]), ([TOP], [])]
-    assert other.run(TOP, 1, loop=4) == address(TOP, 4)
+    assert other.improved == [([LEAF], [])]
 
 
 def test_what_still_waits_is_learned() -> None:
@@ -227,9 +257,9 @@ def test_what_still_waits_is_learned() -> None:
     module.run(TOP, 300, loop=4)
     module.run(LONG, 200)
     module.tier_up.work()
-    assert module.tier_up.learned() == Learned((TOP, LONG, LEAF))
+    assert module.tier_up.learned() == Learned((LONG, LEAF))
     module.run(MIDDLE, 101, loop=0)
-    assert module.tier_up.learned() == Learned((TOP, LONG, LEAF, MIDDLE), (LoopHead(MIDDLE, 0),))
+    assert module.tier_up.learned() == Learned((LONG, LEAF, MIDDLE), (LoopHead(MIDDLE, 0),))
 
 
 def test_what_is_expected_waits_for_a_question() -> None:
@@ -243,13 +273,34 @@ def test_what_is_expected_waits_for_a_question() -> None:
         assert module.tier_up.learned() == Learned((TOP, LEAF))
 
 
+def test_a_run_that_finds_code_waits_longer() -> None:
+    """What other runs left to be optimized is mostly worth nothing to short ones."""
+    for warm_delay_ms, is_begun in ((0, True), (MAX_COUNTER, False)):
+        settings = Tiering(threshold=100, unit_bytes=1, patience_ns=0, delay_ms=1, warm_delay_ms=warm_delay_ms)
+        module = FakeModule(settings)
+        module.tier_up.adopt(BetterCode({}, {}))
+        module.tier_up.expect(Learned((LEAF,)))
+        assert module.run(LEAF, 10_000) == 0
+        assert bool(module.no_thread.submitted) == is_begun
+
+
 def test_patience() -> None:
     """A function that has not run for long, given its size, is not optimized, however often it asks."""
     module = FakeModule(Tiering(threshold=100, patience_ns=MAX_COUNTER, delay_ms=0))
     for _ in range(10):
-        assert module.run(TOP, 101, loop=4) == 0
+        assert module.run(TOP, 10_000, loop=4) == 0
     assert module.tier_up.heat() == module.no_thread.submitted == 0
     assert module.tier_up.learned() == Learned()
+
+
+def test_a_question_reads_no_code() -> None:
+    """The module of a warm start is not decoded because a function asks: in a large one, that takes longer than to
+    start.
+    """
+    module = FakeModule(Tiering(threshold=100, patience_ns=MAX_COUNTER, delay_ms=0))
+    module.call_graph = None  # type: ignore[assignment]
+    assert module.run(TOP, 101, loop=4) == 0
+    assert not module.tier_up.failures
 
 
 def test_what_another_run_refused_does_not_ask() -> None:
@@ -306,7 +357,17 @@ def test_a_module_is_not_kept_alive() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["entry_weight", "loop_weight", "threshold", "patience_ns", "delay_ms", "unit_bytes", "small_bytes"]
+    "name",
+    [
+        "entry_weight",
+        "loop_weight",
+        "threshold",
+        "patience_ns",
+        "delay_ms",
+        "warm_delay_ms",
+        "unit_bytes",
+        "small_bytes",
+    ],
 )
 @pytest.mark.parametrize("value", [-1, 1 << 31])
 def test_settings_are_counters(name: str, value: int) -> None:

@@ -56,7 +56,7 @@ def test_threads_have_clocks_of_their_own(clock: list[int], monkeypatch: pytest.
     spent = TimeSpent()
     clock[0] += 100
     spent.credit(7, 1000, 500)
-    monkeypatch.setattr(time_spent.threading, "get_ident", lambda: -1)
+    monkeypatch.setattr(time_spent, "get_ident", lambda: -1)
     clock[0] = 5
     spent.credit(8, 1000, 500)
     assert spent.of(8) == 0

@@ -10,13 +10,12 @@ To be compiled by mypyc, as the class is that this one is made from.
 
 from __future__ import annotations
 
+from jormun.baseline.stencil_build.machine import Machine
 from jormun.errors import TrapKind
 from jormun.llvm.accesses import AtomicText, llvm_type, memory_type
 from jormun.opcodes.immediates import MemArg
 from jormun.opcodes.ops import Type
 from jormun.types import NumType, VecType
-
-OFFSET = "ptrtoint (ptr @hole_z to i64)"
 
 
 class StencilOps(AtomicText):
@@ -24,8 +23,10 @@ class StencilOps(AtomicText):
     constant, which is part of the offset then.
     """
 
-    def __init__(self, architecture: str) -> None:
-        super().__init__(architecture)
+    def __init__(self, machine: Machine) -> None:
+        super().__init__(machine.target.architecture)
+        self.machine = machine
+        self._offset = ""
         self.conditions: dict[str, str] = {}
         """The results that are the extension of a condition."""
 
@@ -36,12 +37,22 @@ class StencilOps(AtomicText):
             self.conditions[result] = condition
         return result
 
+    @property
+    def offset(self) -> str:
+        """An access's offset."""
+        if not self._offset:
+            self._offset = self.machine.offsets["z"]
+            if self.machine.hides_numbers:
+                self._offset = self.line(f'call i64 asm "", "=r,0"(i64 {self._offset})')
+        return self._offset
+
     def pointer(self, address: str) -> str:
         """The machine's address for an access."""
         base = "%mem"
         if address:
             base = self.line(f"getelementptr i8, ptr %mem, i64 {address}")
-        return self.line(f"getelementptr i8, ptr {base}, i64 {OFFSET}")
+        offset = self.offset
+        return self.line(f"getelementptr i8, ptr {base}, i64 {offset}")
 
     def load(self, t: NumType | VecType, bits: int, is_signed: bool, memarg: MemArg, address: str) -> str:
         """Read `bits` bits, and extend them to `t`."""
@@ -61,7 +72,8 @@ class StencilOps(AtomicText):
     def atomic_pointer(self, memarg: MemArg, address: str, size_bytes: int) -> str:
         """The machine's address for an atomic access, aligned."""
         if size_bytes > 1:
-            effective = self.line(f"add i64 {address}, {OFFSET}")
+            offset = self.offset
+            effective = self.line(f"add i64 {address}, {offset}")
             low = self.line(f"and i64 {effective}, {size_bytes - 1}")
             self.trap_if(self.line(f"icmp ne i64 {low}, 0"), TrapKind.UNALIGNED_ATOMIC)
         return self.pointer(address)

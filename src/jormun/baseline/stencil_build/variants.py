@@ -1,9 +1,9 @@
 """LLVM text of stencils: a row's semantics, with operands read from their places and results left in registers.
 
 A stencil is a function that takes and passes on the machine's registers as parameters and ends with a tail call of
-`next`, `taken` or `trap_K`: jumps, of which that to `next` falls away. What is in holes is the address of a symbol,
-for offsets, or a constant that the assembly is searched for, MAGIC: LLVM has better code for constants than for
-addresses where an operand is one, and what it makes of the constant beyond copying it is noticed (see assembly.py).
+`next`, `taken` or `trap_K`: jumps, of which that to `next` falls away. What is in holes is, for offsets, what the
+machine says, or a constant that the code is searched for, MAGIC: LLVM has better code for constants than for addresses
+where an operand is one, and what it makes of the constant beyond copying it is noticed.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from jormun.baseline.catalogue import (
     VALUE,
     is_float_class,
 )
+from jormun.baseline.stencil_build.machine import INTEGERS, VECTORS, Machine
 from jormun.baseline.stencil_build.ops import StencilOps
 from jormun.llvm.convention import VECTOR
 from jormun.opcodes import numeric
@@ -42,20 +43,6 @@ _DIVISIONS = frozenset({numeric.div_s, numeric.div_u, numeric.rem_s, numeric.rem
 _TYPES = ("i32", "i64", "float", "double", VECTOR)
 """LLVM's types by class."""
 _LANES = {"float": "<4 x float>", "double": "<2 x double>"}
-INTEGERS = tuple(f"%r{k}" for k in range(HEIGHTS))
-VECTORS = tuple(f"%x{k}" for k in range(HEIGHTS))
-PARAMETERS = (
-    *(("ptr", name) for name in ("%vm", "%fp", "%mem")),
-    ("i64", "%kept0"),
-    ("i64", "%kept1"),
-    *(("i64", name) for name in INTEGERS),
-    ("i64", "%kept2"),
-    *((VECTOR, name) for name in VECTORS),
-)
-"""GHC's convention has them in %r13, %rbp, %r12, then %rbx, %r14 and, behind the operands' %rsi, %rdi, %r8, %r9, %r15,
-which are kept for callers, and %xmm1 to %xmm4."""
-SIGNATURE = ", ".join(f"{t} {name}" for t, name in PARAMETERS)
-TYPES = ", ".join(t for t, _ in PARAMETERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +64,20 @@ class Variant:
         return self.places[-1:] == (CONSTANT,) and self.row.semantics in _SHIFTS
 
     @property
+    def is_first_constant(self) -> bool:
+        """Whether the first operand is the constant, if one is: hole x then, else hole y."""
+        return len(self.places) < 2 or self.places[-1] != CONSTANT
+
+    @property
     def has_constant(self) -> bool:
         """Whether there is a constant that is no address: those are part of the offset."""
         assert isinstance(self.row.signature, Signature)
         types = self.row.signature.params
         return any(p == CONSTANT and not isinstance(t, Address) for p, t in zip(self.places, types, strict=True))
 
-    def text(self, architecture: str, is_opaque: bool = False) -> str:
+    def text(self, machine: Machine, is_opaque: bool = False) -> str:
         """The LLVM text that defines `s{number}`. If `is_opaque`, LLVM does not see that a constant is one."""
-        writer = Writer(architecture, is_opaque or self.row.semantics in _DIVISIONS)
+        writer = Writer(machine, is_opaque or self.row.semantics in _DIVISIONS)
         params = catalogue.params_of(self.row)
         operands = self._operands(writer, params)
         immediates: list[ImmediateValue] = []
@@ -119,17 +111,19 @@ class Variant:
 class Writer:
     """The text of one stencil."""
 
-    def __init__(self, architecture: str, is_opaque: bool) -> None:
-        self.op = StencilOps(architecture)
+    def __init__(self, machine: Machine, is_opaque: bool) -> None:
+        self.machine = machine
+        self.convention = machine.convention
+        self.op = StencilOps(machine)
         self.lines = self.op.lines
-        self.is_opaque = is_opaque
-        self.registers = {name: name for _, name in PARAMETERS}
+        self.is_opaque = is_opaque or machine.hides_numbers
+        self.registers = {name: name for _, name in self.convention.parameters}
 
     def operand(self, c: int, place: int, height: int, hole: str, is_shift: bool = False) -> str:
         """An operand of a class."""
         t = _TYPES[c]
         if place == SLOT:
-            address = self.op.line(f"getelementptr i8, ptr %fp, i64 ptrtoint (ptr @hole_{hole} to i64)")
+            address = self.op.line(f"getelementptr i8, ptr %fp, i64 {self.machine.offsets[hole]}")
             return self.op.line(f"load {t}, ptr {address}, align 8")
         if place == CONSTANT:
             magic = str(MAGIC_SHIFT if is_shift and not self.is_opaque else MAGIC)
@@ -151,7 +145,7 @@ class Writer:
             return ""
         if place == REGISTER:
             return INTEGERS[height % HEIGHTS]
-        address = self.op.line(f"getelementptr i8, ptr %fp, i64 ptrtoint (ptr @hole_{hole} to i64)")
+        address = self.op.line(f"getelementptr i8, ptr %fp, i64 {self.machine.offsets[hole]}")
         number = self.op.line(f"load i32, ptr {address}, align 8")
         return self.op.line(f"zext i32 {number} to i64")
 
@@ -171,13 +165,18 @@ class Writer:
     def leave(self, target: str, is_dead: bool = False) -> list[str]:
         """The jump out of the stencil. Where branches and traps go, operands in registers are of no interest."""
         arguments = ", ".join(
-            f"{t} {'poison' if is_dead and name[1] in 'rx' else self.registers[name]}" for t, name in PARAMETERS
+            f"{t} {'poison' if is_dead and name[1] in 'rx' else self.registers[name]}"
+            for t, name in self.convention.parameters
         )
-        return [f"musttail call ghccc void @{target}({arguments})", "ret void"]
+        return [f"musttail call {self.convention.name} void @{target}({arguments})", "ret void"]
 
     def text(self, name: str, condition: str | None = None, is_taken_if: bool = True) -> str:
         """The whole function; with a condition, it ends in a branch."""
-        lines = [f"define ghccc void @{name}({SIGNATURE}) #0 {{", "entry:", *self.lines]
+        lines = [
+            f"define {self.convention.name} void @{name}({self.convention.signature}) #0 {{",
+            "entry:",
+            *self.lines,
+        ]
         if condition is None:
             lines += self.leave("next")
         else:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from threading import Lock
-
 from jormun.errors import ExhaustionError, TrapKind
-from jormun.hints import Final
+from jormun.hints import Callable, Final
 from jormun.limits import FUEL as MOST
+from jormun.locks import Lock
 from jormun.runtime.native.pages import Block
 
 NEVER: Final = MOST + 1

@@ -6,8 +6,7 @@ host. Every address is checked against the stack before it is read; a damaged ch
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from jormun.hints import Callable
 from jormun.runtime import layout
 from jormun.runtime.native import pages
 from jormun.runtime.native.code import Place

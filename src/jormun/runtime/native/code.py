@@ -6,14 +6,14 @@ address is known to anyone; so no thread ever runs a page that is being written.
 
 from __future__ import annotations
 
-import weakref
+import sys
 from bisect import bisect_right, insort
-from collections import deque
-from collections.abc import Callable, Sequence
-from threading import Lock
 
+from jormun.containers import deque, ref
 from jormun.dataclass import dataclass, field
 from jormun.errors import ExhaustionError, TrapKind, WasmError
+from jormun.hints import Callable, Sequence
+from jormun.locks import Lock
 from jormun.runtime.image import LOOP_ENTRY, CodeFunction, CodeImage
 from jormun.runtime.native import pages
 from jormun.runtime.native.pages import PAGE_BYTES, READ_EXECUTE, READ_WRITE
@@ -41,7 +41,7 @@ class LoadedCode:
 
     address: int
     size_bytes: int = field(compare=False)
-    _owner: weakref.ref[object] | None = field(compare=False)
+    _owner: ref[object] | None = field(compare=False)
     _region: CodeRegion = field(compare=False, repr=False)
     _functions: Sequence[CodeFunction] = field(compare=False, repr=False)
     """By their offsets."""
@@ -59,9 +59,37 @@ class LoadedCode:
         index = function.index if function.index >= 0 else None
         return Place(owner, index, self.address + function.offset, function.kind == LOOP_ENTRY)
 
+    def image(self) -> CodeImage:
+        """The image that it was loaded from, and what pages have behind it."""
+        code = pages.read_bytes(self.address, self.size_bytes)
+        return CodeImage(code, tuple(self._functions), machine())
+
     def free(self) -> None:
         """Give the pages back. No thread may be running the code, nor may anything refer to it."""
         self._region._free(self)
+
+
+class OwnedCode:
+    """Code that is freed with this object. Whoever runs it holds this, by whatever way."""
+
+    __slots__ = ("_loaded",)
+
+    def __init__(self) -> None:
+        self._loaded: list[LoadedCode] = []
+        pages.finalized_last(self)
+
+    def append(self, loaded: LoadedCode) -> None:
+        """Own this code too."""
+        self._loaded.append(loaded)
+
+    def images(self) -> list[CodeImage]:
+        """The images that it was loaded from."""
+        return [loaded.image() for loaded in self._loaded]
+
+    def __del__(self, is_ending: Callable[[], bool] = sys.is_finalizing) -> None:
+        if not is_ending():  # else the region's own modules may be gone already
+            for loaded in self._loaded:
+                loaded.free()
 
 
 class CodeRegion:
@@ -106,7 +134,7 @@ class CodeRegion:
             with self._lock:
                 self._deallocate(address, size_bytes)
             raise
-        owner_ref = weakref.ref(owner) if owner is not None else None
+        owner_ref = ref(owner) if owner is not None else None
         loaded = LoadedCode(address, size_bytes, owner_ref, self, functions)
         with self._lock:
             images = self._loaded.copy()

@@ -11,7 +11,7 @@ from jormun.dataclass import dataclass
 from jormun.errors import TrapKind
 from jormun.llvm.convention import overflow_area
 from jormun.runtime import layout
-from jormun.runtime.native import bulk, wasi, x86_64
+from jormun.runtime.native import bulk, x86_64
 
 # The glue's data.
 DATA_CODE_BASE = 0
@@ -73,64 +73,53 @@ PYTHON_FUNCTIONS = (
     "PyObject_CallFunctionObjArgs",
     "Py_IncRef",
     "Py_DecRef",
+    "PyErr_Clear",
+    "PyErr_ExceptionMatches",
+    "PyErr_Fetch",
+    "PyErr_NormalizeException",
+    "PyErr_Occurred",
+    "PyErr_Restore",
+    "PyException_SetTraceback",
+    "PyFloat_AsDouble",
+    "PyFloat_FromDouble",
+    "PyLong_AsDouble",
+    "PyLong_AsLongLongAndOverflow",
+    "PyLong_AsUnsignedLongLong",
+    "PyLong_FromLongLong",
+    "PyLong_FromUnsignedLongLong",
+    "PyMethod_New",
+    "PyObject_Vectorcall",
+    "PyTuple_New",
+    "PyTuple_SetItem",
+    "PyType_IsSubtype",
 )
-LIBC_FUNCTIONS = ("memmove", "memset", "sigaction", "raise", "clock_gettime")
+PYTHON_OBJECTS = ("PyLong_Type", "PyFloat_Type", "_Py_NoneStruct")
+"""Objects of Python's whose addresses native code knows."""
+LIBC_FUNCTIONS = ("memmove", "memset", "sigaction", "raise", "clock_gettime", "pthread_getspecific")
 
 
 OUTSIDE = (*PYTHON_FUNCTIONS, *LIBC_FUNCTIONS)
 DATA_OUTSIDE = DATA_SERVICES + layout.HOST_RECORD_BYTES * len(SERVICES)
 """The addresses of OUTSIDE."""
-DATA_BYTES = DATA_OUTSIDE + layout.POINTER_BYTES * len(OUTSIDE)
+DATA_PYTHON_OBJECTS = DATA_OUTSIDE + layout.POINTER_BYTES * len(OUTSIDE)
+"""The addresses of PYTHON_OBJECTS."""
+DATA_STACK_KEY = DATA_PYTHON_OBJECTS + layout.POINTER_BYTES * len(PYTHON_OBJECTS)
+"""The key of pthread_getspecific(3) by which a thread has the address of its context, u32."""
+DATA_FAILED = DATA_STACK_KEY + 8
+"""What Python calls when an activation failed: with the kind of the trap, and, if there is one, the exception."""
+DATA_WAKE = DATA_FAILED + 8
+"""What Python calls with the address of a stop record, when nobody has its store's turn any more and somebody waits."""
+DATA_EXCEPTION = DATA_WAKE + 8
+"""The class Exception."""
+DATA_BYTES = DATA_EXCEPTION + 8
 
-
-# i32 jormun_call_python(ptr context, ptr host, ptr values): 0 when the callable returned, else the kind of trap: it
-# raised, the stacks were switched under us, or the activation is to end. Called on the host's stack, without the GIL.
-# THREAD_STATE is 0 meanwhile, which tells others that no guest runs. The exception stays where Python keeps it, in the
-# thread's state: the activation is left at once, and ctypes raises it in the caller of `jormun_enter`. The callable is
-# held, since it might drop the last reference to its owner.
-_CALL_PYTHON = f"""
-define i32 @jormun_call_python(ptr %context, ptr %host, ptr %values) nounwind {{
-  %state_at = getelementptr i8, ptr %context, i64 {layout.CONTEXT_THREAD_STATE}
-  %state = load ptr, ptr %state_at
-  call void @PyEval_RestoreThread(ptr %state)
-  store ptr null, ptr %state_at
-  %activation_at = getelementptr i8, ptr %context, i64 {layout.CONTEXT_ACTIVATION}
-  %activation = load i64, ptr %activation_at
-  %callable = load ptr, ptr %host
-  %address = call ptr @PyLong_FromVoidPtr(ptr %values)
-  %is_short = icmp eq ptr %address, null
-  br i1 %is_short, label %leave, label %go
-go:
-  call void @Py_IncRef(ptr %callable)
-  %result = call ptr (ptr, ...) @PyObject_CallFunctionObjArgs(ptr %callable, ptr %address, ptr null)
-  call void @Py_DecRef(ptr %address)
-  call void @Py_DecRef(ptr %callable)
-  %has_raised = icmp eq ptr %result, null
-  br i1 %has_raised, label %leave, label %returned
-returned:
-  call void @Py_DecRef(ptr %result)
-  %now = load volatile i64, ptr %activation_at
-  %is_other = icmp ne i64 %now, %activation
-  br i1 %is_other, label %leave, label %back
-back:
-  %state_kept = call ptr @PyEval_SaveThread()
-  store ptr %state_kept, ptr %state_at
-  %is_stopped = call i1 @jormun_is_stopped(ptr %context)
-  %stopped = select i1 %is_stopped, i32 {TrapKind.INTERRUPTED.value}, i32 0
-  ret i32 %stopped
-leave:
-  %saved = call ptr @PyEval_SaveThread()
-  store ptr %saved, ptr %state_at
-  ret i32 {TrapKind.HOST_EXCEPTION.value}
-}}
-"""
 
 # i1 jormun_is_stopped(ptr context): whether a stop record says that the innermost activation is to end. Safe because
 # records are never unmapped, and those that a context leads to belong to who called the guest.
 # void jormun_heed(ptr context): leave it then, or ask Python; for code of the glue, on the guest's stack, that finds a
-# note in the context. There was room when the note was made.
+# note in the context. There was room when the note was made, but that may have been long ago, higher up.
 _IS_STOPPED = f"""
-define internal i1 @jormun_is_stopped(ptr %context) nounwind {{
+define i1 @jormun_is_stopped(ptr %context) nounwind {{
   %activation_at = getelementptr i8, ptr %context, i64 {layout.CONTEXT_ACTIVATION}
   %activation = load volatile i64, ptr %activation_at
   %stop_at = getelementptr i8, ptr %context, i64 {layout.CONTEXT_STOP}
@@ -149,7 +138,13 @@ define void @jormun_heed(ptr %context) nounwind "frame-pointer"="all" {{
   %is_stopped = call i1 @jormun_is_stopped(ptr %context)
   br i1 %is_stopped, label %trap, label %run
 run:
-  %is_asked = icmp eq i64 %noted, {layout.NOTED_ATTENTION}
+  %is_wanted = icmp eq i64 %noted, {layout.NOTED_ATTENTION}
+  %frame = call ptr @llvm.frameaddress.p0(i32 0)
+  %frame_at = ptrtoint ptr %frame to i64
+  %context_at = ptrtoint ptr %context to i64
+  %depth = sub i64 %frame_at, %context_at
+  %has_room = icmp uge i64 %depth, {layout.STACK_LIMIT + x86_64.ASIDE_BYTES}
+  %is_asked = and i1 %is_wanted, %has_room
   br i1 %is_asked, label %attend, label %done
 attend:
   call void @jormun_attend()
@@ -296,7 +291,7 @@ define internal void @jormun_trap_at(ptr %ucontext, i32 %kind) nounwind {{
 
 # void jormun_attend(): give Python's main thread the opportunity to run handlers of signals, in the middle of a guest.
 # They may call guests, so that the overflow area is kept. How long it took bounds how soon it is done again: another
-# thread may have the GIL, for milliseconds.
+# thread may have the GIL, for milliseconds. It does not where Python says so.
 _ATTEND = f"""
 declare ptr @llvm.frameaddress.p0(i32)
 declare ptr @llvm.ptrmask.p0.i64(ptr, i64)
@@ -307,14 +302,16 @@ define void @jormun_attend() nounwind "frame-pointer"="all" "probe-stack"="inlin
   %before = call i64 @llvm.readcyclecounter()
 {chr(10).join(overflow_area("%area", layout.STACK_BLOCK_BYTES, layout.STACK_OVERFLOW_AREA))}
   %unused = call ptr @memmove(ptr %kept, ptr %area, i64 {_OVERFLOW_BYTES})
-  %unused2 = call i32 @jormun_attention(i32 0)
+  %soon = call i32 @jormun_attention(i32 0)
   %unused3 = call ptr @memmove(ptr %area, ptr %kept, i64 {_OVERFLOW_BYTES})
   %after = call i64 @llvm.readcyclecounter()
   %taken = sub i64 %after, %before
+  %is_soon = icmp ne i32 %soon, 0
+  %counted = select i1 %is_soon, i64 0, i64 %taken
   %attended_at = getelementptr i8, ptr %area.b, i64 {layout.CONTEXT_ATTENDED}
   store i64 %after, ptr %attended_at
   %attending_at = getelementptr i8, ptr %area.b, i64 {layout.CONTEXT_ATTENDING}
-  store i64 %taken, ptr %attending_at
+  store i64 %counted, ptr %attending_at
   ret void
 }}
 """
@@ -425,10 +422,14 @@ declare dso_local ptr @memset(ptr, i32, i64)
 
 def text() -> str:
     """The module's LLVM text."""
+    from jormun.runtime.native import python_calls, wasi  # a start needs none of it
+
     islands = {name: DATA_OUTSIDE + layout.POINTER_BYTES * k for k, name in enumerate(OUTSIDE)}
     assembly = [f'module asm "{line}"\n' for line in x86_64.glue(islands, DATA_COUNT).splitlines()]
     handlers = (_TRAP_AT, _ON_FAULT, _ATTEND, _ON_INTERRUPT)
-    parts = [_DECLARATIONS, *map(_service, SERVICES), _CALL_PYTHON, _IS_STOPPED, *handlers, bulk.text(), wasi.text()]
+    objects = {name: DATA_PYTHON_OBJECTS + layout.POINTER_BYTES * k for k, name in enumerate(PYTHON_OBJECTS)}
+    calls = python_calls.text(objects, DATA_STACK_KEY, DATA_FAILED, DATA_WAKE, DATA_EXCEPTION)
+    parts = [_DECLARATIONS, *map(_service, SERVICES), calls, _IS_STOPPED, *handlers, bulk.text(), wasi.text()]
     return "".join([*assembly, *parts])
 
 

@@ -7,26 +7,24 @@ guest is unwound, and leaves `Native.call` as if the guest were not there, with 
 
 from __future__ import annotations
 
-import ctypes
 import os
-import threading
 from array import array
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import cached_property
 
-from jormun.errors import HostError, Trap, TrapKind
-from jormun.hints import TYPE_CHECKING, Protocol
+from jormun.errors import HostError, Trap, TrapKind, WasmError
+from jormun.functions import cached_property, contextmanager
+from jormun.hints import TYPE_CHECKING, Callable, Iterator, Mapping, Protocol
+from jormun.locks import Lock, RLock, is_main_thread, local
 from jormun.runtime import layout
 from jormun.runtime.image import CodeImage
 from jormun.runtime.native import backtrace, glue, pages, signals, x86_64
+from jormun.runtime.native import c_types as ctypes
 from jormun.runtime.native.code import CodeRegion, LoadedCode
 from jormun.runtime.native.glue_image import glue_image
 from jormun.runtime.native.pages import Block, Protection
-from jormun.runtime.native.stacks import StackPool
-from jormun.runtime.native.stop_record import StopRecord
+from jormun.runtime.native.stacks import GuestStack, StackPool
+from jormun.runtime.native.stop_record import StopRecord, wake_waiting
 from jormun.runtime.native.support import check_machine
-from jormun.runtime.native.tick import Tick
+from jormun.runtime.native.tick import SLICE_S, Tick
 from jormun.runtime.trap import MAX_BACKTRACE_FRAMES, frames, make_trap, note_cut
 
 if TYPE_CHECKING:
@@ -89,14 +87,34 @@ class HostFunction:
     It must be kept while a guest can reach it.
     """
 
-    __slots__ = ("_callback", "_record", "code")
+    __slots__ = ("_direct", "_held", "_record", "code")
 
-    def __init__(self, code: int, overflow_slots: int, callback: Callable[[int], object]) -> None:
-        self.code = code
-        self._callback = callback
+    def __init__(self, symbols: Mapping[str, int], overflow_slots: int, callback: Callable[..., object]) -> None:
+        """`symbols` has the addresses of the glue's functions."""
+        self.code = symbols["jormun_host_function"]
+        self._direct = symbols["jormun_native_function"]
+        self._held: tuple[object, ...] = (callback,)
         self._record = Block(layout.HOST_RECORD_BYTES, 16)
         self._record.write_u64(layout.HOST_CALLABLE, id(callback))
         self._record.write_u64(layout.HOST_OVERFLOW_SLOTS, overflow_slots)
+
+    def convert(self, signature: Block, function: Callable[..., object], handles: bool = False) -> None:
+        """Have machine code call `function` with the values that a signature record (runtime/layout.py) describes.
+        Then the callback gets the address of a register record, and what the function returned that is not plain, to
+        put the results there or to raise; if it `handles` exceptions, what is an Exception too.
+        """
+        self._held = (*self._held, signature, function)
+        self._record.write_u64(layout.HOST_FUNCTION, id(function))
+        self._record.write_u64(layout.HOST_HANDLES, handles)
+        self._record.write_u64(layout.HOST_SIGNATURE, signature.address)
+
+    def call_directly(self, address: int, owner: object) -> None:
+        """Have guests run the C function at this address, which is `owner`'s, in place of the callback: it must be of
+        the type that they call it with (native/pointers.py).
+        """
+        self._held = (*self._held, owner)
+        self._record.write_u64(layout.HOST_FUNCTION, address)
+        self.code = self._direct
 
     @property
     def vm(self) -> int:
@@ -108,7 +126,7 @@ class Native:
     """The process's native machinery. There is one: `Native.get()`."""
 
     _instance: Native | None = None
-    _instance_lock = threading.Lock()
+    _instance_lock = Lock()
 
     @classmethod
     def get(cls) -> Native:
@@ -124,22 +142,26 @@ class Native:
     def __init__(self) -> None:
         check_machine()
         self.code = CodeRegion(glue.DATA_BYTES)
-        self._stacks = StackPool(self._begin_thread)
+        self.stacks = StackPool(self._begin_thread)
+        """All guest stacks."""
         self.tick = Tick(self.code.data)
-        self.stacks_base = self._stacks.base
-        """The address of the first byte of `stacks_view`."""
-        self.stacks_view = pages.view(self._stacks.base, self._stacks.size_bytes)
-        """All guest stacks, for those who were given an address on one that is in use; the rest may be inaccessible."""
+        """That of the main thread."""
+        self._ticks = local()
         self.symbols = self._load_glue()
         """The addresses of the glue's functions."""
-        self._enter = ctypes.PYFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 3)(self.symbols["jormun_enter"])
+        self.enter = ctypes.PYFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 3)(self.symbols["jormun_enter"])
+        self.go_on = ctypes.PYFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 4)(self.symbols["jormun_go_on"])
+        """`jormun_enter` and `jormun_go_on` (x86_64.py), for the calling thread's stack: 0, or the kind of a trap. They
+        raise what Python functions that the guest called raised, and ctypes.ArgumentError: `explain` is for those.
+        """
         self._stubs: list[int] = []
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._services: Services | None = None
         self._callables: list[Callable[[int], None]] = []
         self._count = Block(8)  # of activations
         self._watch: Watch | None = None
         self._wakers: dict[int, Callable[[], None]] = {}
+        self._on_failure = self._failed  # whose address machine code knows
         self._write_data()
         os.register_at_fork(after_in_child=self._after_fork)
 
@@ -172,25 +194,43 @@ class Native:
         Raises Trap or ExhaustionError when the guest trapped, RecursionError when Python allows no further call, and
         whatever a Python function that the guest called raised.
         """
-        stack = self._stacks.current()
+        stack = self.stacks.current()
         try:
-            kind = self._enter(stack.context, code, registers)
-        except Trap as trap:
-            if not trap.backtrace:  # made by a service; those of guests have theirs already
-                places, is_cut = backtrace.walk(stack, self.code.find, MAX_BACKTRACE_FRAMES)
-                trap.backtrace = frames(places)
-                note_cut(trap, is_cut)
+            kind = self.enter(stack.context, code, registers)
+        except (Trap, ctypes.ArgumentError) as error:
+            self.explain(stack, error)
             raise
-        except ctypes.ArgumentError as error:
-            if not _is_ours(error):
-                raise
+        if kind:
+            raise self.trapped(stack, kind)
+
+    def explain(self, stack: GuestStack, error: BaseException) -> None:
+        """Give a trap that a service raised, in a call on this stack, its backtrace; those of guests have theirs
+        already. Raises RecursionError in place of an error of ctypes.
+        """
+        if isinstance(error, Trap):
+            if not error.backtrace:
+                places, is_cut = backtrace.walk(stack, self.code.find, MAX_BACKTRACE_FRAMES)
+                error.backtrace = frames(places)
+                note_cut(error, is_cut)
+        elif isinstance(error, ctypes.ArgumentError) and _is_ours(error):
             # All arguments that we give are right: what ctypes failed at is to call anything at all.
             raise RecursionError("maximum recursion depth exceeded while calling a guest") from error
-        if kind:
-            if kind == _HOST_EXCEPTION:
-                raise HostError("the stack was switched (by a greenlet?) while a guest waited for a host function")
-            places, is_cut = backtrace.walk(stack, self.code.find, MAX_BACKTRACE_FRAMES)
-            raise make_trap(TrapKind(kind), places, is_cut)
+
+    def trapped(self, stack: GuestStack, kind: int) -> WasmError:
+        """The exception for an activation that was left, on this stack, by the number of its trap."""
+        if kind == _HOST_EXCEPTION:
+            return HostError("the stack was switched (by a greenlet?) while a guest waited for a host function")
+        places, is_cut = backtrace.walk(stack, self.code.find, MAX_BACKTRACE_FRAMES)
+        return make_trap(TrapKind(kind), places, is_cut)
+
+    def _failed(self, kind: int, error: BaseException | None = None) -> None:
+        """The activation that machine code began in the calling thread ended with this kind of trap, or by an
+        exception: raise what says so, or tell the exception where the guest was.
+        """
+        stack = self.stacks.current()
+        if error is None:
+            raise self.trapped(stack, kind)
+        self.explain(stack, error)
 
     @cached_property
     def has_xsave(self) -> bool:
@@ -205,7 +245,7 @@ class Native:
 
             with self._lock:
                 if self._watch is None:
-                    self._watch = Watch(self._stacks, self.code.data, self._wakers)
+                    self._watch = Watch(self.stacks, self.code.data, self._wakers)
         return self._watch
 
     @property
@@ -213,10 +253,15 @@ class Native:
         """How many there have been: the number of the last."""
         return self._count.read_u64(0)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether a guest of the calling thread's has called the host, and waits for it."""
+        return self.stacks.current().field(layout.CONTEXT_ACTIVATION) != 0
+
     @contextmanager
     def scope(self, record: StopRecord) -> Iterator[None]:
         """While the context lasts, the calling thread's activations heed `record`, which no other scope has."""
-        stack = self._stacks.current()
+        stack = self.stacks.current()
         outer = stack.field(layout.CONTEXT_SCOPE)
         record.within(outer)
         stack.set_field(layout.CONTEXT_SCOPE, record.address)
@@ -230,7 +275,7 @@ class Native:
         """While the context lasts, the calling thread waits for something. `wake` is called, from another thread and
         perhaps more than once, when the activation that called the host is to end; it does, as the host returns.
         """
-        context = self._stacks.current().context
+        context = self.stacks.current().context
         outer = self._wakers.get(context)
         self._wakers[context] = wake
         try:
@@ -240,17 +285,17 @@ class Native:
             if outer is not None:
                 self._wakers[context] = outer
 
-    def host_function(self, overflow_slots: int, callback: Callable[[int], object]) -> HostFunction:
+    def host_function(self, overflow_slots: int, callback: Callable[..., object]) -> HostFunction:
         """A Python function for guests, which takes so many arguments from the overflow area. `callback` gets the
         address of a register record with the arguments, puts the results there and returns, or raises.
         """
-        return HostFunction(self.symbols["jormun_host_function"], overflow_slots, callback)
+        return HostFunction(self.symbols, overflow_slots, callback)
 
     def overflow_area(self, slots: int) -> memoryview:
         """The first slots of this thread's overflow area, where a function's caller puts arguments: whoever calls other
         guest code in between keeps what is there.
         """
-        return pages.view(self._stacks.current().context + layout.STACK_OVERFLOW_AREA, layout.VALUE_SLOT_BYTES * slots)
+        return pages.view(self.stacks.current().context + layout.STACK_OVERFLOW_AREA, layout.VALUE_SLOT_BYTES * slots)
 
     def stub(self, index: int) -> int:
         """The address of code that asks `Services.compile` for own function `index` and then goes on there."""
@@ -293,13 +338,19 @@ class Native:
         data = self.code.data
         pages.write_u64(data + glue.DATA_CODE_BASE, self.code.base)
         pages.write_u64(data + glue.DATA_CODE_END, self.code.end)
-        pages.write_u64(data + glue.DATA_STACK_BASE, self._stacks.base)
-        pages.write_u64(data + glue.DATA_STACK_END, self._stacks.end)
+        pages.write_u64(data + glue.DATA_STACK_BASE, self.stacks.base)
+        pages.write_u64(data + glue.DATA_STACK_END, self.stacks.end)
         pages.write_u64(data + glue.DATA_GUEST_BASE, self._glue_end)
         pages.write_u64(data + glue.DATA_COUNT, self._count.address)
         for k, name in enumerate(glue.OUTSIDE):
             find = pages.python_address if name in glue.PYTHON_FUNCTIONS else pages.libc_address
             pages.write_u64(data + glue.DATA_OUTSIDE + layout.POINTER_BYTES * k, find(name))
+        for k, name in enumerate(glue.PYTHON_OBJECTS):
+            pages.write_u64(data + glue.DATA_PYTHON_OBJECTS + layout.POINTER_BYTES * k, pages.python_address(name))
+        pages.write_u64(data + glue.DATA_STACK_KEY, self.stacks.key)
+        pages.write_u64(data + glue.DATA_FAILED, id(self._on_failure))
+        pages.write_u64(data + glue.DATA_WAKE, id(wake_waiting))
+        pages.write_u64(data + glue.DATA_EXCEPTION, id(Exception))
         for name in layout.SERVICES:
             pages.write_u64(self.services + layout.service_offset(name), self.symbols[name])
         # A signal may ask for it before anybody has installed services.
@@ -311,12 +362,24 @@ class Native:
 
     def _begin_thread(self) -> None:
         """The calling thread will run guests. In the main thread, Python's handlers of signals are to run meanwhile."""
-        if threading.get_ident() == threading.main_thread().ident and self.has_xsave:
+        if is_main_thread() and self.has_xsave:
             self.tick.start()
+
+    def tick_often(self) -> None:
+        """Have guests of the calling thread asked every SLICE_S of its time from now on whether they should be
+        suspended. Does nothing where that cannot be.
+        """
+        if getattr(self._ticks, "tick", None) is None:
+            self.stacks.current()  # else the thread would begin after this, and tick as others do
+            tick = self.tick if is_main_thread() else Tick(self.code.data)
+            self._ticks.tick = tick
+            if self.has_xsave:
+                tick.start(SLICE_S)
 
     def _after_fork(self) -> None:
         """In a new process, which has only the thread that forked."""
-        self._stacks.after_fork()
+        self.stacks.after_fork()
+        self._ticks = local()
         self.tick.after_fork()
         if self._watch is not None:
             self._watch.after_fork()
@@ -351,8 +414,15 @@ def _service_callables(services: Services) -> list[Callable[[int], None]]:
 
 
 def _attend(values: int) -> None:
-    """Python runs handlers of signals when it begins a call, as this one, which answers 0."""
-    pages.write_u64(values, 0)
+    """Python runs handlers of signals when it begins a call, as this one; guests that others wait for are suspended.
+
+    Answers 1 for those, to be asked again soon.
+    """
+    native = Native._instance
+    continuation = None if native is None else native.stacks.current().continuation
+    pages.write_u64(values, 1)  # it may be a while until a suspended guest looks
+    if continuation is None or not continuation.attend():
+        pages.write_u64(values, 0)
 
 
 def _service_callable(method: Callable[..., int], service: glue.Service) -> Callable[[int], None]:

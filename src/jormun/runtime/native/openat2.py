@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
-from functools import cache
+
+from jormun.functions import cache
+from jormun.runtime.native import c_types as ctypes
 
 _SYS_OPENAT2 = 437  # on every architecture: system calls since Linux 5.0 are numbered alike
 _RESOLVE_NO_MAGICLINKS = 0x02

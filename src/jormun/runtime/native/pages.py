@@ -6,19 +6,18 @@ and wasi/native_table.py, which tells machine code of a guest's descriptors.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import mmap
 import os
-from collections.abc import Callable
-from enum import IntFlag
 
 from jormun.errors import ExhaustionError, TrapKind, WasmError
-from jormun.hints import TypeAlias
+from jormun.hints import Callable, Final, TypeAlias
+from jormun.runtime.native import c_types as ctypes
 
 PAGE_BYTES = mmap.PAGESIZE
 
-_MAP_FLAGS = 0x02 | 0x20 | 0x4000  # MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+_MAP_PRIVATE = 0x02
+_MAP_FLAGS = _MAP_PRIVATE | 0x20 | 0x4000  # MAP_ANONYMOUS | MAP_NORESERVE
 _MAP_FIXED = 0x10
 _MADV_DONTNEED = 4
 _MAP_FAILED = ctypes.c_void_p(-1).value
@@ -35,13 +34,13 @@ _madvise = _libc.madvise
 _madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 
 
-class Protection(IntFlag):
-    """What may be done with a page."""
+class Protection:
+    """What may be done with a page: a sum of these."""
 
-    NONE = 0
-    READ = 1
-    WRITE = 2
-    EXECUTE = 4
+    NONE: Final = 0
+    READ: Final = 1
+    WRITE: Final = 2
+    EXECUTE: Final = 4
 
 
 READ_WRITE = Protection.READ | Protection.WRITE
@@ -94,7 +93,7 @@ def reserve_most(size_bytes: int, least_bytes: int, alignment: int = PAGE_BYTES)
             size_bytes //= 2
 
 
-def protect(address: int, size_bytes: int, protection: Protection) -> None:
+def protect(address: int, size_bytes: int, protection: int) -> None:
     """Set what may be done with whole pages. Pages that become accessible for the first time read as zeros.
 
     Raises ExhaustionError when the system is short of memory.
@@ -114,8 +113,36 @@ def discard(address: int, size_bytes: int) -> None:
         raise _error("discard", size_bytes)
 
 
+def map_private(address: int, size_bytes: int, fd: int) -> None:
+    """Put the beginning of a file in place of whole pages that are accessible, to be read and written copy-on-write."""
+    got = _mmap(address, size_bytes, READ_WRITE, _MAP_PRIVATE | _MAP_FIXED, fd, 0)
+    if got == _MAP_FAILED:
+        raise _error("map", size_bytes)
+
+
+def map_for_reading(size_bytes: int, fd: int) -> int:
+    """The address of the beginning of a file; `release` gives it back."""
+    got = _mmap(None, size_bytes, Protection.READ, _MAP_PRIVATE, fd, 0)
+    if got == _MAP_FAILED:
+        raise _error("map", size_bytes)
+    return int(got)
+
+
+def copy(to: int, source: int, size_bytes: int) -> None:
+    """Copy bytes from address to address; the ranges do not overlap."""
+    ctypes.memmove(to, source, size_bytes)
+
+
+def zero(address: int, size_bytes: int) -> None:
+    """Write zeros."""
+    if size_bytes:
+        ctypes.memset(address, 0, size_bytes)
+
+
 def forget(address: int, size_bytes: int) -> None:
-    """Give the memory of accessible pages back; they stay accessible and read as zeros."""
+    """Give the memory of accessible pages back; they stay accessible and read as zeros, or as the file's that is mapped
+    there.
+    """
     if size_bytes and _madvise(address, size_bytes, _MADV_DONTNEED):
         raise _error("give back", size_bytes)
 
@@ -182,6 +209,21 @@ def address_of(data: bytes) -> int:
     return int(ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0)
 
 
+_untrack = ctypes.pythonapi.PyObject_GC_UnTrack
+_untrack.argtypes = [ctypes.py_object]
+_untrack.restype = None
+
+
+def finalized_last(thing: object) -> None:
+    """Have `__del__` of `thing` run when nothing refers to it any more, and no earlier.
+
+    A garbage collection calls `__del__` of all that it found, in any order, before it drops the first reference: so
+    that of a user's object may call a guest whose code or memory another `__del__` has given back already. What the
+    collector does not track it does not find. `thing` must not be part of a cycle: it refers to what is native alone.
+    """
+    _untrack(thing)
+
+
 class Block:
     """Zeroed native memory that lives as long as this object. `address` is a multiple of `alignment`."""
 
@@ -212,6 +254,12 @@ class Block:
 def libc_address(name: str) -> int:
     """The address of a function of the C library."""
     return int(ctypes.cast(getattr(_libc, name), ctypes.c_void_p).value or 0)
+
+
+def libm_address(name: str) -> int:
+    """The address of a function of the C library's mathematical part, which Python has loaded."""
+    library = _libc if hasattr(_libc, name) else ctypes.CDLL("libm.so.6")
+    return int(ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0)
 
 
 def python_address(name: str) -> int:

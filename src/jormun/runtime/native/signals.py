@@ -4,10 +4,10 @@ sending the last.
 
 from __future__ import annotations
 
-import ctypes
 import os
 
 from jormun.errors import WasmError
+from jormun.runtime.native import c_types as ctypes
 from jormun.runtime.native import pages
 from jormun.runtime.native.glue import INTERRUPT
 

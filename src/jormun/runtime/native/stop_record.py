@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-
+from jormun.containers import deque
+from jormun.hints import Callable
 from jormun.runtime import layout
 from jormun.runtime.native import pages
 
@@ -14,6 +14,18 @@ _RECORDS_PER_BLOCK = 64
 # switched stacks under a guest (a greenlet), and may then end the wrong activation, and do nothing worse.
 _blocks: list[pages.Block] = []
 _free: deque[int] = deque()
+
+
+waiting: dict[int, Callable[[], None]] = {}
+"""Whom to call when nobody has the turn of a store any more (STOP_OWNER), by the address of its record, while somebody
+waits for it (STOP_WAITING)."""
+
+
+def wake_waiting(address: int) -> None:
+    """Call who is to be called for the record at this address."""
+    wake = waiting.get(address)
+    if wake is not None:
+        wake()
 
 
 class StopRecord:
@@ -31,6 +43,9 @@ class StopRecord:
             _free.extend(block.address + layout.STOP_RECORD_BYTES * k for k in range(1, _RECORDS_PER_BLOCK))
         pages.write_u64(self.address + layout.STOP_UP_TO, 0)
         pages.write_u64(self.address + layout.STOP_OUTER, 0)
+        pages.write_u64(self.address + layout.STOP_KEPT, 0)
+        pages.write_u64(self.address + layout.STOP_OWNER, 0)
+        pages.write_u64(self.address + layout.STOP_WAITING, 0)
 
     def __del__(self) -> None:
         _free.append(self.address)
@@ -41,6 +56,12 @@ class StopRecord:
         Native.stopped must be called then.
         """
         pages.write_u64(self.address + layout.STOP_UP_TO, up_to)
+
+    def keep(self, kept: list[object] | None) -> None:
+        """Let machine code call functions of the store whose record this is, and hold `kept` meanwhile, which the
+        caller holds until it changes this again; None leaves all calls to Python.
+        """
+        pages.write_u64(self.address + layout.STOP_KEPT, 0 if kept is None else id(kept))
 
     @property
     def is_set(self) -> bool:

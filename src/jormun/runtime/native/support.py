@@ -35,6 +35,13 @@ def check_machine() -> None:
         raise UnsupportedError(f"native execution needs CPython; this is {sys.implementation.name}")
     if sys.maxsize <= 1 << 32:
         raise UnsupportedError("native execution needs a Python of 64 bits; this one has 32")
+    if not has_plain_objects():
+        raise UnsupportedError("native execution needs an ordinary build of CPython; this one has no GIL, or traces")
+
+
+def has_plain_objects() -> bool:
+    """Whether Python's objects begin as machine code expects: with a count of references and a type, 8 bytes each."""
+    return sys.implementation.name == "cpython" and object.__basicsize__ == 16
 
 
 def first_cpu() -> bytes:

@@ -1,23 +1,25 @@
-"""A timer that interrupts a guest in the main thread now and then, so that Python can run handlers of signals.
+"""A timer that interrupts a thread's guest now and then, so that Python can run handlers of signals, and suspend it.
 
-Only the main thread runs them, and only in Python. The timer counts the processor's time of the thread: it does nothing
-while that sleeps.
+Only the main thread runs handlers, and only in Python. The timer counts the processor's time of the thread: it does
+nothing while that sleeps.
 """
 
 from __future__ import annotations
 
-import ctypes
-import threading
-
 from jormun.hints import Final
+from jormun.locks import get_native_id
+from jormun.runtime.native import c_types as ctypes
 from jormun.runtime.native.glue import INTERRUPT
 
 INTERVAL_S: Final = 0.025
-"""How often: each time costs some 20 us of a guest's time."""
+"""How often in the main thread: each time costs some 20 us of a guest's time."""
+SLICE_S: Final = 0.005
+"""How often in a thread with an event loop, and how long a guest computes while others wait."""
 _CLOCK_THREAD_CPUTIME_ID: Final = 3
 _SIGEV_THREAD_ID: Final = 4
 _SYS_TIMER_CREATE: Final = 222
 _SYS_TIMER_SETTIME: Final = 223
+_SYS_TIMER_DELETE: Final = 226
 
 
 class _Event(ctypes.Structure):
@@ -47,25 +49,25 @@ _syscall = ctypes.CDLL(None).syscall
 
 
 class Tick:
-    """The timer of the main thread's guests. The C library's own functions for timers are elsewhere in old ones."""
+    """The timer of one thread's guests. The C library's own functions for timers are elsewhere in old ones."""
 
     def __init__(self, value: int) -> None:
         """`value` goes with each signal."""
         self._value = value
         self._timer: int | None = None
+        self._interval_s = INTERVAL_S
 
     def start(self, interval_s: float = INTERVAL_S) -> None:
-        """Tick from now on, or at another interval. Does nothing where the system has no such timers, and where the
-        calling thread is not the main one.
+        """Tick in the calling thread from now on, or at another interval in the thread where it does. Does nothing
+        where the system has no such timers.
         """
-        if threading.get_ident() != threading.main_thread().ident:
-            return
         if self._timer is None:
-            event = _Event(self._value, INTERRUPT, _SIGEV_THREAD_ID, threading.get_native_id())
+            event = _Event(self._value, INTERRUPT, _SIGEV_THREAD_ID, get_native_id())
             timer = ctypes.c_int()
             if _syscall(_SYS_TIMER_CREATE, _CLOCK_THREAD_CPUTIME_ID, ctypes.byref(event), ctypes.byref(timer)):
                 return
             self._timer = timer.value
+        self._interval_s = interval_s
         seconds, rest = divmod(int(interval_s * 1e9), 10**9)
         times = _Times(seconds, rest, seconds, rest)
         _syscall(_SYS_TIMER_SETTIME, self._timer, 0, ctypes.byref(times), None)
@@ -74,4 +76,8 @@ class Tick:
         """In a new process, which has no timers."""
         if self._timer is not None:
             self._timer = None
-            self.start()
+            self.start(self._interval_s)
+
+    def __del__(self) -> None:
+        if self._timer is not None:
+            _syscall(_SYS_TIMER_DELETE, self._timer)

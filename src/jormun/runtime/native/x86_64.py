@@ -13,9 +13,9 @@ multiple of 16 where a function begins.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
 
 from jormun.errors import TrapKind
+from jormun.hints import Mapping
 from jormun.runtime import layout
 
 # Where ucontext_t of <ucontext.h> keeps the registers of the interrupted code (uc_mcontext.gregs).
@@ -37,12 +37,15 @@ _ACTIVATION = layout.CONTEXT_ACTIVATION
 _STOP = layout.CONTEXT_STOP
 _THREAD_STATE = layout.CONTEXT_THREAD_STATE
 _HOST_LIMIT = layout.CONTEXT_HOST_LIMIT
+_SCOPE = layout.CONTEXT_SCOPE
 _TRAP_KIND = layout.CONTEXT_TRAP_KIND
 _TRAP_PC = layout.CONTEXT_TRAP_PC
 _TRAP_FP = layout.CONTEXT_TRAP_FP
 _TRAP_SP = layout.CONTEXT_TRAP_SP
+FRAME_ACTIVATION = 16
+"""Where in the frame that HOST_SP points to the number of the activation below on the same stack is, or 0."""
 _FRAME_REGISTERS = 56
-"""Where in the frame that HOST_SP points to the address of the register record is."""
+"""Where in it the address of the register record is."""
 
 SYSTEM_CALL = (
     'call i64 asm sideeffect "syscall", "={ax},0,{di},{si},{dx},{r10},{r8},{r9},'
@@ -79,8 +82,32 @@ def _registers_from(base: str, vectors: int) -> str:
     return integers + "".join(f"    movups {vectors + 16 * k}({base}), {r}\n" for k, r in enumerate(_VECTORS))
 
 
+# How jormun_host_call returns to the guest: what it pushed on the guest's stack, and the padding on top.
+_HOST_RETURN = """\
+    addq $8, %rsp
+    popq %r13
+    popq %r12
+    popq %rbx
+    popq %rbp
+    retq"""
+
+# What the frame of an activation consists of, above what the caller's registers take: the fields of the context that it
+# changes, and the register record, in %rdx; two for the multiple of 16.
+_FRAME = f"""\
+    pushq %rdx
+    pushq %rdx
+    pushq {_STOP}(%rdi)
+    pushq {_HOST_SP}(%rdi)
+    pushq {_GUEST_SP}(%rdi)
+    pushq {_GUEST_FP}(%rdi)
+    pushq {_ACTIVATION}(%rdi)
+    pushq {_THREAD_STATE}(%rdi)
+    pushq %rdi"""
+
+
 # i32 jormun_enter(ptr context, ptr code, ptr registers): run guest code on the guest stack, with the registers of a
 # register record. Called and returns with the GIL held; the guest runs without it. Returns 0 or the kind of the trap.
+# i32 jormun_enter_short: the same, but the guest keeps the GIL, and THREAD_STATE is 0.
 #
 # Safe because: everything that the caller owns is on the host's stack before HOST_SP is set, and is taken from there at
 # `jormun_resume`, however it is reached: by return, from `jormun_trap`, from `jormun_host_call`, or from the signal
@@ -91,42 +118,21 @@ def _registers_from(base: str, vectors: int) -> str:
 # held meanwhile.
 def _enter(count: int) -> str:
     return f"""
+.type jormun_enter_short,@function
+jormun_enter_short:
+{_prologue(count)}
+    movq $0, {_THREAD_STATE}(%rbx)
+    jmp 3f
+.size jormun_enter_short, . - jormun_enter_short
 .type jormun_enter,@function
 jormun_enter:
-    pushq %rbp
-    pushq %rbx
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
-    cmpq {_HOST_LIMIT}(%rdi), %rsp
-    jb 2f
-    pushq %rdx
-    pushq %rdx
-    pushq {_STOP}(%rdi)
-    pushq {_HOST_SP}(%rdi)
-    pushq {_GUEST_SP}(%rdi)
-    pushq {_GUEST_FP}(%rdi)
-    pushq {_ACTIVATION}(%rdi)
-    pushq {_THREAD_STATE}(%rdi)
-    pushq %rdi
-    movq %rdi, %rbx
-    movq %rsi, %r12
-    movq %rdx, %r13
-    movq jormun_data+{count}(%rip), %rcx
-    movq (%rcx), %rax
-    incq %rax
-    movq %rax, (%rcx)
-    movq %rax, {_ACTIVATION}(%rbx)
-    movq {layout.REGISTERS_STOP}(%r13), %rax
-    movq %rax, {_STOP}(%rbx)
+{_prologue(count)}
     callq PyEval_SaveThread
     movq %rax, {_THREAD_STATE}(%rbx)
-    movq {layout.REGISTERS_OVERFLOW_SLOTS}(%r13), %rcx
-    addq %rcx, %rcx
-    leaq {layout.REGISTERS_OVERFLOW}(%r13), %rsi
-    leaq {layout.STACK_OVERFLOW_AREA}(%rbx), %rdi
-    rep movsq
+3:  movq {layout.REGISTERS_OVERFLOW_SLOTS}(%r13), %rcx
+    testq %rcx, %rcx
+    jne 5f
+4:
 {_registers_from("%r13", layout.REGISTERS_VECTORS)}
     movq %rsp, {_HOST_SP}(%rbx)
     # From here to jormun_resume %rsp is in the guest's block: a push that hits its guard is a trap like any other.
@@ -144,8 +150,10 @@ jormun_enter:
 jormun_resume:
     movq (%rsp), %rbx
     movq {_THREAD_STATE}(%rbx), %rdi
+    testq %rdi, %rdi
+    je 6f
     callq PyEval_RestoreThread
-    movl {_TRAP_KIND}(%rbx), %eax
+6:  movl {_TRAP_KIND}(%rbx), %eax
     addq $8, %rsp
     popq {_THREAD_STATE}(%rbx)
     popq {_ACTIVATION}(%rbx)
@@ -161,15 +169,91 @@ jormun_resume:
     popq %rbx
     popq %rbp
     retq
+jormun_refuse:
     # The host's stack is nearly full: a trap whose innermost frame is that of the guest that called the host, if any.
-2:  movq $0, {_TRAP_PC}(%rdi)
+    movq $0, {_TRAP_PC}(%rdi)
     movq {_GUEST_FP}(%rdi), %rax
     movq %rax, {_TRAP_FP}(%rdi)
     movl ${TrapKind.STACK_EXHAUSTED.value}, %eax
     jmp 1b
+    # Most functions have no such slots, and beginning to copy takes longer than copying a few.
+5:  addq %rcx, %rcx
+    leaq {layout.REGISTERS_OVERFLOW}(%r13), %rsi
+    leaq {layout.STACK_OVERFLOW_AREA}(%rbx), %rdi
+    rep movsq
+    jmp 4b
 .size jormun_enter, . - jormun_enter
 """
 
+
+def _prologue(count: int) -> str:
+    """What an activation begins with: its frame, its number and its stop record; goes to jormun_refuse for want
+    of stack. Then %rbx is the context, %r12 the code, %r13 the record.
+    """
+    return f"""
+    pushq %rbp
+    pushq %rbx
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    cmpq {_HOST_LIMIT}(%rdi), %rsp
+    jb jormun_refuse
+{_FRAME}
+    movq %rdi, %rbx
+    movq %rsi, %r12
+    movq %rdx, %r13
+    movq jormun_data+{count}(%rip), %rcx
+    movq (%rcx), %rax
+    incq %rax
+    movq %rax, (%rcx)
+    movq %rax, {_ACTIVATION}(%rbx)
+    movq {layout.REGISTERS_STOP}(%r13), %rax
+    movq %rax, {_STOP}(%rbx)"""
+
+
+# i32 jormun_go_on(ptr context, u64 activation, ptr registers, u64 sp): go on with an activation that was left in
+# jormun_host_call because what that called raised, as if it had returned. `sp` is what CONTEXT_TRAP_SP said then, the
+# others are what the activation began with. Called and returns as jormun_enter, in any thread.
+#
+# Safe because: the guest's stack is as it was left, which nobody has changed, since its block belongs to who calls
+# this, once for each time that it was left, and no activation was on it since. The guest owns what is above `sp` there
+# and nothing else: of the host's stack, whose frame is built anew, it knows by HOST_SP alone, and its thread by the
+# context. What jormun_host_call pushed is what it pops here, and %r14 and %r15 it put aside; when the guest returns, it
+# does so behind the call in jormun_enter, where all is taken from the frame.
+_GO_ON = f"""
+.type jormun_go_on,@function
+jormun_go_on:
+    pushq %rbp
+    pushq %rbx
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    cmpq {_HOST_LIMIT}(%rdi), %rsp
+    jb jormun_refuse
+{_FRAME}
+    movq %rdi, %rbx
+    movq %rcx, %r12
+    movq %rsi, {_ACTIVATION}(%rbx)
+    movq {layout.REGISTERS_STOP}(%rdx), %rax
+    movq %rax, {_STOP}(%rbx)
+    callq PyEval_SaveThread
+    movq %rax, {_THREAD_STATE}(%rbx)
+    movq %rsp, {_HOST_SP}(%rbx)
+    movq %rbx, %rdi
+    callq jormun_is_stopped
+    testb %al, %al
+    jne 1f
+    movq {layout.CONTEXT_KEPT}(%rbx), %r14
+    movq {layout.CONTEXT_KEPT + 8}(%rbx), %r15
+    movq %r12, %rsp
+{_HOST_RETURN}
+    # The context still says where in the guest this is.
+1:  movl ${TrapKind.INTERRUPTED.value}, {_TRAP_KIND}(%rbx)
+    jmp jormun_resume
+.size jormun_go_on, . - jormun_go_on
+"""
 
 # void jormun_trap(i32 kind), noreturn: leave the innermost activation. Called by guest code on the guest stack.
 # Safe because: it reads what the call pushed and writes the context only. The return address may lie behind the end of
@@ -222,16 +306,13 @@ jormun_host_call:
     testl %eax, %eax
     jne 1f
     movq %rbx, %rsp
-    addq $8, %rsp
-    popq %r13
-    popq %r12
-    popq %rbx
-    popq %rbp
-    retq
+{_HOST_RETURN}
 1:  movl %eax, {_TRAP_KIND}(%r12)
     movq $0, {_TRAP_PC}(%r12)
     movq %rbp, {_TRAP_FP}(%r12)
     movq %rbx, {_TRAP_SP}(%r12)
+    movq %r14, {layout.CONTEXT_KEPT}(%r12)
+    movq %r15, {layout.CONTEXT_KEPT + 8}(%r12)
     movq %r13, {_HOST_SP}(%r12)
     movq %r13, %rsp
     jmp jormun_resume
@@ -256,6 +337,8 @@ jormun_host_function:
     subq %r10, %rsp
 {_registers_to("%rsp", layout.REGISTERS_VECTORS)}
     movq %rax, {layout.REGISTERS_OVERFLOW_SLOTS}(%rsp)
+    testq %rax, %rax
+    je 1f
     leaq (%rax,%rax), %rcx
     movq %rsp, %rsi
     andq ${_BLOCK_MASK}, %rsi
@@ -263,7 +346,7 @@ jormun_host_function:
     leaq {layout.REGISTERS_OVERFLOW}(%rsp), %rdi
     rep movsq
     movq {layout.REGISTERS_INTEGERS}(%rsp), %rdi
-    movq %rsp, %rsi
+1:  movq %rsp, %rsi
     callq jormun_host_call
     movq {layout.REGISTERS_INTEGERS}(%rsp), %rax
     movups {layout.REGISTERS_VECTORS}(%rsp), %xmm0
@@ -271,6 +354,82 @@ jormun_host_function:
     popq %rbp
     retq
 .size jormun_host_function, . - jormun_host_function
+"""
+
+# What the code of every native function of the host is: it calls the address in the host record, in the C convention,
+# with the guest's arguments, of which there are no more than six integers and eight others. It gets no vm, so that
+# integers move down by a register; the last may have come through the overflow area.
+#
+# On the host's stack, though to stay on the guest's would be two moves shorter: the function may take more than what is
+# left of that, and would hit the guard, where its fault would be taken for the guest's, and leave it in the middle of
+# what it does. Nor may a signal's handler take it for a guest. The function may call Python, and so guests, which
+# is why the context says where they begin; it has no GIL, and THREAD_STATE says that a guest runs, so that signals may
+# come, which on this stack do nothing. Hence the look at the stop records behind it: the store's, and the thread's.
+#
+# Safe because: the function keeps %rbp, as any does, from which the context is found again; and it returns with the
+# %rsp that it was called with: the activation's HOST_SP, a multiple of 16, less two words. The host's stack below is
+# free. Where the function switched stacks and left another activation innermost (a greenlet), this one is left, by its
+# own HOST_SP.
+_NATIVE_FUNCTION = f"""
+.type jormun_native_function,@function
+jormun_native_function:
+    pushq %rbp
+    movq %rsp, %rbp
+    movq %rsp, %r10
+    andq ${_BLOCK_MASK}, %r10
+    movq {layout.HOST_FUNCTION}(%rdi), %rax
+    movq %rsi, %rdi
+    movq %rdx, %rsi
+    movq %rcx, %rdx
+    movq %r8, %rcx
+    movq %r9, %r8
+    movq {layout.STACK_OVERFLOW_AREA}(%r10), %r9
+    movq %rsp, {_GUEST_SP}(%r10)
+    movq %rbp, {_GUEST_FP}(%r10)
+    movq {_HOST_SP}(%r10), %rsp
+    pushq {_ACTIVATION}(%r10)
+    pushq {_ACTIVATION}(%r10)
+    callq *%rax
+    popq %r11
+    popq %r11
+    movq %rbp, %rcx
+    andq ${_BLOCK_MASK}, %rcx
+    cmpq {_ACTIVATION}(%rcx), %r11
+    jne 2f
+    movq {_STOP}(%rcx), %r10
+    testq %r10, %r10
+    je 1f
+    cmpq {layout.STOP_UP_TO}(%r10), %r11
+    jbe 3f
+1:  cmpq $0, {_SCOPE}(%rcx)
+    jne 3f
+4:  movq %rbp, %rsp
+    popq %rbp
+    retq
+    # Something may want to stop it: look closely, and keep the result.
+3:  subq $32, %rsp
+    movq %rax, (%rsp)
+    movups %xmm0, 16(%rsp)
+    movq %rcx, %rdi
+    callq jormun_is_stopped
+    movl %eax, %ecx
+    movq (%rsp), %rax
+    movups 16(%rsp), %xmm0
+    addq $32, %rsp
+    testb $1, %cl
+    je 4b
+    movl ${TrapKind.INTERRUPTED.value}, %edx
+    jmp 5f
+2:  movl ${TrapKind.HOST_EXCEPTION.value}, %edx
+5:  movq %rbp, %rcx
+    andq ${_BLOCK_MASK}, %rcx
+    movl %edx, {_TRAP_KIND}(%rcx)
+    movq $0, {_TRAP_PC}(%rcx)
+    movq %rbp, {_TRAP_FP}(%rcx)
+    movq %rbp, {_TRAP_SP}(%rcx)
+    movq %rsp, {_HOST_SP}(%rcx)
+    jmp jormun_resume
+.size jormun_native_function, . - jormun_native_function
 """
 
 # Where stubs lead: a guest called a function that has no code yet. The stub pushed the function's number; all else is
@@ -383,8 +542,9 @@ jormun_has_xsave:
 """
 
 EXPORTED = (
-    "jormun_enter", "jormun_resume", "jormun_trap", "jormun_host_call", "jormun_host_function", "jormun_compile_stub",
-    "jormun_divert", "jormun_fuel", "jormun_has_xsave",
+    "jormun_enter", "jormun_enter_short", "jormun_go_on", "jormun_resume", "jormun_trap", "jormun_host_call",
+    "jormun_host_function", "jormun_native_function", "jormun_compile_stub", "jormun_divert", "jormun_fuel",
+    "jormun_has_xsave",
 )  # fmt: skip
 
 
@@ -400,9 +560,11 @@ def glue(islands: Mapping[str, int], count: int) -> str:
             ".text\n",
             *exported,
             _enter(count),
+            _GO_ON,
             _TRAP,
             _HOST_CALL,
             _HOST_FUNCTION,
+            _NATIVE_FUNCTION,
             _COMPILE,
             _DIVERT,
             _FUEL,

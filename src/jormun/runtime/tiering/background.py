@@ -6,8 +6,8 @@ import atexit
 import os
 import threading
 import weakref
-from functools import cache
 
+from jormun.functions import cache
 from jormun.hints import Protocol
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from jormun.dataclass import dataclass
+from jormun.hints import Iterable
 from jormun.runtime.engine import LoopHead
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jormun.dataclass import dataclass
 
-_BOUNDS = ("patience_ns", "delay_ms", "unit_bytes", "small_bytes")
+_BOUNDS = ("patience_ns", "delay_ms", "warm_delay_ms", "unit_bytes", "small_bytes")
 MAX_COUNTER = (1 << 31) - 1
 """Counters are i32."""
 
@@ -23,15 +23,19 @@ class Tiering:
     loop_weight: int = 1
     """What each round of a loop costs."""
     threshold: int = 20_000
-    """What a counter starts with, and gets when it has asked in vain: some 0.2 ms of running, so that a switch to new
-    code is never far, and asking takes 2 % of the time at most."""
+    """What a counter starts with, and gets when it has asked in vain, or a multiple of that where it comes to less than
+    a millisecond: so a switch to new code is never far, and asking takes 2 % of the time at most."""
     patience_ns: int = 40_000
     """How long a function must have run, for each byte of its body, before it is optimized, which takes LLVM some 100
     us a byte: what is optimized in vain holds up the rest, and slows guests on cores that are threads of one."""
-    delay_ms: int = 30
-    """How long baseline code must have run before anything is optimized: a part of what it takes to load LLVM."""
-    unit_bytes: int = 8_000
-    """About how many bytes of bodies are compiled together, unless one alone has more: a fifth of a second for LLVM."""
+    delay_ms: int = 100
+    """How long baseline code must have run before anything is optimized: a half of what it takes to load LLVM."""
+    warm_delay_ms: int = 300
+    """The same where another run of the module left code: what is not optimized by then takes loading LLVM and decoding
+    the module, which runs that are short do not get back, and each of them would begin anew."""
+    unit_bytes: int = 2_000
+    """About how many bytes of bodies are compiled together, unless one alone has more: a fifth of a second for LLVM,
+    which inlines in units of no more than that (optimizing/engine.py)."""
     small_bytes: int = 100
     """A callee of no more than this is compiled with its caller however seldom it is called: LLVM inlines it."""
     is_synchronous: bool = False

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-import warnings
-import weakref
 from array import array
-from collections.abc import Mapping
 
+from jormun.containers import ref
 from jormun.dataclass import dataclass, field
-from jormun.hints import TYPE_CHECKING, Protocol
+from jormun.hints import TYPE_CHECKING, Mapping, Protocol
+from jormun.locks import RLock
 from jormun.runtime.engine import LoopHead
-from jormun.runtime.tiering.background import Background, background
 from jormun.runtime.tiering.learned import Learned
 from jormun.runtime.tiering.settings import MAX_COUNTER, Tiering
 from jormun.runtime.tiering.time_spent import TimeSpent
@@ -19,12 +16,17 @@ from jormun.runtime.tiering.time_spent import TimeSpent
 if TYPE_CHECKING:
     from random import Random
 
+    from jormun.runtime.tiering.background import Background
     from jormun.runtime.tiering.call_graph import CallGraph
 
 _WANTED_LOOPS = 1
 """How many loops of a function may wait for entries. Each costs as much as the function. The last that asked is the one
 that the function is in, or one within that, from which the entry goes on to all of them.
 """
+_QUESTION_NS = 1_000_000
+_MOST_THRESHOLDS = 16
+"""A function that asks again within this time is given twice as much to spend, up to so many times the threshold:
+rounds of a short loop take 2 ns, and a question 15 us. A round may also take 10 us, which bounds it."""
 _UNIT_COST_BYTES = 200
 """What a unit costs LLVM apart from its functions, as so many bytes of body."""
 
@@ -50,7 +52,10 @@ class Improvable(Protocol):
 
     @property
     def call_graph(self) -> CallGraph:
-        """Who calls whom."""
+        """Who calls whom. It may take the module to be decoded."""
+
+    def size_bytes(self, func_index: int) -> int:
+        """The size of a function's body, known at once."""
 
     def improve(self, functions: list[int], loops: list[LoopHead]) -> BetterCode:
         """Optimize functions and entries at loops together, and let all that calls them find them.
@@ -71,17 +76,18 @@ class _Candidate:
     """It gets none, and is not to ask again."""
     is_called: bool = False
     """It has asked at its entry, so it does not run for so long that it has to be left at a loop."""
+    is_left: bool = False
+    """It has been left at a loop."""
+    asked_ns: int = -_QUESTION_NS
+    """When it last asked (`TimeSpent.elapsed_ns`)."""
+    thresholds: int = 1
+    """What its counter gets when it has asked in vain, in thresholds."""
     credited: int = 0
     """What it had spent when it last asked."""
     entries: dict[int, int] = field(default_factory=dict)
     """The entries that there are, by the offsets of their loops."""
     wanted: dict[int, None] = field(default_factory=dict)
     """The loops that wait for theirs, in order."""
-
-    @property
-    def is_late(self) -> bool:
-        """It was left at a loop, and nobody has called it since: if it waits, then for the next run of the module."""
-        return bool(self.entries) and not self.is_called
 
 
 class TierUp:
@@ -92,11 +98,11 @@ class TierUp:
         to own this, is held weakly.
         """
         self.settings = settings
-        self._module = weakref.ref(module)
+        self._module = ref(module)
         self._own = module.own_functions
         self._counters = module.counter_values
         self._thread = thread
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._random: Random | None = None
         if settings.seed is not None:
             from random import Random  # for tests alone, and slow to import
@@ -112,6 +118,7 @@ class TierUp:
         self._impossible: dict[int, None] = {}
         self._expected: dict[int, int] = {}
         self._time_spent = TimeSpent()
+        self._is_warm = False
         self.failures: list[BaseException] = []
         """What optimizing raised, other than what it refused."""
         if self._random is not None:
@@ -131,7 +138,7 @@ class TierUp:
                 return 0
             answer = self._answer(func_index, candidate, loop)
             candidate.is_called = candidate.is_called or loop is None
-            is_wanted = not answer and self._is_ripe(func_index, candidate)
+            is_wanted = not answer and self._is_ripe(func_index, candidate, loop)
             if is_wanted:
                 self._request(func_index, candidate, loop)
             if self.settings.is_synchronous:
@@ -140,6 +147,7 @@ class TierUp:
             answer = self._answer(func_index, candidate, loop)
             if answer and loop is not None:
                 self._left[LoopHead(func_index, loop)] = None
+                candidate.is_left = True
                 self._hurry(func_index)  # other activations may be in loops of this function too
         if not self.settings.is_synchronous and is_wanted:
             self._submit()
@@ -150,24 +158,33 @@ class TierUp:
         if candidate.is_refused:
             self._set(func_index, MAX_COUNTER)
             return True
-        self._restart(func_index)
-        return self._random is not None and self._random.random() < 0.5
+        if self._random is not None:
+            self._restart(func_index)
+            return self._random.random() < 0.5
+        elapsed_ns = self._time_spent.elapsed_ns()
+        if elapsed_ns - candidate.asked_ns < _QUESTION_NS:
+            candidate.thresholds = min(2 * candidate.thresholds, _MOST_THRESHOLDS)
+        candidate.asked_ns = elapsed_ns
+        self._set(func_index, min(candidate.thresholds * self.settings.threshold, MAX_COUNTER))
+        return False
 
-    def _is_ripe(self, func_index: int, candidate: _Candidate) -> bool:
+    def _is_ripe(self, func_index: int, candidate: _Candidate, loop: int | None) -> bool:
         """Whether a function has run for long enough that better code is worth its while, as far as can be known."""
         settings, time_spent = self.settings, self._time_spent
-        delay_ns = settings.delay_ms * 1_000_000
+        delay_ns = (settings.warm_delay_ms if self._is_warm else settings.delay_ms) * 1_000_000
         if settings.is_synchronous or not (settings.patience_ns or delay_ns):
             return True
         module = self._module()
         if module is None or time_spent.elapsed_ns() < delay_ns:
-            return False  # sizes are not known before code is read, which a short run does without
+            return False
         counted = self._counted(func_index)
-        size_bytes = module.call_graph.size_bytes(func_index)
+        size_bytes = module.size_bytes(func_index)
         time_spent.credit(func_index, counted - candidate.credited, size_bytes)
         candidate.credited = counted
         if time_spent.total_ns < delay_ns:
             return False
+        if loop is None and candidate.is_left:
+            return True  # it is called again after all; in baseline code, it asks in each call now
         # An entry at a loop costs as much as the function did, and so did each that is there already.
         copies = 1 + (candidate.address != 0) + len(candidate.entries)
         return func_index in self._expected or time_spent.of(func_index) >= copies * size_bytes * settings.patience_ns
@@ -188,7 +205,12 @@ class TierUp:
                 del candidate.wanted[next(iter(candidate.wanted))]
 
     def _submit(self) -> None:
-        (background() if self._thread is None else self._thread).submit(self)
+        thread = self._thread
+        if thread is None:
+            from jormun.runtime.tiering.background import background  # most runs make nothing better
+
+            thread = background()
+        thread.submit(self)
 
     # Work.
 
@@ -221,7 +243,7 @@ class TierUp:
                 root = min(waiting, key=lambda each: self._rank(module, each))
                 functions = self._unit(module, root, waiting)
                 candidate = self._candidates[root]
-                if not candidate.is_waiting or (candidate.is_late and candidate.wanted):
+                if not candidate.is_waiting:
                     functions.remove(root)  # what it calls is compiled with its loops all the same, to be inlined
             except Exception as error:  # the thread must go on, for other modules too
                 self._note(error)
@@ -234,17 +256,15 @@ class TierUp:
     def _rank(self, module: Improvable, func_index: int) -> tuple[float, ...]:
         """The least is compiled first: what another run found to be hot, then what ran longest for what it costs."""
         time_ns = self._time_spent.of(func_index)
-        worth = time_ns / (_UNIT_COST_BYTES + module.call_graph.size_bytes(func_index)) if time_ns else 0.0
-        candidate = self._candidates[func_index]
-        is_last = candidate.is_late and not candidate.wanted
-        return (is_last, -self._expected.get(func_index, 0), -worth, -self.spent(func_index), func_index)
+        worth = time_ns / (_UNIT_COST_BYTES + module.size_bytes(func_index)) if time_ns else 0.0
+        return (-self._expected.get(func_index, 0), -worth, -self.spent(func_index), func_index)
 
     def _unit(self, module: Improvable, root: int, waiting: list[int]) -> list[int]:
         """The function and its neighbours."""
         from jormun.runtime.tiering.call_graph import unit_around  # reads code, which is not needed to start
 
         candidates = self._candidates
-        callers = [each for each in waiting if candidates[each].is_waiting and not candidates[each].is_late]
+        callers = [each for each in waiting if candidates[each].is_waiting]
         refused = [each for each, candidate in self._candidates.items() if candidate.is_refused]
         return unit_around(root, module.call_graph, self.settings, self.spent, callers, refused)
 
@@ -281,8 +301,9 @@ class TierUp:
                 self._impossible[func_index] = None
 
     def adopt(self, code: BetterCode) -> None:
-        """There is better code already, from a cache: functions are to go on with it."""
+        """Another run left code: functions are to go on with what is better of it."""
         with self._lock:
+            self._is_warm = True
             self._adopt(code)
 
     def _adopt(self, code: BetterCode) -> None:
@@ -297,7 +318,6 @@ class TierUp:
             candidate = self._candidate(loop.func_index)
             candidate.entries.setdefault(loop.offset, address)
             candidate.wanted.pop(loop.offset, None)
-            candidate.is_waiting = candidate.address == 0 and not candidate.is_refused
             self._hurry(loop.func_index)
 
     def _refuse(self, func_index: int) -> None:
@@ -312,6 +332,8 @@ class TierUp:
         """Keep an exception, and warn of the first."""
         self.failures.append(error)
         if len(self.failures) == 1:
+            import warnings
+
             message = f"code is not optimized any further where that fails: {type(error).__name__}: {error}"
             try:
                 warnings.warn(message, RuntimeWarning, stacklevel=1)
@@ -333,9 +355,9 @@ class TierUp:
         self._counters[place] = value
 
     def _restart(self, func_index: int) -> None:
-        """Let a function run for a while before it asks again."""
-        value = self.settings.threshold
-        self._set(func_index, value if self._random is None else self._random.randrange(value + 1))
+        """Let a function run for a random while before it asks again."""
+        assert self._random is not None
+        self._set(func_index, self._random.randrange(self.settings.threshold + 1))
 
     def _hurry(self, func_index: int) -> None:
         """Let a function ask at the next opportunity: there is code for it."""
@@ -372,6 +394,6 @@ class TierUp:
             for loop in learned.loops:
                 known = self._candidates.get(loop.func_index)
                 if known is not None and (known.is_waiting or known.wanted) and loop.offset not in known.entries:
-                    known.is_waiting = False  # it comes behind the entry, as ever
+                    known.is_waiting = False  # it is in that loop for long, and need not be called again
                     known.wanted.clear()
                     known.wanted[loop.offset] = None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
+
+from jormun.locks import get_ident
 
 _LEAST_UNIT_NS = 5
 """What a call, or a round of a loop, takes at most apart from its instructions."""
@@ -21,7 +22,7 @@ class TimeSpent:
     """
 
     def __init__(self) -> None:
-        self._seen_ns = {threading.get_ident(): time.thread_time_ns()}
+        self._seen_ns = {get_ident(): time.thread_time_ns()}
         self._elapsed_ns = 0
         self._unclaimed_ns = 0
         self._asked_ns: dict[int, int] = {}
@@ -32,7 +33,7 @@ class TimeSpent:
     def elapsed_ns(self) -> int:
         """The time of threads that asked, this one's up to now, since this object was made."""
         now_ns = time.thread_time_ns()
-        thread = threading.get_ident()
+        thread = get_ident()
         took_ns = now_ns - self._seen_ns.get(thread, now_ns)
         self._seen_ns[thread] = now_ns
         self._elapsed_ns += took_ns

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jormun.baseline.stencil_build.assembly import ConstantLost, improved, read, with_holes
 from jormun.baseline.stencil_build.variants import MAGIC
+from jormun.baseline.stencil_build.x86_64_assembly import ConstantLost, improved, read, with_holes
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""What of an ELF object the stencils are: bytes between symbols, and relocations (System V psABI, x86-64)."""
+"""What of an ELF object the stencils are: bytes, and relocations.
+
+Numbers of relocations are those of the System V psABI for x86-64, and of ELF for the Arm 64-bit Architecture.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,9 @@ _KINDS = {
     14: (1, False),  # R_X86_64_8
 }
 CONSTANT_BYTES = 16
+_PAGE = 275  # R_AARCH64_ADR_PREL_PG_HI21
+_LOW_BITS = frozenset({285, 286, 299})  # R_AARCH64_LDST32_ABS_LO12_NC, LDST64, LDST128
+_JUMP = 282  # R_AARCH64_JUMP26
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +96,44 @@ def read_stencils(data: bytes) -> StencilObject:
         if section.type == 1
     }
     return StencilObject(code, relocations, contents)
+
+
+def read_functions(data: bytes) -> dict[str, tuple[list[int], dict[int, str | bytes]]]:
+    """The functions of an object for aarch64: instructions, and what their relocations refer to, by index: the name of
+    what is outside, or the 16 bytes of a constant; of the instruction that has its page, "".
+    """
+    sections = _read_sections(data)
+    table = next(section for section in sections if section.type == 2)
+    entries = list(struct.iter_unpack("<IBBHQQ", data[table.offset : table.offset + table.size]))
+    names = [_string(data, sections[table.link], entry[0]) for entry in entries]
+    relocations = {}
+    for section in sections:
+        if section.type == 4:
+            content = data[section.offset : section.offset + section.size]
+            relocations[section.info] = {place: rest for place, *rest in struct.iter_unpack("<QQq", content)}
+    found = {}
+    for name, (_, info, _, place, value, size) in zip(names, entries, strict=True):
+        if info & 0xF != 2:  # STT_FUNC
+            continue
+        start = sections[place].offset + value
+        words = [word for (word,) in struct.iter_unpack("<I", data[start : start + size])]
+        references: dict[int, str | bytes] = {}
+        for k in range(len(words)):
+            reference = relocations.get(place, {}).get(value + 4 * k)
+            if reference is None:
+                continue
+            number, addend = reference
+            kind, symbol = number & 0xFFFF_FFFF, number >> 32
+            _, _, _, constants, at, _ = entries[symbol]
+            if kind == _JUMP:
+                references[k] = names[symbol]
+            elif kind == _PAGE:
+                references[k] = ""
+            elif kind in _LOW_BITS:
+                first = sections[constants].offset + at + addend
+                end = min(first + CONSTANT_BYTES, sections[constants].offset + sections[constants].size)
+                references[k] = data[first:end].ljust(CONSTANT_BYTES, b"\0")
+            else:
+                raise ObjectError(f"relocation of type {kind}")
+        found[name] = (words, references)
+    return found

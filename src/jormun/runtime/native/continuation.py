@@ -1,0 +1,141 @@
+"""Activations that may be suspended: each is on a guest stack of its own, which is put aside while it waits.
+
+Python never runs on a guest's stack, so that there is nothing to put aside but that. What suspends an activation raises
+`Suspension` in a function that native code called; it comes out of `start` or `go_on`, and the guest stays as it is.
+What is the thread's in a context is written there anew each time, so that any thread may go on with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+
+from jormun.errors import Trap
+from jormun.hints import TYPE_CHECKING
+from jormun.runtime import layout
+from jormun.runtime.native import pages, x86_64
+from jormun.runtime.native.machine import Native
+
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+
+_HOST_SP, _ACTIVATION, _HOST_LIMIT, _SCOPE, _TRAP_SP = (
+    offset >> 3
+    for offset in (
+        layout.CONTEXT_HOST_SP,
+        layout.CONTEXT_ACTIVATION,
+        layout.CONTEXT_HOST_LIMIT,
+        layout.CONTEXT_SCOPE,
+        layout.CONTEXT_TRAP_SP,
+    )
+)
+"""Words of a context."""
+
+
+class Suspension(BaseException):
+    """The guest that called waits. Nothing between the guest and who runs it may catch this."""
+
+
+class SliceOver(Suspension):
+    """The guest has computed for its time, and may go on at any time."""
+
+
+class Continuation:
+    """A call of a guest that may be suspended.
+
+    `start` and `go_on` return None when the guest has returned, and what it waits for when it is suspended. They raise
+    what `Native.call` does. Whoever uses them must see to it that nobody else does at the same time.
+    """
+
+    __slots__ = ("_activation", "_native", "_registers", "_sp", "_stack", "slice_ends_at", "thread")
+
+    def __init__(self, registers: pages.Block) -> None:
+        """`registers` is a register record for the call, where results come back."""
+        self._native = Native.get()
+        self._registers = registers
+        self._stack = self._native.stacks.new()
+        self._activation = 0
+        self._sp = 0  # of the guest while it is suspended
+        self.thread = 0
+        """The kernel's number of the thread that ran it last."""
+        self.slice_ends_at = 0.0
+        """By time.monotonic, when a guest that computes is suspended; 0.0 for never."""
+
+    @property
+    def context(self) -> int:
+        """The address of its stack's context."""
+        return self._stack.context
+
+    @classmethod
+    def here(cls) -> Continuation | None:
+        """What called the host in the calling thread, if that can be suspended: the only activation on such a stack."""
+        stack = Native.get().stacks.current()
+        found = stack.continuation
+        if found is None:
+            return None
+        if found._activation == stack.words[_ACTIVATION]:
+            return found  # it was before
+        # HOST_SP is the frame of the innermost activation, which has called us and waits on this thread's stack.
+        below = pages.read_u64(stack.words[_HOST_SP] + x86_64.FRAME_ACTIVATION)
+        return found if below == 0 else None
+
+    def suspend(self, suspension: Suspension) -> NoReturn:
+        """Leave the guest, by an exception that is to come out of the function that it called. It must be `here`."""
+        self._activation = self._stack.words[_ACTIVATION]
+        raise suspension
+
+    def attend(self) -> bool:
+        """Suspend the guest if it has computed for its time. Called by `jormun_attention`. Whether it may be asked
+        again soon, whatever that costs: others wait.
+        """
+        if self.slice_ends_at == 0.0 or Continuation.here() is not self:
+            return False
+        if self.slice_ends_at <= monotonic():
+            self.suspend(SliceOver())
+        return True
+
+    def start(self, code: int) -> Suspension | None:
+        """Call the code."""
+        return self._run(self._native.enter, (self._stack.context, code, self._registers.address))
+
+    def go_on(self) -> Suspension | None:
+        """Go on where it was suspended, as if the call of the host had returned, in any thread. Raises Trap
+        (INTERRUPTED) if it is to end.
+        """
+        sp, self._sp = self._sp, 0
+        assert sp, "it is not suspended"
+        return self._run(self._native.go_on, (self._stack.context, self._activation, self._registers.address, sp))
+
+    def explain(self, trap: Trap) -> None:
+        """Give a trap, which what it waits for raised, the backtrace of the guest if it has none."""
+        self._native.explain(self._stack, trap)
+
+    def close(self) -> None:
+        """Give the stack back. What was on it does not go on."""
+        self._sp = 0
+        self._stack.close()
+
+    def _run(self, run: Callable[..., int], arguments: tuple[int, ...]) -> Suspension | None:
+        native, stack = self._native, self._stack
+        stacks, words = native.stacks, stack.words
+        outer = stacks.current()
+        words[_HOST_LIMIT] = outer.words[_HOST_LIMIT]
+        words[_SCOPE] = outer.words[_SCOPE]
+        stack.continuation = self
+        self.thread = stacks.switch(outer, stack)
+        try:
+            kind = run(*arguments)
+        except Suspension as suspension:
+            suspension.__traceback__ = None  # it leads here
+            self._sp = words[_TRAP_SP]
+            return suspension
+        except BaseException as error:
+            native.explain(stack, error)
+            raise
+        finally:
+            stacks.switch_back(outer, stack)
+            stack.continuation = None
+        if kind:
+            raise native.trapped(stack, kind)
+        return None

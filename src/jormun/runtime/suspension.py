@@ -1,0 +1,166 @@
+"""Calls of guests that are awaited, and the host's coroutine functions, which such calls wait for.
+
+A guest that calls a coroutine function is suspended until what that returned has been awaited, by the task that awaits
+the guest. One that computes for longer than a moment is suspended too, and goes on in the event loop's next round.
+"""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from collections.abc import Callable, Coroutine, Generator, Sequence
+from functools import partial
+from time import monotonic
+
+from jormun.errors import HostError, TimeoutError, Trap, TrapKind
+from jormun.hints import TYPE_CHECKING, Any, TypeAlias
+from jormun.runtime.interruption import time_limit
+from jormun.runtime.native import pages
+from jormun.runtime.native.continuation import Continuation, Suspension
+from jormun.runtime.native.machine import Native
+from jormun.runtime.native.tick import SLICE_S
+from jormun.runtime.slots import CallSlots
+from jormun.runtime.turn import OWNER, Claim, Turn, chain
+
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from jormun.runtime.store import Store
+
+_Step: TypeAlias = Callable[[], Suspension | None]
+
+
+class Awaiting(Suspension):
+    """A guest waits for an awaitable of the host."""
+
+    __slots__ = ("awaitable", "finish")
+
+    def __init__(self, awaitable: Any, finish: Callable[[object], None]) -> None:  # Any: what it is, awaiting finds out
+        """`finish` takes what awaiting it gave, and puts it where the guest will find it."""
+        self.awaitable = awaitable
+        self.finish = finish
+
+
+def wait_for(name: str, awaitable: Any, finish: Callable[[object], None]) -> NoReturn:
+    """Suspend the call that called a host function, which is named and has returned an awaitable. Raises HostError
+    where that cannot be; `finish` is as that of Awaiting.
+    """
+    continuation = Continuation.here()
+    if continuation is None:
+        if isinstance(awaitable, Coroutine):
+            awaitable.close()  # nobody will await it
+        raise HostError(
+            f"host function {name} is asynchronous, and what calls it cannot wait: "
+            "await call_async() of the WebAssembly function, with no other call of Python's in between"
+        )
+    continuation.suspend(Awaiting(awaitable, finish))
+
+
+async def call_async(
+    store: Store, slots: CallSlots, code: int, vm: int, args: Sequence[int], what: object
+) -> list[int]:
+    """As `function.call_native`, suspended while host functions are awaited."""
+    owned = store.owned
+    registers = pages.Block(slots.size_bytes, 16)
+    slots.pack_call(registers.address, vm, args, store.stop.address)
+    timeout_s = store.limits.timeout
+    call = _Call(store.turn, Continuation(registers), code, what)
+    try:
+        if timeout_s is None:
+            await call.run()
+        elif _has_event_loop():
+            await _run_for(timeout_s, call)
+        else:
+            await call.run(_within(timeout_s))
+    finally:
+        call.close()
+        del owned
+    return slots.unpack_returned(registers.address)
+
+
+class _Call:
+    """A call that is awaited."""
+
+    def __init__(self, turn: Turn, continuation: Continuation, code: int, what: object) -> None:
+        self._turn = turn
+        self._continuation = continuation
+        self._code = code
+        self._claim = Claim(continuation.context, what)
+
+    async def run(self, do: Callable[[_Step], Suspension | None] | None = None) -> None:
+        """Run it to its end. `do`, if it is given, takes each step of it."""
+        turn, claim, continuation = self._turn, self._claim, self._continuation
+        await turn.enter_async(claim)
+        chain.set((*chain.get(), claim))
+        try:
+            is_sliced = _has_event_loop()
+            if is_sliced:
+                Native.get().tick_often()
+                continuation.slice_ends_at = monotonic() + SLICE_S
+            start = partial(continuation.start, self._code)
+            waiting = start() if do is None else do(start)
+            while waiting is not None:
+                claim.thread = continuation.thread
+                if isinstance(waiting, Awaiting):
+                    claim.is_waiting = True
+                    if turn.inside:
+                        turn.pass_on()
+                    try:
+                        result = await waiting.awaitable
+                    except Trap as trap:
+                        continuation.explain(trap)
+                        raise
+                    claim.is_waiting = False
+                    waiting.finish(result)
+                else:
+                    await _NextRound()
+                if turn.words[OWNER] != claim.context:
+                    await turn.go_on(claim)
+                if is_sliced:
+                    continuation.slice_ends_at = monotonic() + SLICE_S
+                waiting = continuation.go_on() if do is None else do(continuation.go_on)
+        finally:
+            calls = chain.get()
+            if claim in calls:  # else it ends in another context, by a garbage collection
+                chain.set(tuple(each for each in calls if each is not claim))
+
+    def close(self) -> None:
+        """Give back what it has."""
+        self._continuation.close()
+        self._turn.leave(self._claim)
+
+
+def _within(timeout_s: float) -> Callable[[_Step], Suspension | None]:
+    """Does steps until the time is up, where no event loop keeps it: a guest that waits is stopped when it goes on."""
+    ends_at = monotonic() + timeout_s
+
+    def do(step: _Step) -> Suspension | None:
+        with time_limit(max(ends_at - monotonic(), 0.0)):
+            return step()
+
+    return do
+
+
+async def _run_for(timeout_s: float, call: _Call) -> None:
+    import asyncio
+
+    try:
+        async with asyncio.timeout(timeout_s) as limit:
+            await call.run()
+    except builtins.TimeoutError as error:
+        if not limit.expired() or isinstance(error, TimeoutError):
+            raise
+        raise TimeoutError(TrapKind.INTERRUPTED, message=f"timed out after {timeout_s:g} s") from None
+
+
+class _NextRound:
+    """What asyncio.sleep(0) waits for."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield
+
+
+def _has_event_loop() -> bool:
+    """Whether the calling thread runs an event loop of asyncio's, whatever its make."""
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and asyncio._get_running_loop() is not None
