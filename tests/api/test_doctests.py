@@ -22,6 +22,7 @@ MODULES = [
     "jormun.runtime.globals",
     "jormun.runtime.limits",
     "jormun.runtime.memory",
+    "jormun.runtime.metering.costs",
     "jormun.runtime.store",
     "jormun.runtime.table",
     "jormun.runtime.tag",

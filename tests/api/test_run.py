@@ -69,7 +69,8 @@ def test_output_that_is_not_captured(echo: Path, capfd: pytest.CaptureFixture[st
         ({"input": b"bytes", "text": True}, TypeError),
         ({"memory_limit": "much"}, ValueError),
         ({"memory_limit": 1000, "input": b""}, jormun.ExhaustionError),
-        ({"fuel": 1}, TypeError),
+        ({"petrol": 1}, TypeError),
+        ({"fuel": -1}, ValueError),
         ({"stdin": b"bytes"}, TypeError),
         ({"stdin": 3, "input": b""}, ValueError),
         ({"stdout": 1}, ValueError),
@@ -81,6 +82,17 @@ def test_wrong_arguments(echo: Path, options: dict[str, object], error: type[Exc
     """They are refused before the program runs."""
     with pytest.raises(error):
         jormun.run([echo], capture_output=True, **options)  # type: ignore[arg-type]
+
+
+def test_fuel_bounds_what_a_program_runs(echo: Path) -> None:
+    """The result says what was used; one less is too little."""
+    done = jormun.run([echo], input=b"x", capture_output=True, fuel=10**6)
+    assert done.usage is not None
+    used = done.usage.fuel
+    assert 0 < used < 10**6
+    assert jormun.run([echo], input=b"x", capture_output=True, fuel=used).returncode == done.returncode
+    with pytest.raises(jormun.ExhaustionError, match="out of fuel"):
+        jormun.run([echo], input=b"x", capture_output=True, fuel=used // 2)
 
 
 def test_streams_of_every_kind(echo: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -56,6 +56,12 @@ def test_results_are_those_of_run(tmp_path: Path) -> None:
         assert (done.returncode, done.stdout, done.stderr) == (3, "hello\n", "")
 
 
+def test_fuel_is_that_of_run(tmp_path: Path) -> None:
+    """What computes for ever ends when it is used up."""
+    with pytest.raises(jormun.ExhaustionError, match="0 left of 5,000,000"):
+        asyncio.run(jormun.run_async([program(tmp_path, SPIN)], fuel=5_000_000))
+
+
 def test_exceptions_are_those_of_run(tmp_path: Path) -> None:
     """Wherever they come from."""
     hello = program(tmp_path, HELLO)

@@ -112,6 +112,8 @@ def test_quotas(
         ["--dir", ".", "--quota", "much"],
         ["--dir", ".", "--quota-files", "-1"],
         ["--max-memory", "x"],
+        ["--fuel", "much"],
+        ["--fuel", "9999999999999999999"],
         ["--stdin", "none"],
         ["--stdout", "no/such/folder"],
     ],
@@ -142,6 +144,14 @@ def test_memory_is_bounded(command: Command, tmp_path: Path, size: str, status: 
     """A program that begins with more is not begun."""
     done = command("run", "--memory-dir", "/x", "--max-memory", size, wat(tmp_path, WRITER))
     assert done.status == status
+
+
+@pytest.mark.parametrize(("words", "status"), [(["1000"], 0), (["2"], 134), (["1000", "--max-memory", "64KiB"], 134)])
+def test_fuel_is_bounded(command: Command, tmp_path: Path, words: Sequence[str], status: int) -> None:
+    """A program that runs more is ended by a trap; a bound on memory counts beside it."""
+    done = command("run", "--memory-dir", "/x", "--fuel", *words, wat(tmp_path, WRITER))
+    assert done.status == status
+    assert ("out of fuel" in done.err) == (words == ["2"])
 
 
 def test_standard_input_is_where_the_program_left_it(command: Command, tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ async def run_async(
     sockets: Sequence[socket.socket] = (),
     deterministic: bool = False,
     memory_limit: int | str | None = None,
+    fuel: int | None = None,
     config: Config | None = None,
 ) -> CompletedProcess:
     r"""Run a WASI program to its end, as `run` does, while the event loop runs on.
@@ -71,6 +72,7 @@ async def run_async(
             sockets=sockets,
             deterministic=deterministic,
             memory_limit=memory_limit,
+            fuel=fuel,
             config=config,
         )
     )

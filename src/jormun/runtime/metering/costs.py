@@ -24,7 +24,8 @@ class Costs:
     an element of a table counts 8. Raises ValueError for costs that are negative or beyond MOST, and for a unit that is
     no power of two from 16 to 2**31. Names that no instruction has are found when code is compiled.
 
-    >>> Costs(instructions={"i64.div_s": 20, "drop": 1}).instructions
+    >>> import jormun
+    >>> jormun.Costs(instructions={"i64.div_s": 20, "drop": 1}).instructions
     (('drop', 1), ('i64.div_s', 20))
     """
 
