@@ -124,7 +124,7 @@ def _instantiate(wasm: Module, imports: _Beside, name: str) -> Instance:
 
     store = _store_of(wasm, imports) or Store()
     wasi = open_wasi([name], streams=(MemoryStream(), None, None))
-    native = instantiate_with_wasi(wasm.compiled, wasi, imports=imports, store=store)
+    native = instantiate_with_wasi(wasm.compiled_for(store), wasi, imports=imports, store=store)
     initialize(native)
     instance = Instance.__new__(Instance)
     instance.module, instance.store, instance.exports = wasm, store, Exports(native)
