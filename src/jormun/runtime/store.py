@@ -82,7 +82,7 @@ class Store:
             made: StopRecord | None = self.__dict__.get("stop")
             if made is None:
                 made = StopRecord()
-                if self.limits.timeout is None and self.limits.fuel is None:
+                if self.limits.timeout is None:
                     made.keep(self._owned)
                 self.__dict__["stop"] = made
             return made

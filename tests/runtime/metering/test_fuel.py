@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import threading
 
 import pytest
 
@@ -353,3 +354,21 @@ def test_vectorized_functions_pay(name: str) -> None:
     with pytest.raises(ExhaustionError):
         poly(numpy.arange(10**6))
     assert instance.limits.usage.fuel == 10**6
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_calls_by_machine_code_pay(name: str) -> None:
+    """A function that runs for a moment keeps the GIL, while Python gives more as well, in whatever threads it uses."""
+    given = []
+
+    def more(limits: Allowance) -> None:
+        thread = threading.Thread(target=given.append, args=(limits.usage.fuel,))
+        thread.start()
+        thread.join()
+        limits.fuel += 6
+
+    instance = load(name, Limits(fuel=0, on_empty=more))
+    straight = instance.exports.straight
+    assert [straight(k) for k in range(9)] == list(range(1, 10))
+    assert given == list(range(0, 27, 6))
+    assert instance.limits.usage.fuel == 27
