@@ -25,11 +25,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Take interrupts even as a job in the background, which a shell starts without: processes that tests start would
-    inherit that.
+    """Take interrupts even as a job in the background, which a shell starts without, and hang up even under nohup:
+    processes that tests start would inherit that.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     # Tests, and processes that they start, compile what they run, and leave the user's cache alone.
     os.environ["JORMUN_CACHE_SIZE"] = "0"
     if FOLDER not in os.environ:

@@ -52,10 +52,19 @@ def environment(**variables: str) -> dict[str, str]:
     return {**ours, "PYTHONPATH": str(SOURCE), **variables}
 
 
+class Started(subprocess.Popen[bytes]):
+    """A process that does not outlive a test that fails, which would wait for it."""
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if kind is not None:
+            self.kill()
+        super().__exit__(kind, *rest)  # type: ignore[arg-type]
+
+
 def start(*arguments: str | Path, **options: object) -> subprocess.Popen[bytes]:
     """Starts a command line in a process of its own."""
     given: dict[str, object] = {"env": environment(), "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-    return subprocess.Popen([*COMMAND, *map(str, arguments)], **given)  # type: ignore[call-overload,no-any-return]
+    return Started([*COMMAND, *map(str, arguments)], **given)  # type: ignore[call-overload,no-any-return]
 
 
 def wat(folder: Path, text: str, name: str = "module.wat") -> Path:

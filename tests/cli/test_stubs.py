@@ -46,7 +46,7 @@ def mypy(folder: Path, *files: str) -> list[str]:
     done = subprocess.run(
         [sys.executable, "-m", "mypy", *words],
         cwd=folder,
-        env={"MYPYPATH": str(SOURCE)},
+        env={} if SOURCE.name == "site-packages" else {"MYPYPATH": str(SOURCE)},  # which mypy knows
         capture_output=True,
         text=True,
     )

@@ -154,9 +154,13 @@ class Guest:
         return Errno(function.call_bits([n % (1 << w) for n, w in zip(arguments, widths, strict=True)])[0])
 
     def open(self, name: str, *, rights: int = ALL_RIGHTS, fdflags: int = 0) -> int:
-        self.memory.write(1024, name.encode())
-        assert not self.call("path_open", ROOT, 0, 1024, len(name), OFlags.CREAT, rights, 0, fdflags, 2048)
+        errno = self.try_open(name, rights, fdflags)
+        assert not errno
         return int.from_bytes(self.memory.read(2048, 4), "little")
+
+    def try_open(self, name: str, rights: int, fdflags: int = 0) -> Errno:
+        self.memory.write(1024, name.encode())
+        return self.call("path_open", ROOT, 0, 1024, len(name), OFlags.CREAT, rights, 0, fdflags, 2048)
 
     def iovecs(self, address: int, *buffers: tuple[int, int]) -> None:
         self.memory.write(address, b"".join(pack("<II", *buffer) for buffer in buffers))
@@ -224,7 +228,7 @@ def do(guest: Guest, operation: tuple[object, ...]) -> object:
     if name == "grow":
         return guest.memory.try_grow(1)
     if name == "open":
-        return guest.open(arguments[0], rights=arguments[1]) if guest.call("fd_close", 99) else None  # type: ignore[arg-type]
+        return guest.try_open(*arguments) if guest.call("fd_close", 99) else None  # type: ignore[arg-type]
     if name == "iovecs":
         address, buffers = arguments
         try:

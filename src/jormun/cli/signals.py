@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import _signal as signal  # type: ignore[import-not-found]  # FAST: signal makes enums of all numbers, 3 ms
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+
+from jormun.functions import contextmanager
+from jormun.hints import Iterator
 
 
 class _Ended(BaseException):

@@ -13,10 +13,8 @@ interface, which are in every release from 3.11 on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from jormun.errors import TrapKind
-from jormun.hints import Final
+from jormun.hints import Final, Mapping
 from jormun.runtime import layout
 from jormun.runtime.native import python_values
 
