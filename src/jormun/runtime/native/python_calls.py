@@ -254,9 +254,6 @@ def _call_function(none_at: str, int_at: str, key: int, failed: int, wake: int) 
 define ptr @jormun_call_function(ptr %self, ptr %args, i64 %nargsf, ptr %kwnames) nounwind {{
   %registers = alloca [{_RECORD_BYTES} x i8], align 16
   %overflow.at = alloca i32
-  %type.at = alloca ptr
-  %error.at = alloca ptr
-  %traceback.at = alloca ptr
   %signature.at = getelementptr i8, ptr %self, i64 {layout.FUNCTION_OBJECT_SIGNATURE}
   %signature = load ptr, ptr %signature.at
   %count.32 = load i32, ptr %signature

@@ -457,33 +457,44 @@ jormun_compile_stub:
 .size jormun_compile_stub, . - jormun_compile_stub
 """
 
-# What a guest is diverted to that a signal interrupted: ask Python whether it wants something, and go on as if nothing
-# had been. The signal's handler left, below the 128 bytes that the interrupted code may use below its %rsp, the address
-# of that code and its %rbp, which are a frame, and its flags; %rsp and %rbp are where it left them.
-#
-# Safe because: the handler found ASIDE_BYTES of room. All general registers, all flags, and by XSAVE all other
-# registers that compiled code uses are put back: x87 and SSE, AVX, AVX-512, and the general registers of APX, whose
-# places in the area end at 2,688 bytes on every CPU. The header behind the first 512 bytes must be zeros. %rbx and %rsp
-# are kept by the call. `retq $128` takes the address, and leaves %rsp as it was.
-_DIVERT = f"""
-.type jormun_divert,@function
-jormun_divert:
+# What keeps every register of compiled code: the general ones, with %rsp in %rbx from then on, and below them others,
+# in an area whose header, behind the first 512 bytes, must be zeros; and what puts them back.
+_PUSH_ALL = f"""\
     {"; ".join(f"pushq %{r}" for r in _SAVED)}
     cld
-    movq %rsp, %rbx
+    movq %rsp, %rbx"""
+_XSAVE = f"""\
     subq ${_XSAVE_BYTES}, %rsp
     andq $-64, %rsp
     xorl %eax, %eax
     {"; ".join(f"movq %rax, {512 + 8 * k}(%rsp)" for k in range(8))}
     movl ${_XSAVE_STATES:#x}, %eax
     xorl %edx, %edx
-    xsave64 (%rsp)
-    callq jormun_attend
+    xsave64 (%rsp)"""
+_XRSTOR = f"""\
     movl ${_XSAVE_STATES:#x}, %eax
     xorl %edx, %edx
-    xrstor64 (%rsp)
+    xrstor64 (%rsp)"""
+_POP_ALL = f"""\
+    {"; ".join(f"popq %{r}" for r in reversed(_SAVED))}"""
+
+# What a guest is diverted to that a signal interrupted: ask Python whether it wants something, and go on as if nothing
+# had been. The signal's handler left, below the 128 bytes that the interrupted code may use below its %rsp, the address
+# of that code and its %rbp, which are a frame, and its flags; %rsp and %rbp are where it left them.
+#
+# Safe because: the handler found ASIDE_BYTES of room. All general registers, all flags, and by XSAVE all other
+# registers that compiled code uses are put back: x87 and SSE, AVX, AVX-512, and the general registers of APX, whose
+# places in the area end at 2,688 bytes on every CPU. %rbx and %rsp are kept by the call.
+# `retq $128` takes the address, and leaves %rsp as it was.
+_DIVERT = f"""
+.type jormun_divert,@function
+jormun_divert:
+{_PUSH_ALL}
+{_XSAVE}
+    callq jormun_attend
+{_XRSTOR}
     movq %rbx, %rsp
-    {"; ".join(f"popq %{r}" for r in reversed(_SAVED))}
+{_POP_ALL}
     popfq
     popq %rbp
     retq $128
@@ -500,27 +511,17 @@ _FUEL = f"""
 jormun_fuel:
     pushq %rbp
     movq %rsp, %rbp
-    {"; ".join(f"pushq %{r}" for r in _SAVED)}
-    cld
-    movq %rsp, %rbx
+{_PUSH_ALL}
     movq {layout.VM_FUEL}(%rdi), %r12
     movq %rsi, (%r12)
     movq %rdx, %rsi
-    subq ${_XSAVE_BYTES}, %rsp
-    andq $-64, %rsp
-    xorl %eax, %eax
-    {"; ".join(f"movq %rax, {512 + 8 * k}(%rsp)" for k in range(8))}
-    movl ${_XSAVE_STATES:#x}, %eax
-    xorl %edx, %edx
-    xsave64 (%rsp)
+{_XSAVE}
     callq jormun_refuel
-    movl ${_XSAVE_STATES:#x}, %eax
-    xorl %edx, %edx
-    xrstor64 (%rsp)
+{_XRSTOR}
     movq (%r12), %rax
     movq %rbx, %rsp
     movq %rax, {8 * (len(_SAVED) - 1)}(%rsp)
-    {"; ".join(f"popq %{r}" for r in reversed(_SAVED))}
+{_POP_ALL}
     popq %rbp
     retq
 .size jormun_fuel, . - jormun_fuel
