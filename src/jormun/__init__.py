@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from jormun.api.run import CompletedProcess, run
     from jormun.api.run_async import run_async
     from jormun.api.vectorize import vectorize
+    from jormun.api.wasi import Wasi
     from jormun.errors import (
         ArtifactError,
         ExhaustionError,
+        Exit,
         Frame,
         HostError,
         InvalidError,
@@ -60,8 +62,9 @@ _PLACES = {
     "jormun.api.run": ("CompletedProcess", "run"),
     "jormun.api.run_async": ("run_async",),
     "jormun.api.vectorize": ("vectorize",),
+    "jormun.api.wasi": ("Wasi",),
     "jormun.errors": (
-        "ArtifactError", "ExhaustionError", "Frame", "HostError", "InvalidError", "LinkError", "MalformedError",
+        "ArtifactError", "ExhaustionError", "Exit", "Frame", "HostError", "InvalidError", "LinkError", "MalformedError",
         "TimeoutError", "Trap", "TrapKind", "UnsupportedError", "WasmError",
     ),
     "jormun.features": ("Features",),
@@ -91,6 +94,7 @@ __all__ = [
     "Costs",
     "Engine",
     "ExhaustionError",
+    "Exit",
     "ExportType",
     "Exports",
     "Features",
@@ -120,6 +124,7 @@ __all__ = [
     "TrapKind",
     "UnsupportedError",
     "Usage",
+    "Wasi",
     "WasmError",
     "__version__",
     "load",

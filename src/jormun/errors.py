@@ -89,6 +89,19 @@ class HostError(WasmError):
     """A host function, or another thing that the host supplied, broke its contract."""
 
 
+class Exit(WasmError):
+    """A program of WASI, or a library, has ended itself (`exit` of C): it passes through the guest to whoever called
+    it, from Python's function calls on. `jormun.run` gives its `status`, unsigned and of 32 bits, as `returncode`.
+    """
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+    def __str__(self) -> str:
+        return f"the guest has ended itself, with exit status {self.status}"
+
+
 @unique
 class TrapKind(Enum):
     """Why a guest trapped. The value is the number that native code writes; `message` is the standard's wording."""

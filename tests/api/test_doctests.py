@@ -17,6 +17,7 @@ MODULES = [
     "jormun.api.run",
     "jormun.api.run_async",
     "jormun.api.vectorize",
+    "jormun.api.wasi",
     "jormun.errors",
     "jormun.runtime.function",
     "jormun.runtime.globals",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from jormun.errors import Exit
 from jormun.wasi.errno import Errno
-from jormun.wasi.process import Exit
 
 from .fake_guest import SIZE_BYTES, Guest
 

@@ -18,14 +18,12 @@ from keyword import iskeyword
 from types import ModuleType
 from typing import TypeVar
 
-from jormun.api.instance import Exports, Instance
+from jormun.api.instance import Instance
 from jormun.api.module import Module
 from jormun.errors import LinkError, WasmError
 from jormun.hints import Any
 from jormun.runtime.linking import ImportModule
-from jormun.runtime.store import Store
-from jormun.types import FuncExternType
-from jormun.wasi.abi import PREVIEW1, UNSTABLE
+from jormun.wasi.abi import MODULES
 
 SUFFIXES = (".wasm", ".wat")
 """What modules are called, in the order in which they are looked for."""
@@ -116,29 +114,12 @@ def _instantiate(wasm: Module, imports: _Beside, name: str) -> Instance:
     """An instance of a module, with a world of WASI's if it asks for one: the standard output and error of this
     process, one argument, no files.
     """
-    if not any(each.module in (PREVIEW1.module, UNSTABLE.module) for each in wasm.blueprint.imports):
+    if not any(each.module in MODULES for each in wasm.blueprint.imports):
         return Instance(wasm, imports)
-    from jormun.wasi.linking import instantiate_with_wasi
-    from jormun.wasi.memory_stream import MemoryStream
-    from jormun.wasi.run import initialize, open_wasi
+    from jormun.api.wasi import Wasi
+    from jormun.wasi.streams import DEVNULL
 
-    store = _store_of(wasm, imports) or Store()
-    wasi = open_wasi([name], streams=(MemoryStream(), None, None))
-    native = instantiate_with_wasi(wasm.compiled_for(store), wasi, imports=imports, store=store)
-    initialize(native)
-    instance = Instance.__new__(Instance)
-    instance.module, instance.store, instance.exports = wasm, store, Exports(native)
-    return instance
-
-
-def _store_of(wasm: Module, imports: _Beside) -> Store | None:
-    """The store of the modules of ours that are imported; functions can only meet within one."""
-    for each in wasm.blueprint.imports:
-        if each.module in imports and isinstance(each.type, FuncExternType):
-            store = getattr(imports[each.module][each.name], "store", None)
-            if isinstance(store, Store):
-                return store
-    return None
+    return Instance(wasm, imports, wasi=Wasi([name], stdin=DEVNULL))
 
 
 class _Beside(Mapping[str, ImportModule]):

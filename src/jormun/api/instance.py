@@ -8,10 +8,11 @@ from jormun.api.config import Config
 from jormun.api.memory import Memory
 from jormun.api.module import Module, open_program
 from jormun.api.source import Source, is_path
+from jormun.errors import LinkError
 from jormun.hints import TYPE_CHECKING, Any, NoReturn
 from jormun.runtime import instance as runtime
 from jormun.runtime.limits import Limits
-from jormun.runtime.linking import Imports, resolve
+from jormun.runtime.linking import Extern, Imports, resolve
 from jormun.runtime.store import Store
 from jormun.runtime.uncopied import uncopied
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
 
     from jormun.api.arrays import GuestArray
+    from jormun.api.wasi import Wasi
     from jormun.runtime.allowance import Allowance
     from jormun.runtime.function import Function
 
@@ -84,6 +86,9 @@ class Instance:
     the very type that the import asks for (integers and floats of 32 and 64 bits); they run without the GIL, and no
     sandbox bounds them.
 
+    `wasi` is the world that it reaches by the functions of WASI that it imports, behind `imports`; without, there are
+    none.
+
     Instances whose functions, tables, globals or tags meet must be in one store. Without `store`, that is the store
     that the imports are of, or a new one, with `limits`.
 
@@ -104,6 +109,7 @@ class Instance:
         module: Module,
         imports: Imports | None = None,
         *,
+        wasi: Wasi | None = None,
         store: Store | None = None,
         limits: Limits | None = None,
     ) -> None:
@@ -115,8 +121,12 @@ class Instance:
             raise ValueError("a store has limits of its own: give either a store or limits")
         self.module = module
         self.store = store
-        externs = resolve(module.blueprint, given, store) if has_imports else ()
-        self.exports = Exports(runtime.instantiate(store, module.compiled_for(store), externs))
+        if wasi is not None:
+            made = wasi.instantiate(module.compiled_for(store), given, store)
+        else:
+            externs = _resolve(module, given, store) if has_imports else ()
+            made = runtime.instantiate(store, module.compiled_for(store), externs)
+        self.exports = Exports(made)
 
     @property
     def limits(self) -> Allowance:
@@ -220,6 +230,7 @@ def load(
     source: Source,
     imports: Imports | None = None,
     *,
+    wasi: Wasi | None = None,
     store: Store | None = None,
     limits: Limits | None = None,
     config: Config | None = None,
@@ -235,7 +246,20 @@ def load(
     42
     """
     module = open_program(source, config) if is_path(source) else Module(source, config=config)
-    return Instance(module, imports, store=store, limits=limits)
+    return Instance(module, imports, wasi=wasi, store=store, limits=limits)
+
+
+def _resolve(module: Module, imports: Imports, store: Store) -> Sequence[Extern]:
+    """What stands for each import."""
+    try:
+        return resolve(module.blueprint, imports, store)
+    except LinkError as error:
+        from jormun.wasi.abi import MODULES
+
+        missing = {each.module for each in module.blueprint.imports} & MODULES - set(imports)
+        if missing:
+            error.add_note(f"{missing.pop()} is WASI: run a program by jormun.run, give a library wasi=jormun.Wasi()")
+        raise
 
 
 def _store_of(module: Module, imports: Imports) -> Store | None:

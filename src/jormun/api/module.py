@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from jormun.api.instance import Instance
     from jormun.api.tier import Tier
+    from jormun.api.wasi import Wasi
     from jormun.cache.kept import KeptModule
     from jormun.runtime.limits import Limits
     from jormun.runtime.linking import Imports
@@ -180,16 +181,21 @@ class Module:
         return tuple(ExportType(e.name, e.kind, blueprint.export_type(e)) for e in blueprint.exports)
 
     def instantiate(
-        self, imports: Imports | None = None, *, store: Store | None = None, limits: Limits | None = None
+        self,
+        imports: Imports | None = None,
+        *,
+        wasi: Wasi | None = None,
+        store: Store | None = None,
+        limits: Limits | None = None,
     ) -> Instance:
-        """A fresh instance: the same as `Instance(module, imports, store=store, limits=limits)`.
+        """A fresh instance: the same as `Instance(module, imports, wasi=wasi, store=store, limits=limits)`.
 
         From the second one of a module on, instances begin with a copy-on-write image of their memories and with the
         parts of instances that were dropped: microseconds each, so that a service can give each request its own.
         """
         from jormun.api.instance import Instance
 
-        return Instance(self, imports, store=store, limits=limits)
+        return Instance(self, imports, wasi=wasi, store=store, limits=limits)
 
     def compile(self, progress: Progress | None = None) -> None:
         """Compile all functions now, on all cores.

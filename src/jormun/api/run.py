@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from jormun.api.config import Config
 from jormun.api.module import open_program
+from jormun.api.streams import Streams
 from jormun.dataclass import dataclass, field
 from jormun.errors import TimeoutError
 from jormun.hints import TYPE_CHECKING, TypeAlias
@@ -14,9 +15,8 @@ from jormun.runtime.allowance import Usage
 from jormun.runtime.limits import Limits
 from jormun.runtime.store import Store
 from jormun.wasi.given import KeptFiles, ready
-from jormun.wasi.memory_stream import MemoryStream
 from jormun.wasi.run import Directories, require_start, run_command
-from jormun.wasi.streams import PIPE, STDOUT, Input, OpenedStream, Output, open_input, open_output
+from jormun.wasi.streams import Input, Output
 
 if TYPE_CHECKING:
     import socket
@@ -122,7 +122,8 @@ def run(
     if not args:
         raise ValueError("args must have the program's file at least")
     arguments = [_argument(argument) for argument in args]
-    given = _streams(stdin, stdout, stderr, input, capture_output, text)
+    streams = Streams(stdin, stdout, stderr, input=input, capture_output=capture_output, text=text)
+    stdin_file, stdout_file, stderr_file = streams.files
     # Made before the program is read, so that what is wrong with it is said first.
     limits = Limits(fuel=fuel) if memory_limit is None else Limits(memory=memory_limit, fuel=fuel)
     directories = ready(dirs or {})
@@ -135,10 +136,10 @@ def run(
             arguments,
             environment=env,
             directories=directories,
-            stdin=given[0].file,
-            stdout=given[1].file,
-            stderr=given[2].file,
-            sockets=_handed_over(sockets),
+            stdin=stdin_file,
+            stdout=stdout_file,
+            stderr=stderr_file,
+            sockets=handed_over(sockets),
             deterministic=deterministic,
             timeout_s=timeout,
             store=store,
@@ -148,44 +149,23 @@ def run(
             raise
         from subprocess import TimeoutExpired  # costs 10 ms, and programs mostly end in time
 
-        raise TimeoutExpired(arguments, timeout, _bytes_of(given[1]), _bytes_of(given[2])) from error
+        raise TimeoutExpired(arguments, timeout, *streams.captured) from error
     finally:
-        for stream in given[1:]:
-            stream.finish()
-    outputs = _output(given[1], text), _output(given[2], text)
+        streams.finish()
+    outputs = streams.output, streams.error
     done = CompletedProcess(args, returncode, *outputs, KeptFiles(directories), store.allowance.usage)
     if check:
         done.check_returncode()
     return done
 
 
-def _streams(
-    stdin: Input, stdout: Output, stderr: Output, input: str | bytes | None, capture_output: bool, text: bool
-) -> tuple[OpenedStream, OpenedStream, OpenedStream]:
-    """The standard streams; what is wrong with them is said as subprocess.run says it."""
-    if input is not None and stdin is not None:
-        raise ValueError("stdin and input cannot both be given")
-    if capture_output:
-        if stdout is not None or stderr is not None:
-            raise ValueError("stdout and stderr cannot be given with capture_output")
-        stdout = stderr = PIPE
-    opened_in = open_input(stdin) if input is None else OpenedStream(MemoryStream(_bytes(input, text)))
-    opened_out = open_output(stdout, is_text=text, name="stdout")
-    if stderr == STDOUT:
-        error = (
-            open_output(1, is_text=text, name="stderr") if opened_out.file is None else OpenedStream(opened_out.file)
-        )
-    else:
-        error = open_output(stderr, is_text=text, name="stderr")
-    return opened_in, opened_out, error
-
-
-def _handed_over(sockets: Sequence[socket.socket]) -> list[File]:
+def handed_over(sockets: Sequence[socket.socket]) -> list[File]:
+    """Sockets as files of a guest's."""
     if not sockets:
         return []
-    from jormun.wasi.socket_file import handed_over  # costs 5 ms, and few programs get any
+    from jormun.wasi.socket_file import handed_over as opened  # costs 5 ms, and few programs get any
 
-    return [handed_over(each) for each in sockets]
+    return [opened(each) for each in sockets]
 
 
 def _argument(argument: Argument) -> str:
@@ -193,25 +173,3 @@ def _argument(argument: Argument) -> str:
     if not isinstance(path, str):
         raise TypeError(f"arguments are str or paths, not {type(argument).__name__}")
     return path
-
-
-def _bytes(input: str | bytes, text: bool) -> bytes:
-    if text:
-        if not isinstance(input, str):
-            raise TypeError(f"with text=True, input is str, not {type(input).__name__}")
-        return input.encode()
-    if isinstance(input, str):
-        raise TypeError("input is bytes unless text=True")
-    return bytes(input)
-
-
-def _bytes_of(stream: OpenedStream) -> bytes | None:
-    return None if stream.captured is None else bytes(stream.captured.output)
-
-
-def _output(stream: OpenedStream, text: bool) -> str | bytes | None:
-    data = _bytes_of(stream)
-    if data is None or not text:
-        return data
-    # Line ends as subprocess.run gives them.
-    return data.decode().replace("\r\n", "\n").replace("\r", "\n")

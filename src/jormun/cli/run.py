@@ -99,9 +99,8 @@ def _run(arguments: argparse.Namespace) -> int:
 def _run_file(arguments: argparse.Namespace) -> int:
     from jormun.api.config import Config
     from jormun.cli.report import module_error, report_trap
-    from jormun.errors import Trap, WasmError
+    from jormun.errors import Exit, Trap, WasmError
     from jormun.runtime.store import Store
-    from jormun.wasi.process import Exit
     from jormun.wasi.run import stoppable
 
     timeout_s = _timeout(arguments.timeout)

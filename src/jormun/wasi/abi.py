@@ -294,3 +294,5 @@ UNSTABLE: Final = Abi(
     subscription_clock=Struct("<8xIxxxxQQH"),
     has_sock_accept=False,
 )
+MODULES: Final = frozenset({PREVIEW1.module, UNSTABLE.module})
+"""The modules that guests import WASI from."""

@@ -108,7 +108,7 @@ class WasiError(Exception):
 
 
 def errno_of(error: Exception) -> int:
-    """What a guest is told of an exception. Raises those that are none of its business: process.Exit, a trap, errors of
+    """What a guest is told of an exception. Raises those that are none of its business: Exit, a trap, errors of
     Python code that streams lead to.
     """
     if isinstance(error, WasiError):

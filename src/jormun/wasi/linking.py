@@ -70,7 +70,7 @@ def _instantiate(
 
     offered: dict[str, ImportModule] = {abi.module: _WasiModule(own, store, abi) for abi in (PREVIEW1, UNSTABLE)}
     if wasi.threads is not None and wants_threads(compiled):
-        if imports:  # its threads are in one store, and wait for each other
+        if imports and wasi.threads.has_threads:  # they are in one store, and wait for each other
             store.turn.is_shared = True
         offered[THREADS] = {SPAWN: _thread_spawn(compiled, wasi, imports, store, memories)}
     for (module, name), memory in memories.items():

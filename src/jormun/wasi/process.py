@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jormun.errors import Exit
 from jormun.hints import Final, NoReturn
 from jormun.wasi.abi import SUCCESS, Signal
 from jormun.wasi.errno import Errno
@@ -10,14 +11,6 @@ from jormun.wasi.wasi import Wasi
 
 _IGNORED: Final = (Signal.NONE, Signal.CHLD, Signal.CONT, Signal.URG, Signal.WINCH)
 _STOPPING: Final = (Signal.STOP, Signal.TSTP, Signal.TTIN, Signal.TTOU)
-
-
-class Exit(Exception):
-    """The guest has ended itself; passes through it to whoever called it. `status` is unsigned, of 32 bits."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
 
 
 @wasi_function

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from jormun.dataclass import replace
-from jormun.errors import LinkError
+from jormun.errors import Exit, LinkError
 from jormun.hints import TYPE_CHECKING, Callable, Final, Mapping, Sequence, TypeAlias
 from jormun.runtime.function import Function
 from jormun.runtime.instance import Instance
@@ -19,7 +19,6 @@ from jormun.wasi.given import Given, ready
 from jormun.wasi.host_file import HostFile
 from jormun.wasi.linking import instantiate_with_wasi, wants_threads
 from jormun.wasi.memory_stream import MemoryStream
-from jormun.wasi.process import Exit
 from jormun.wasi.wasi import Wasi, make_wasi
 
 if TYPE_CHECKING:
@@ -142,6 +141,9 @@ def run_in(wasi: Wasi, body: Callable[[], None], timeout_s: float | None) -> Non
         assert timeout_s is None
         body()
     else:
+        from jormun.wasi.threads import ThreadGroup
+
+        assert isinstance(wasi.threads, ThreadGroup)
         wasi.threads.run(body, timeout_s)
 
 

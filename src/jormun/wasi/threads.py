@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from threading import Event, Lock, RLock
 
-from jormun.errors import TimeoutError, Trap, TrapKind, WasmError
+from jormun.errors import Exit, TimeoutError, Trap, TrapKind, WasmError
 from jormun.hints import Final, TypeAlias
 from jormun.runtime.interruption import Interruption, current, running_under
 
@@ -44,6 +44,8 @@ class ThreadGroup:
     waits for the compiler, or fills gigabytes) is left behind, and ends when it comes back from there.
     """
 
+    has_threads: Final = True
+
     def __init__(self) -> None:
         self.interruption = Interruption()
         self.lock = RLock()
@@ -59,7 +61,7 @@ class ThreadGroup:
         """Runs `main` as the guest's first thread, and waits for the group's end. What interrupts the calling thread
         ends the group.
 
-        Raises what ended it, if that was no return: process.Exit, a Trap, what a host function raised, TimeoutError
+        Raises what ended it, if that was no return: Exit, a Trap, what a host function raised, TimeoutError
         when the time was up. A signal's handler may raise meanwhile, as Ctrl-C's does: that is the end too.
         """
         outer = current()
@@ -98,6 +100,8 @@ class ThreadGroup:
             self._last_id = thread_id
         try:
             self._start(thread_id, make(thread_id), is_main=False)
+        except Exit:  # out of a start function
+            raise
         except (WasmError, NoThreadError, RuntimeError, MemoryError):  # RuntimeError is what Thread.start raises
             self.interruption.check()
             return _REFUSED

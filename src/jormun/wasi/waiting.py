@@ -9,18 +9,19 @@ from jormun.wasi.abi import FdFlags
 from jormun.wasi.filesystem import Buffers, File, cut
 
 if TYPE_CHECKING:
+    from jormun.wasi.library import LibraryCalls
     from jormun.wasi.threads import ThreadGroup
 
 _PIPE_BUF: Final = select.PIPE_BUF
 """How much can be written without waiting to what poll(2) says is ready (POSIX)."""
 
 
-def await_reading(threads: ThreadGroup, file: File) -> None:
+def await_reading(threads: ThreadGroup | LibraryCalls, file: File) -> None:
     """Waits until reading a file would not wait. Raises Trap when the guest ends meanwhile."""
     _await(threads, file, select.POLLIN)
 
 
-def await_writing(threads: ThreadGroup, file: File, buffers: Buffers) -> Buffers:
+def await_writing(threads: ThreadGroup | LibraryCalls, file: File, buffers: Buffers) -> Buffers:
     """Waits until writing would not wait, and returns the part of the buffers that this holds for.
 
     The call then writes less than it was asked to, as it may. Raises Trap when the guest ends meanwhile.
@@ -30,7 +31,7 @@ def await_writing(threads: ThreadGroup, file: File, buffers: Buffers) -> Buffers
     return cut(buffers, _PIPE_BUF)
 
 
-def _await(threads: ThreadGroup, file: File, event: int) -> bool:
+def _await(threads: ThreadGroup | LibraryCalls, file: File, event: int) -> bool:
     """Whether it is a file that can make its users wait, and is ready now."""
     host_fd = file.fileno()
     if host_fd is None or file.flags & FdFlags.NONBLOCK:

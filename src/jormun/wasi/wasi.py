@@ -12,6 +12,7 @@ from jormun.wasi.memory import GuestMemory
 from jormun.wasi.random_bytes import RandomBytes
 
 if TYPE_CHECKING:
+    from jormun.wasi.library import LibraryCalls
     from jormun.wasi.threads import ThreadGroup
     from jormun.wasi.trace import Trace
 
@@ -37,8 +38,10 @@ class Wasi:
     deterministic: bool = False
     clocks: Clocks = field(default_factory=HostClocks)
     random: RandomBytes = field(default_factory=RandomBytes)
-    threads: ThreadGroup | None = None
-    """What ends the guest's threads together; None for a guest that is alone and runs as long as it likes."""
+    threads: ThreadGroup | LibraryCalls | None = None
+    """What ends the guest's threads together, or a library's calls; None for a guest that is alone and runs as long as
+    it likes.
+    """
     trace: Trace | None = None
     """Where the guest's calls are written down."""
 
