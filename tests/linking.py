@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from jormun.errors import WasmError
 from jormun.llvm.object import read_object
 from jormun.optimizing.code_image import functions_in
+from jormun.runtime import layout
 from jormun.runtime.native.calls import Signature
-from jormun.runtime.native.machine import HostFunction, Native
+from jormun.runtime.native.machine import Native
 from jormun.runtime.native.pages import Block
 from jormun.runtime.slots import CallSlots
 from jormun.types import F32, F64, I32, I64, V128, FuncType, ValType
@@ -56,6 +57,26 @@ def call(native: Native, code: int, vm: int, signature: Signature, values: int) 
     _write(values, signature.results, slots.unpack_returned(record.address))
 
 
+class HostFunction:
+    """A host record for what gets the address of a register record, and the code that is called with it."""
+
+    def __init__(self, native: Native, overflow_slots: int, callback: Callable[[int], object]) -> None:
+        self.code = native.symbols["jormun_host_function"]
+        self._held = _Held(callback)
+        self._record = Block(layout.HOST_RECORD_BYTES, 16)
+        self.vm = self._record.address
+        self._record.write_u64(layout.HOST_CALLABLE, id(callback))
+        self._record.write_u64(layout.HOST_OVERFLOW_SLOTS, overflow_slots)
+        self._record.write_u64(layout.HOST_OWNER, id(self._held))
+
+
+class _Held:
+    """What a call holds."""
+
+    def __init__(self, callback: object) -> None:
+        self.callback = callback
+
+
 def host_function(native: Native, signature: Signature, callback: object) -> HostFunction:
     """A Python function for guests that gets the address of such slots."""
     slots = slots_of(signature)
@@ -67,7 +88,7 @@ def host_function(native: Native, signature: Signature, callback: object) -> Hos
         callback(values.address)
         slots.pack_results(record, _read(values.address, signature.results))
 
-    return native.host_function(slots.overflow_slots, call)
+    return HostFunction(native, slots.overflow_slots, call)
 
 
 def _read(values: int, letters: str) -> list[int]:

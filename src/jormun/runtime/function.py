@@ -15,7 +15,6 @@ from jormun.types import DefType, FuncExternType, FuncType
 if TYPE_CHECKING:
     import inspect
 
-    from jormun.runtime.host import Shortcut
     from jormun.runtime.store import Store
 
 
@@ -74,17 +73,16 @@ class Function:
     def host_bits(
         store: Store,
         func_type: FuncType,
-        function: Callable[..., object],
+        function: Callable[..., int],
         failed: Callable[[Exception], int],
         name: str,
-        shortcut: Shortcut | None = None,
     ) -> Function:
         """A WebAssembly function of numbers that calls a Python one with their bits, as unsigned ints.
 
         The result, of which there is one at most, is bits too, and not checked. `failed` is called with an exception
-        that `function` raised: it returns the result then, or raises. `shortcut` may answer calls before.
+        that `function` raised: it returns the result then, or raises.
         """
-        return store.host_function(func_type, function, name, failed, shortcut)
+        return store.host_bits(func_type, function, failed, name)
 
     @property
     def type(self) -> FuncExternType:

@@ -1,17 +1,17 @@
-"""The native side of host functions (core specification, sections 4.2.7 and 4.4.10, "Host Functions")."""
+"""Functions of the host: how Python functions are called by guests (core specification, sections 4.2.7 and 4.4.10,
+"Host Functions").
+"""
 
 from __future__ import annotations
 
 from jormun.containers import ref
-from jormun.dataclass import dataclass
 from jormun.errors import HostError, WasmError
-from jormun.functions import partial
-from jormun.hints import TYPE_CHECKING, Callable, Final, TypeAlias
+from jormun.functions import lru_cache, partial
+from jormun.hints import TYPE_CHECKING, Callable, Final, Sequence, TypeAlias
 from jormun.runtime import layout, world
 from jormun.runtime.native import pages
 from jormun.runtime.native.calls import Signature
 from jormun.runtime.native.machine import Native
-from jormun.runtime.owners import forget, register
 from jormun.runtime.slots import slots_of
 from jormun.types import DefType, FuncType
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _CO_COROUTINE: Final = 0x80
 """In `co_flags` of the code of a coroutine function (inspect.CO_COROUTINE; inspect takes 10 ms to import)."""
+_FLAGS_SHIFT: Final = 8 * (layout.HOST_FLAGS - layout.HOST_OVERFLOW_SLOTS)
 Failed: TypeAlias = Callable[[Exception], int]
 """Makes the result of a call that raised, or raises."""
 
@@ -32,92 +33,113 @@ _OF_PYTHON: Final[tuple[type, ...]] = (type(lambda: None), type([].append), type
 """Functions, methods of C's and Python's own, and what wraps them: most that are given are of these."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shortcut:
-    """Machine code that answers the plain ones of a host function's calls, and jumps to it with all others."""
+class HostFunction:
+    """A Python function that takes and returns values, in a store."""
 
-    name: str
-    """Which: one of world.ANSWERED."""
-    world: pages.Block
-    """The world record (runtime/world.py) that it looks at."""
+    __slots__ = ("_callback", "_store", "deftype", "function", "name")
+
+    def __init__(self, store: ref[Store], deftype: DefType, function: Callable[..., object], name: str) -> None:
+        self._store = store
+        self._callback: Callable[..., None] | None = None
+        self.deftype = deftype
+        self.function = function
+        self.name = name
+
+    @property
+    def store(self) -> Store:
+        """Its store. Raises WasmError."""
+        store = self._store()
+        if store is None:
+            raise WasmError("the store is gone")
+        return store
+
+    def words(self, cookie: int) -> Sequence[int]:
+        """See host_records.Described."""
+        func_type = _func_type(self.deftype)
+        slots, symbols = slots_of(func_type), Native.get().symbols
+        is_async = _is_coroutine_function(self.function)
+        # It keeps the signature record, too.
+        callback = self._callback = _callback(func_type, is_async)
+        code, signature, function = symbols["jormun_host_function"], 0, 0
+        pointer = _pointer_of(self.function) if slots.is_plain else None
+        if pointer is not None and pointer.fits(Signature.of(func_type)):
+            # It runs in place of all else, being of the type that guests call it with (native/pointers.py).
+            code, function = symbols["jormun_native_function"], pointer.address
+        elif slots.is_plain and not is_async:
+            signature, function = slots.signature.address, id(self.function)
+        return (
+            *(code, 0, self.deftype.id, cookie),
+            *(id(callback), 0, slots.overflow_slots, 0, signature, function, 0, id(self)),
+        )
 
 
-class HostFunctionInstance:
-    """A Python function as guests call it: a function record, and the conversion of arguments and results.
+class BitsFunction:
+    """A Python function that takes and returns bits, unsigned: of WASI, say. Instances and stores may share it."""
 
-    Owned by the store, to which it refers weakly: while guest code runs, its caller holds the store.
-    """
-
-    __slots__ = ("__weakref__", "_deftype", "_key", "_native", "_record", "_world", "name")
+    __slots__ = ("_callback", "_code", "_flags", "_function", "_slots", "deftype", "is_shared", "name")
 
     def __init__(
         self,
-        store: Store,
         deftype: DefType,
-        function: Callable[..., object],
+        function: Callable[..., int],
+        failed: Failed,
         name: str,
-        failed: Failed | None = None,
-        shortcut: Shortcut | None = None,
+        *,
+        takes_self: bool = False,
+        answered: bool = False,
+        is_shared: bool = False,
     ) -> None:
-        """With `failed`, `function` takes and returns bits; see `Function.host_bits`."""
-        func_type = deftype.composite
-        if not isinstance(func_type, FuncType):
-            raise TypeError(f"a host function needs a function type, not {func_type}")
+        """`failed` is called with exceptions of `function`. With `takes_self`, `function` is passed first what a store
+        passes (HostFunctions.shared). With `answered`, machine code answers the plain ones of its calls (world.ANSWERED
+        has the name), and leaves all others to it.
+        """
+        func_type = _func_type(deftype)
+        self._callback = _bits_callback(func_type, failed, takes_self)
+        self._code = world.symbol(name) if answered else "jormun_host_function"
+        self._flags = layout.HOST_HANDLES | (layout.HOST_TAKES_SELF if takes_self else 0)
+        self._function = function
+        self._slots = slots_of(func_type)
+        self.deftype = deftype
+        self.is_shared = is_shared
+        """Whether the same object serves others: what is made of it may be kept."""
         self.name = name
-        self._deftype = deftype
-        slots = slots_of(func_type)
-        if failed is None:
-            is_async = _is_coroutine_function(function)
-            callback = _callback(ref(store), func_type, function, name, is_async)
-            self._native = Native.get().host_function(slots.overflow_slots, callback)
-            pointer = _pointer_of(function) if slots.is_plain else None
-            if pointer is not None and pointer.fits(Signature.of(func_type)):
-                self._native.call_directly(pointer.address, function)
-            elif slots.is_plain and not is_async:
-                self._native.convert(slots.signature, function)
-        else:
-            self._native = Native.get().host_function(slots.overflow_slots, _bits_callback(func_type, failed))
-            self._native.convert(slots.bits, function, handles=True)
-        self._key = register(self)
-        pages.write_u64(self._native.vm + layout.HOST_KEY, self._key)
-        self._record = pages.Block(layout.FUNCTION_RECORD_BYTES, 32)
-        code = self._native.code
-        self._world = None if shortcut is None else shortcut.world
-        if shortcut is not None:
-            # It gets the host record as its first argument, as the host function does, and finds the world there.
-            code = Native.get().symbols[world.symbol(shortcut.name)]
-            pages.write_u64(self._native.vm + world.HOST_WORLD, shortcut.world.address)
-        self._record.write_u64(layout.FUNCTION_CODE, code)
-        self._record.write_u64(layout.FUNCTION_VM, self._native.vm)
-        self._record.write_u64(layout.FUNCTION_TYPE_ID, deftype.id)
 
-    def __del__(self) -> None:
-        if hasattr(self, "_key"):
-            forget(self._key)
-
-    @property
-    def address(self) -> int:
-        """The address of its function record."""
-        return self._record.address
-
-    def function_deftype(self, cookie: int) -> DefType:
-        """Its type."""
-        return self._deftype
-
-    def function_name(self, cookie: int) -> str:
-        """Its name."""
-        return self.name
-
-    def function_is_short(self, cookie: int) -> bool:
-        """No: nobody knows what it does."""
-        return False
+    def words(self, cookie: int) -> Sequence[int]:
+        """See host_records.Described."""
+        slots = self._slots
+        # Machine code that answers calls gets the host record as its first argument, as the host function does, and
+        # finds the world there.
+        return (
+            *(Native.get().symbols[self._code], 0, self.deftype.id, cookie),
+            *(id(self._callback), 0, slots.overflow_slots | self._flags << _FLAGS_SHIFT, 0),
+            *(slots.bits.address, id(self._function), 0, 0),
+        )
 
 
-def _callback(
-    store_ref: ref[Store], func_type: FuncType, function: Callable[..., object], name: str, is_async: bool
-) -> Callable[..., None]:
-    """What native code calls with the address of the register record: arguments on entry, results on return. Where
-    native code has converted the arguments and called the function, it gives what that returned, too.
+class Offered:
+    """A function that a store has not made yet: what an import may be given in place of one."""
+
+    __slots__ = ("function", "passed", "world")
+
+    def __init__(self, function: BitsFunction, passed: object, world: pages.Block | None) -> None:
+        """See HostFunctions.shared."""
+        self.function = function
+        self.passed = passed
+        self.world = world
+
+
+def _func_type(deftype: DefType) -> FuncType:
+    func_type = deftype.composite
+    if not isinstance(func_type, FuncType):
+        raise TypeError(f"a host function needs a function type, not {func_type}")
+    return func_type
+
+
+@lru_cache(maxsize=1024)
+def _callback(func_type: FuncType, is_async: bool) -> Callable[..., None]:
+    """What native code calls with a host function of this type and the address of the register record: arguments on
+    entry, results on return. Where native code has converted the arguments and called the function, it gives what that
+    returned, too.
     """
     params, results = func_type.params, func_type.results
     slots = slots_of(func_type)
@@ -127,18 +149,15 @@ def _callback(
     if is_async:
         from jormun.runtime.suspension import wait_for
 
-    def call(address: int, *given: object) -> None:
-        store = store_ref()
-        if store is None:
-            raise WasmError("the store is gone")
+    def call(host: HostFunction, address: int, *given: object) -> None:
         if given:
             (returned,) = given
         else:
-            returned = function(*map(store.from_bits, params, slots.unpack_params(address)))
+            returned = host.function(*map(host.store.from_bits, params, slots.unpack_params(address)))
         if wait_for is not None:
-            wait_for(name, returned, partial(finish, address))
+            wait_for(host.name, returned, partial(finish, host, address))
         try:
-            finish(address, returned)
+            finish(host, address, returned)
         except HostError:
             if not hasattr(type(returned), "__await__"):
                 raise
@@ -146,23 +165,23 @@ def _callback(
             return
         from jormun.runtime import suspension  # most guests wait for nothing
 
-        suspension.wait_for(name, returned, partial(finish, address))
+        suspension.wait_for(host.name, returned, partial(finish, host, address))
 
-    def finish(address: int, returned: object) -> None:
-        store = store_ref()
-        if store is None:
-            raise WasmError("the store is gone")
+    def finish(host: HostFunction, address: int, returned: object) -> None:
+        store = host.store
         if count == 0:
             if returned is not None:
-                raise HostError(f"host function {name} has no results, it returned {type(returned).__name__}")
+                raise HostError(f"host function {host.name} has no results, it returned {type(returned).__name__}")
             return
-        values = _results(name, count, returned)
+        values = _results(host.name, count, returned)
         bits = []
         for t, value in zip(results, values, strict=True):
             try:
                 bits.append(store.to_bits(t, value))
             except (TypeError, OverflowError) as error:
-                raise HostError(f"host function {name} returned what is not {_types(func_type)}: {error}") from error
+                raise HostError(
+                    f"host function {host.name} returned what is not {_types(func_type)}: {error}"
+                ) from error
         slots.pack_results(address, bits)
 
     return call
@@ -192,8 +211,10 @@ def _is_coroutine_function(function: object) -> bool:
     return False
 
 
-def _bits_callback(func_type: FuncType, failed: Failed) -> Callable[..., None]:
-    """What native code calls with the address of the register record, and what a function of bits raised."""
+def _bits_callback(func_type: FuncType, failed: Failed, takes_self: bool) -> Callable[..., None]:
+    """What native code calls with the address of the register record, and what a function of bits raised; before, with
+    what is passed first, where the function takes that.
+    """
     slots = slots_of(func_type)
 
     def answer(address: int, raised: object) -> None:
@@ -205,7 +226,7 @@ def _bits_callback(func_type: FuncType, failed: Failed) -> Callable[..., None]:
         if func_type.results:
             slots.pack_results(address, (result,))
 
-    return answer
+    return (lambda passed, address, raised: answer(address, raised)) if takes_self else answer
 
 
 def _results(name: str, count: int, returned: object) -> tuple[object, ...]:

@@ -11,7 +11,7 @@ from jormun.runtime import layout, references
 from jormun.runtime.blueprint import DECLARATIVE, FUNCTION, NO_FUNCTION, Constant, ElementBlueprint
 from jormun.runtime.function import Function, call_native
 from jormun.runtime.globals import Global, read_cell, write_cell
-from jormun.runtime.linking import Extern, check
+from jormun.runtime.linking import Extern, Given, check
 from jormun.runtime.memory import Memory
 from jormun.runtime.module import CompiledModule
 from jormun.runtime.module_instance import ModuleInstance
@@ -28,15 +28,26 @@ from jormun.types import ExternKind, FuncType
 class Instance:
     """An instance of a module, by whose exports it is used. It keeps its store alive."""
 
-    def __init__(self, store: Store, native: ModuleInstance, imports: Sequence[Extern]) -> None:
+    def __init__(self, store: Store, native: ModuleInstance, imports: Sequence[Given]) -> None:
         """Made by `instantiate`."""
         self.store = store
         self.native = native
         self.compiled = native.compiled
-        self.imported_functions = [i for i in imports if isinstance(i, Function)] if imports else []
-        self._globals = dict(enumerate(i for i in imports if isinstance(i, Global))) if imports else {}
-        self._tables = dict(enumerate(i for i in imports if isinstance(i, Table))) if imports else {}
-        self._tags = dict(enumerate(i for i in imports if isinstance(i, Tag))) if imports else {}
+        self._functions: list[Function] | None = None
+        """Those that were given as such, which stay the objects that they are."""
+        self._globals: dict[int, Global] = {}
+        self._tables: dict[int, Table] = {}
+        self._tags: dict[int, Tag] = {}
+        if not imports:
+            return
+        functions = [i if isinstance(i, int) else i.address for i in imports if isinstance(i, (int, Function))]
+        if functions:
+            self.native.write_words(self.compiled.layout.imported_function_offset(0), functions)
+        if len(functions) < len(imports) or not all(isinstance(i, int) for i in imports):
+            self._functions = [i for i in imports if isinstance(i, Function)]
+            self._globals = dict(enumerate(i for i in imports if isinstance(i, Global)))
+            self._tables = dict(enumerate(i for i in imports if isinstance(i, Table)))
+            self._tags = dict(enumerate(i for i in imports if isinstance(i, Tag)))
 
     @property
     def memories(self) -> Sequence[Memory]:
@@ -65,14 +76,12 @@ class Instance:
 
     def function(self, func_index: int) -> Function:
         """A function; an own one must be among those whose reference may be taken, as exports are."""
-        if func_index < len(self.imported_functions):
-            return self.imported_functions[func_index]
         return self.store.function(self.function_address(func_index))
 
     def function_address(self, func_index: int) -> int:
         """The address of such a function's record, which is the reference to it."""
-        if func_index < len(self.imported_functions):
-            return self.imported_functions[func_index].address
+        if func_index < self.compiled.first_own:
+            return self.native.read(self.compiled.layout.imported_function_offset(func_index))
         return self.native.vm + self.compiled.layout.own_function_record_offset(func_index)
 
     def table(self, index: int) -> Table:
@@ -124,7 +133,7 @@ class Instance:
         if element.functions is None:
             return array("Q", map(self.evaluate, element.items))
         vm, records = self.native.vm, self.compiled.layout.own_function_records
-        addresses = {index: function.address for index, function in enumerate(self.imported_functions)}
+        addresses = {index: self.function_address(index) for index in range(self.compiled.first_own)}
         addresses[NO_FUNCTION] = references.NULL
         return array("Q", [vm + records[k] if k in records else addresses[k] for k in element.functions])
 
@@ -132,7 +141,7 @@ class Instance:
 def instantiate(
     store: Store,
     compiled: CompiledModule,
-    imports: Sequence[Extern],
+    imports: Sequence[Given],
     *,
     before_start: Callable[[Instance], None] | None = None,
 ) -> Instance:
@@ -158,7 +167,7 @@ def instantiate(
     return instance
 
 
-def _again(store: Store, compiled: CompiledModule, imports: Sequence[Extern]) -> Instance | None:
+def _again(store: Store, compiled: CompiledModule, imports: Sequence[Given]) -> Instance | None:
     """The instance, before its start, of the parts of one that is dead; None if there are none."""
     pool = compiled.pool if compiled.is_instantiated else None
     parts = None if pool is None else pool.take(store.budget)
@@ -166,14 +175,12 @@ def _again(store: Store, compiled: CompiledModule, imports: Sequence[Extern]) ->
         return None
     native = store.keep(ModuleInstance(compiled, parts, None, pool.lease(parts)))
     instance = Instance(store, native, imports)
-    for index, function in enumerate(instance.imported_functions):
-        native.write(compiled.layout.imported_function_offset(index), function.address)
     for index in range(len(compiled.blueprint.tag_types)):
         native.write(compiled.layout.tag_offset(index), new_identity())
     return instance
 
 
-def _anew(store: Store, compiled: CompiledModule, imports: Sequence[Extern]) -> Instance:
+def _anew(store: Store, compiled: CompiledModule, imports: Sequence[Given]) -> Instance:
     """The instance, before its start."""
     install_services()
     # The first of a module is as a rule the only one: those behind it are worth an image of what they begin with.
@@ -195,7 +202,7 @@ def _anew(store: Store, compiled: CompiledModule, imports: Sequence[Extern]) -> 
     return instance
 
 
-def _allocate(store: Store, compiled: CompiledModule, imports: Sequence[Extern]) -> Instance:
+def _allocate(store: Store, compiled: CompiledModule, imports: Sequence[Given]) -> Instance:
     """The instance with all it consists of, before its active segments and start function are run (4.7.1)."""
     blueprint = compiled.blueprint
     memories = [i for i in imports if isinstance(i, Memory)]
@@ -208,8 +215,6 @@ def _allocate(store: Store, compiled: CompiledModule, imports: Sequence[Extern])
     for index, memory in enumerate(memories):
         native.write(offsets.memory_base_offset(index), memory.base)
         native.write(offsets.memory_record_offset(index), memory.record)
-    for index, function in enumerate(instance.imported_functions):
-        native.write(offsets.imported_function_offset(index), function.address)
     _allocate_tags(instance, imports)
     _allocate_globals(instance, imports)
     _allocate_tables(instance, imports)
@@ -217,7 +222,7 @@ def _allocate(store: Store, compiled: CompiledModule, imports: Sequence[Extern])
     return instance
 
 
-def _allocate_tags(instance: Instance, imports: Sequence[Extern]) -> None:
+def _allocate_tags(instance: Instance, imports: Sequence[Given]) -> None:
     tags = [i for i in imports if isinstance(i, Tag)]
     types = instance.compiled.blueprint.tag_types
     tags += [Tag(instance.store, t) for t in types[len(tags) :]]
@@ -225,7 +230,7 @@ def _allocate_tags(instance: Instance, imports: Sequence[Extern]) -> None:
         instance.native.write(instance.compiled.layout.tag_offset(index), tag.identity)
 
 
-def _allocate_globals(instance: Instance, imports: Sequence[Extern]) -> None:
+def _allocate_globals(instance: Instance, imports: Sequence[Given]) -> None:
     """Globals see those before them."""
     imported = [i for i in imports if isinstance(i, Global)]
     for index, each in enumerate(imported):
@@ -235,7 +240,7 @@ def _allocate_globals(instance: Instance, imports: Sequence[Extern]) -> None:
         write_cell(instance.global_address(index), blueprint.global_types[index], instance.evaluate(init))
 
 
-def _allocate_tables(instance: Instance, imports: Sequence[Extern]) -> None:
+def _allocate_tables(instance: Instance, imports: Sequence[Given]) -> None:
     native, blueprint = instance.native, instance.compiled.blueprint
     native.tables += [i.instance for i in imports if isinstance(i, Table)]
     for init in blueprint.tables:
@@ -297,8 +302,8 @@ def _start(instance: Instance) -> None:
     func_index = instance.compiled.blueprint.start
     if func_index is None:
         return
-    if func_index < len(instance.imported_functions):
-        instance.imported_functions[func_index].call()
+    if func_index < instance.compiled.first_own:
+        instance.function(func_index).call()
         return
     code = instance.compiled.code(func_index)
     call_native(instance.store, slots_of(FuncType((), ())), code, instance.native.vm, ())

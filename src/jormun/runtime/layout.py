@@ -76,21 +76,32 @@ FUNCTION_COOKIE = 24
 """u64: what Python calls this function by."""
 FUNCTION_RECORD_BYTES = 32
 
+# A host record is what native code knows of a function of the host, which it is passed as other functions their vm.
 HOST_CALLABLE = 0
-"""ptr: the Python object that native code calls with the address of the values, or, beside a HOST_SIGNATURE, for what
-is not plain; its owner keeps it alive."""
+"""ptr: the Python object that native code calls with HOST_SELF, if there is one, and the address of the values; beside
+a HOST_SIGNATURE, for what is not plain."""
 HOST_KEY = VM_INSTANCE_KEY
-"""u64: what Python calls this function by; where an instance record has its key, so that one reading serves both."""
+"""u64: what Python calls its owner by; where an instance record has its key, so that one reading serves both."""
 HOST_OVERFLOW_SLOTS = 16
-"""u64: how many arguments it takes from the overflow area."""
+"""u32: how many arguments it takes from the overflow area."""
+HOST_FLAGS = 20
+"""u32: a sum of the following."""
+HOST_HANDLES = 1
+"""HOST_CALLABLE is called with what HOST_FUNCTION raises, too."""
+HOST_TAKES_SELF = 2
+"""HOST_FUNCTION is called with HOST_SELF before the values."""
 # Behind it is the address of a world record, where there is one (runtime/world.py).
 HOST_SIGNATURE = 32
 """ptr: the signature record by which native code converts arguments and results; 0 if Python does all of it."""
 HOST_FUNCTION = 40
 """ptr: then, the Python object that takes and returns values; or, of a native function, its address."""
-HOST_HANDLES = 48
-"""u64: 1 if HOST_CALLABLE is to be called with what HOST_FUNCTION raises, too."""
+HOST_OWNER = 48
+"""ptr: the Python object that keeps all those alive which the record names, or 0 if they live for ever."""
+HOST_SELF = 56
+"""ptr: a Python object, or 0."""
 HOST_RECORD_BYTES = 64
+HOST_ENTRY_BYTES = FUNCTION_RECORD_BYTES + HOST_RECORD_BYTES
+"""A function record with its host record behind it, as the host's functions have them."""
 
 # A signature record says where the values of calls of a function type are in a register record, and how they become
 # Python's, if all are numbers (runtime/slots.py).

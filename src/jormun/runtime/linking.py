@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from jormun.containers import ref
 from jormun.errors import LinkError
 from jormun.hints import Iterator, Protocol, Sequence, TypeAlias
 from jormun.runtime.blueprint import Blueprint, ImportBlueprint
 from jormun.runtime.function import Function
 from jormun.runtime.globals import Global
+from jormun.runtime.host import HostFunction, Offered
+from jormun.runtime.host_records import HostFunctions
 from jormun.runtime.memory import Memory
 from jormun.runtime.store import Store
 from jormun.runtime.table import Table
@@ -26,6 +29,8 @@ from jormun.types import (
 from jormun.validation.matching import match_extern
 
 Extern: TypeAlias = Function | Memory | Table | Global | Tag
+Given: TypeAlias = "Extern | int"
+"""What stands for an import: an int is the address of the record of a function that was made for this very import."""
 
 
 class ImportModule(Protocol):
@@ -44,34 +49,67 @@ class Imports(Protocol):
     def __iter__(self) -> Iterator[str]: ...
 
 
-def resolve(blueprint: Blueprint, imports: Imports, store: Store) -> list[Extern]:
+def resolve(blueprint: Blueprint, imports: Imports, store: Store) -> list[Given]:
     """What stands for each import of a module, in order.
 
     Python callables become host functions of the type that the import asks for, and numbers (or objects, for
     references) become globals where an immutable one is asked for. Raises LinkError for what is missing or of another
     kind.
     """
-    externs: list[Extern] = []
-    for each in blueprint.imports:
-        externs.append(_extern(each, each.type, _look_up(each, each.type, imports), store))
-    return externs
+    given: list[Given] = []
+    functions: list[HostFunction] = []
+    places: list[int] = []
+    offered: dict[tuple[int, int], list[tuple[int, Offered]]] = {}
+    for index, each in enumerate(blueprint.imports):
+        required = each.type
+        provided = _look_up(each, required, imports)
+        if isinstance(provided, Offered):
+            deftype = provided.function.deftype
+            if not isinstance(required, FuncExternType) or deftype is not required.type:
+                _require_match(each, FuncExternType(deftype))
+            offered.setdefault((id(provided.passed), id(provided.world)), []).append((index, provided))
+            given.append(0)
+        elif isinstance(required, FuncExternType) and callable(provided) and not isinstance(provided, Function):
+            assert isinstance(required.type, DefType)
+            functions.append(HostFunction(ref(store), required.type, provided, each.name))
+            places.append(index)
+            given.append(0)
+        else:
+            given.append(_extern(each, required, provided, store))
+    if functions:
+        _put(given, places, store.keep(HostFunctions.of(functions)))
+    for row in offered.values():
+        first = row[0][1]
+        made = HostFunctions.shared(tuple([each.function for _, each in row]), first.passed, first.world)
+        _put(given, [index for index, _ in row], store.keep(made))
+    return given
 
 
-def check(blueprint: Blueprint, externs: Sequence[Extern], store: Store) -> None:
+def _put(given: list[Given], places: Sequence[int], functions: HostFunctions) -> None:
+    for index, address in zip(places, functions.addresses, strict=True):
+        given[index] = address
+
+
+def check(blueprint: Blueprint, externs: Sequence[Given], store: Store) -> None:
     """Raise LinkError unless these externs are of one store and match the module's imports."""
     imports = blueprint.imports
     if len(externs) != len(imports):
         raise LinkError(f"unknown import: the module has {len(imports)} imports, {len(externs)} given")
     for each, extern in zip(imports, externs, strict=True):
-        required = each.type
-        if not match_extern(extern.type, required):
-            raise LinkError(
-                f"incompatible import type: {_name(each)} must be {describe(required)}, found {describe(extern.type)}"
-            )
+        if isinstance(extern, int):
+            continue
+        _require_match(each, extern.type)
         if not isinstance(extern, Memory) and extern.store is not store:
             raise LinkError(
                 f"incompatible import: {_name(each)} belongs to another store; make both instances with one store"
             )
+
+
+def _require_match(each: ImportBlueprint, found: ExternType) -> None:
+    if not match_extern(found, each.type):
+        raise LinkError(
+            f"incompatible import type: {_name(each)} must be {describe(each.type)}, found {describe(found)}"
+        )
 
 
 def describe(t: ExternType) -> str:
@@ -124,9 +162,6 @@ def _given(names: ImportModule | Imports) -> str:
 def _extern(each: ImportBlueprint, required: ExternType, provided: object, store: Store) -> Extern:
     if isinstance(provided, (Function, Memory, Table, Global, Tag)):
         return provided
-    if isinstance(required, FuncExternType) and callable(provided):
-        assert isinstance(required.type, DefType)
-        return Function.host(store, required.type, provided, each.name)
     if isinstance(required, GlobalType) and not required.is_mutable and not callable(provided):
         return _global(each, required.value, provided, store)
     raise LinkError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+
 from jormun.errors import UnsupportedError
 from jormun.hints import TYPE_CHECKING, Sequence
 from jormun.locks import RLock
@@ -69,6 +71,10 @@ class ModuleInstance:
                     self._memories = memories
         return self._memories
 
+    def memory(self, index: int) -> Memory:
+        """A memory, by its index."""
+        return self.memories[index]
+
     def belong(self, lease: object) -> None:
         """Hold `lease` from now on, which the memories, all of them own ones that nobody has seen, hold too."""
         self._lease = lease
@@ -85,6 +91,10 @@ class ModuleInstance:
     def write(self, offset: int, word: int) -> None:
         """Set 8 bytes of the record."""
         self._words[offset >> 3] = word
+
+    def write_words(self, offset: int, words: Sequence[int]) -> None:
+        """Set 8 bytes of the record for each."""
+        self._words[offset >> 3 : (offset >> 3) + len(words)] = memoryview(array("Q", words))
 
     def read(self, offset: int) -> int:
         """Get 8 bytes of the record."""

@@ -113,8 +113,8 @@ class _State:
         self._layout = instance.compiled.layout
         vm = instance.native.vm
         self._functions = {vm + at: index for index, at in self._layout.own_function_records.items()}
-        for index, function in enumerate(instance.imported_functions):
-            self._functions.setdefault(function.address, index)
+        for index in range(instance.compiled.first_own):
+            self._functions.setdefault(instance.function_address(index), index)
 
     def has_data(self, index: int) -> bool:
         """Whether there is something in a data segment."""

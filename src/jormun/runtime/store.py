@@ -8,7 +8,7 @@ it. So there are no cycles, and memory is given back at once. Memories alone nee
 
 from __future__ import annotations
 
-from jormun.containers import WeakValueDictionary
+from jormun.containers import WeakValueDictionary, ref
 from jormun.errors import WasmError
 from jormun.functions import cached_property, lru_cache
 from jormun.hints import TYPE_CHECKING, Callable, NoReturn, TracebackType, TypeVar
@@ -16,7 +16,8 @@ from jormun.locks import RLock
 from jormun.runtime import layout, values
 from jormun.runtime.address_space import Budget
 from jormun.runtime.function import Function
-from jormun.runtime.host import Failed, HostFunctionInstance, Shortcut
+from jormun.runtime.host import BitsFunction, Failed, HostFunction
+from jormun.runtime.host_records import HostFunctions
 from jormun.runtime.limits import Limits
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
@@ -194,20 +195,18 @@ class Store:
 
     def deftype(self, t: FuncType | DefType) -> DefType:
         """The canonical definition of a function type that refers to no others, or `t` itself if it is a definition."""
-        return t if isinstance(t, DefType) else _closed(t)
+        return t if isinstance(t, DefType) else closed(t)
 
-    def host_function(
-        self,
-        t: FuncType | DefType,
-        function: Callable[..., object],
-        name: str,
-        failed: Failed | None = None,
-        shortcut: Shortcut | None = None,
-    ) -> Function:
-        """See `Function.host`, and with `failed` `Function.host_bits`."""
+    def host_function(self, t: FuncType | DefType, function: Callable[..., object], name: str) -> Function:
+        """See `Function.host`."""
         name = name or getattr(function, "__name__", "host function")
-        host = self.keep(HostFunctionInstance(self, self.deftype(t), function, name, failed, shortcut))
-        return self.function(host.address)
+        host = self.keep(HostFunctions.of((HostFunction(ref(self), self.deftype(t), function, name),)))
+        return self.function(host.addresses[0])
+
+    def host_bits(self, t: FuncType, function: Callable[..., int], failed: Failed, name: str) -> Function:
+        """See `Function.host_bits`."""
+        host = self.keep(HostFunctions.of((BitsFunction(self.deftype(t), function, failed, name),)))
+        return self.function(host.addresses[0])
 
     def to_bits(self, t: ValType, value: object) -> int:
         """The bits of a Python value; see values.to_bits."""
@@ -230,7 +229,8 @@ def _fuel(limits: Limits, budget: Budget) -> Fuel:
 
 
 @lru_cache(maxsize=1024)  # FAST: 30 us a type, which each instance of a program with WASI asks for dozens of times
-def _closed(t: FuncType) -> DefType:
+def closed(t: FuncType) -> DefType:
+    """The canonical definition of a function type that refers to no others."""
     deftypes: list[DefType] = []
     close_group(RecType((SubType(True, (), t),)), deftypes)
     return deftypes[0]

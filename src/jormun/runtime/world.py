@@ -25,7 +25,7 @@ def symbol(name: str) -> str:
     return f"jormun_wasi_{name}"
 
 
-HOST_WORLD: Final = layout.HOST_OVERFLOW_SLOTS + 8
+HOST_WORLD: Final = layout.HOST_FLAGS + 4
 """In the host record of a function that machine code answers: ptr, a world record."""
 assert HOST_WORLD + 8 <= layout.HOST_SIGNATURE
 
@@ -58,10 +58,13 @@ STRINGS_STARTS: Final = 16
 
 TABLE_BUSY: Final = 0
 """u32: 1 while machine code uses an entry."""
-TABLE_ENTRIES: Final = 64
-"""An entry for each of the first ENTRIES descriptors."""
+TABLE_COUNT: Final = 4
+"""u32: how many entries there are."""
+TABLE_ENTRIES: Final = 8
+"""ptr: an entry for each of the first TABLE_COUNT descriptors."""
+TABLE_BYTES: Final = 16
 ENTRIES: Final = 256
-"""Ours: more of them are open in few programs, and Python answers for those."""
+"""The most that there are. Ours: more of them are open in few programs, and Python answers for those."""
 ENTRY_FILE: Final = 0
 """i32: the host's descriptor."""
 ENTRY_OPERATIONS: Final = 4
@@ -76,7 +79,6 @@ ENTRY_NAME: Final = 40
 ENTRY_NAME_BYTES: Final = 48
 """u32: how long it is."""
 ENTRY_BYTES: Final = 64
-TABLE_BYTES: Final = TABLE_ENTRIES + ENTRY_BYTES * ENTRIES
 
 READ_FILE: Final = 1 << 0
 """Reading is read(2) of ENTRY_FILE, a file that never has its users wait for others."""

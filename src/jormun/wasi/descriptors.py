@@ -126,7 +126,7 @@ class DescriptorTable:
     Once it is shared, each descriptor that a call gets is pinned until the call's end, `unpin`.
     """
 
-    __slots__ = ("__weakref__", "_entries", "_free", "_listings", "_lock", "_pinned", "native")
+    __slots__ = ("__weakref__", "_entries", "_free", "_listings", "_lock", "_native", "_pinned")
 
     def __init__(self) -> None:
         self._entries: list[Descriptor | None] = []
@@ -134,9 +134,20 @@ class DescriptorTable:
         self._lock = Lock()
         self._pinned: _Pinned | None = None
         self._listings: Listings | None = None
-        self.native: Final = NativeTable()
+        self._native: NativeTable | None = None
+
+    @property
+    def native(self) -> NativeTable:
         """What machine code knows of it. It pins nothing: what it uses is not taken away under it."""
-        _tables.add(self)
+        if self._native is None:  # many worlds have no use for it
+            with self._lock:
+                if self._native is None:
+                    native = NativeTable()
+                    for fd, descriptor in enumerate(self._entries[:ENTRIES]):
+                        native.put(fd, descriptor, is_shared=self._pinned is not None)
+                    _tables.add(self)
+                    self._native = native
+        return self._native
 
     @property
     def listings(self) -> Listings:
@@ -264,7 +275,8 @@ class DescriptorTable:
         before, self._entries[fd] = self._entries[fd], descriptor
         if self._listings is not None and before is not None and before is not descriptor:
             self._listings.drop(before)
-        self.native.put(fd, descriptor, is_shared=self._pinned is not None)
+        if self._native is not None:
+            self._native.put(fd, descriptor, is_shared=self._pinned is not None)
 
     def _open(self, fd: int) -> Descriptor:
         descriptor = self._entries[fd] if fd < len(self._entries) else None
@@ -281,7 +293,8 @@ class DescriptorTable:
     def after_fork(self) -> None:
         """In a new process, which has none of the threads that may have waited here for machine code."""
         self._lock = Lock()
-        self.native.after_fork()
+        if self._native is not None:
+            self._native.after_fork()
 
     def close_all(self) -> None:
         """Closes everything that is open."""

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from jormun.containers import ref
 from jormun.dataclass import replace
+from jormun.functions import partial
 from jormun.hints import TYPE_CHECKING, Final, Iterator, Mapping
 from jormun.runtime.function import Function
+from jormun.runtime.host import Offered
 from jormun.runtime.instance import Instance, instantiate
 from jormun.runtime.linking import ImportModule, Imports, resolve
 from jormun.runtime.memory import Memory
 from jormun.runtime.module import CompiledModule
 from jormun.runtime.store import Store
-from jormun.types import I32, FuncType, MemoryType
+from jormun.types import I32, ExternKind, FuncType, MemoryType
 from jormun.wasi.abi import PREVIEW1, UNSTABLE, Abi
-from jormun.wasi.calls import link
+from jormun.wasi.calls import offer
 from jormun.wasi.errno import errno_of
 from jormun.wasi.functions import functions_of
 from jormun.wasi.memory import GuestMemory
+from jormun.wasi.native_world import NativeWorld
 from jormun.wasi.wasi import Wasi
 
 if TYPE_CHECKING:
@@ -61,14 +64,15 @@ def _instantiate(
     store: Store,
     memories: Mapping[tuple[str, str], Memory],
 ) -> Instance:
-    own = replace(wasi, memory=GuestMemory())
+    own = GuestMemory(NativeWorld.of(wasi))
 
     def attach(instance: Instance) -> None:
-        memory = instance.exports.get(MEMORY)
-        if isinstance(memory, Memory):
-            own.memory.attach(memory)
+        kind, index = compiled.export_places.get(MEMORY, (None, 0))
+        if kind is ExternKind.MEMORY:
+            # What the store owns must not refer to the instance, which refers to the store.
+            own.attach_later(partial(instance.native.memory, index))
 
-    offered: dict[str, ImportModule] = {abi.module: _WasiModule(own, store, abi) for abi in (PREVIEW1, UNSTABLE)}
+    offered: dict[str, ImportModule] = {abi.module: _WasiModule(wasi, own, abi) for abi in (PREVIEW1, UNSTABLE)}
     if wasi.threads is not None and wants_threads(compiled):
         if imports and wasi.threads.has_threads:  # they are in one store, and wait for each other
             store.turn.is_shared = True
@@ -164,15 +168,20 @@ class _WasiImports:
 
 
 class _WasiModule:
-    """The functions of one module, made when they are looked up: a guest imports few of them."""
+    """The functions of one module, looked up one by one: a guest imports few of them."""
 
-    def __init__(self, wasi: Wasi, store: Store, abi: Abi) -> None:
-        self._wasi = wasi.speaking(abi)
-        self._store = store
+    def __init__(self, wasi: Wasi, memory: GuestMemory, abi: Abi) -> None:
+        self._wasi = wasi
+        self._memory = memory
+        self._abi = abi
+        self._own: Wasi | None = None
         self._functions = functions_of(abi)
 
-    def __getitem__(self, name: str) -> Function:
-        return link(self._functions[name], self._wasi, self._store)
+    def __getitem__(self, name: str) -> Offered:
+        function = self._functions[name]
+        if self._own is None:
+            self._own = replace(self._wasi, memory=self._memory, abi=self._abi)
+        return offer(function, self._own)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._functions)

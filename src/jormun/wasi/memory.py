@@ -5,19 +5,20 @@ from __future__ import annotations
 from struct import Struct
 from struct import error as StructError
 
-from jormun.hints import TYPE_CHECKING, Final, Protocol, Sequence
-from jormun.runtime import world
-from jormun.runtime.native import pages
+from jormun.hints import TYPE_CHECKING, Callable, Final, Protocol, Sequence
 from jormun.wasi.abi import IOVEC, U32_RECORD, U64_RECORD
 from jormun.wasi.errno import Errno, WasiError
 
 if TYPE_CHECKING:
-    from jormun.wasi.native_world import NativeStrings
+    from jormun.wasi.native_world import NativeWorld
 
 IOVECS: Final = 1024
 """How many buffers one call moves; the host's own bound (IOV_MAX on Linux). More of them make a short count."""
 TRANSFER_BYTES: Final = 0x7FFF_F000
 """How much one call moves; the host's own bound (read(2) on Linux), so that a count always fits 32 bits."""
+
+
+_NOTHING: Final = memoryview(b""), memoryview(b"").cast("I"), memoryview(b"").cast("Q"), 0
 
 
 class LinearMemory(Protocol):
@@ -38,21 +39,29 @@ class GuestMemory:
     an access does not fit them.
     """
 
-    __slots__ = ("_memory", "_view", "size_bytes", "strings", "words32", "words64", "world")
+    __slots__ = ("_find", "_memory", "_view", "native", "size_bytes", "words32", "words64")
 
-    def __init__(self) -> None:
-        self.world: Final = pages.Block(world.WORLD_BYTES)
-        """What machine code knows of the guest (runtime/world.py)."""
-        self.strings: Final[dict[int, NativeStrings]] = {}
-        """The records of strings that it leads to, by where in it."""
+    def __init__(self, native: NativeWorld | None = None) -> None:
+        self.native: Final = native
+        """What machine code knows of the guest."""
+        self._find: Callable[[], LinearMemory] | None = None
         self._memory: LinearMemory | None = None
-        self._set_view(memoryview(b""))
+        self._view, self.words32, self.words64, self.size_bytes = _NOTHING
+        # Of these, size_bytes is as far as is known: the memory may have grown since.
 
     def attach(self, memory: LinearMemory) -> None:
         """From now on, `memory` is the guest's. Before that, every address is outside."""
         self._memory = memory
         self._set_view(memory.view())
-        self.world.write_u64(world.WORLD_MEMORY, memory.record)
+        if self.native is not None:
+            self.native.attached(memory.record)
+        self._find = None
+
+    def attach_later(self, find: Callable[[], LinearMemory]) -> None:
+        """Attach what `find` gives when an address is first asked for. It is called by one thread at a time, perhaps
+        more than once.
+        """
+        self._find = find
 
     def _set_view(self, view: memoryview) -> None:
         self._view = view
@@ -61,7 +70,6 @@ class GuestMemory:
         self.words64 = view[: len(view) & -8].cast("Q")
         # Last: who finds an address below it, in another thread, has the views that go with it.
         self.size_bytes = len(view)
-        """As far as is known: the memory may have grown since."""
 
     def require(self, address: int, size: int) -> None:
         """Raises EFAULT unless `size` bytes at `address` are inside.
@@ -142,7 +150,10 @@ class GuestMemory:
         return spans
 
     def _renew(self, address: int, size: int) -> None:
-        if self._memory is not None:
+        find = self._find
+        if find is not None:
+            self.attach(find())
+        elif self._memory is not None:
             self._set_view(self._memory.view())
         if address + size > self.size_bytes:
             raise WasiError(Errno.EFAULT)

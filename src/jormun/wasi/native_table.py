@@ -24,20 +24,34 @@ _NEEDS: Final = (
     (world.FILE_STATUS, Rights.FD_FILESTAT_GET),
 )
 """Operations, and the right that each of them needs."""
+_FEWEST: Final = 4
+"""Room for so many descriptors is there from the beginning."""
 
 
 class NativeTable:
     """What machine code may do with each descriptor."""
 
-    __slots__ = ("_block", "_kept", "_view", "_words", "_words64", "address")
+    __slots__ = ("_block", "_entries", "_head", "_kept", "_view", "_words", "_words64", "address")
 
     def __init__(self) -> None:
         self._block = pages.Block(world.TABLE_BYTES)
-        self._view = self._block.view()
-        self._words = self._view.cast("I")
-        self._words64 = self._view.cast("Q")
+        self._head = self._block.view().cast("I")
+        self._view = memoryview(b"")
         self._kept: dict[int, NativeStream | bytes] = {}
         self.address: Final = self._block.address
+        self._move(_FEWEST)
+
+    def _move(self, count: int) -> None:
+        """Have room for so many descriptors. Machine code finds none meanwhile, and leaves its calls to Python."""
+        self._head[world.TABLE_COUNT >> 2] = 0
+        await_machine_code(self._head, world.TABLE_BUSY >> 2)
+        entries = pages.Block(world.ENTRY_BYTES * count)
+        view = entries.view()
+        view[: len(self._view)] = self._view
+        self._entries, self._view = entries, view
+        self._words, self._words64 = view.cast("I"), view.cast("Q")
+        self._block.write_u64(world.TABLE_ENTRIES, entries.address)
+        self._head[world.TABLE_COUNT >> 2] = count
 
     def put(self, fd: int, descriptor: Descriptor | None, *, is_shared: bool = False) -> None:
         """From now on, `fd` is this, or none. Returns when machine code does not use any more what it was before.
@@ -47,11 +61,15 @@ class NativeTable:
         """
         if fd >= world.ENTRIES:
             return
-        at = world.TABLE_ENTRIES + world.ENTRY_BYTES * fd
+        at = world.ENTRY_BYTES * fd
+        if at >= len(self._view):
+            if descriptor is None:
+                return
+            self._move(min(max(2 * len(self._view) // world.ENTRY_BYTES, fd + 1), world.ENTRIES))
         words, operations_at = self._words, (at + world.ENTRY_OPERATIONS) >> 2
         if words[operations_at]:
             words[operations_at] = 0
-            await_machine_code(words, world.TABLE_BUSY >> 2)
+            await_machine_code(self._head, world.TABLE_BUSY >> 2)
             self._kept.pop(fd, None)
         if descriptor is None:
             return
@@ -105,4 +123,4 @@ class NativeTable:
 
     def after_fork(self) -> None:
         """In a new process, which has none of the threads that may have been in machine code."""
-        self._words[world.TABLE_BUSY >> 2] = 0
+        self._head[world.TABLE_BUSY >> 2] = 0

@@ -6,12 +6,13 @@ from itertools import accumulate
 
 from jormun.hints import TYPE_CHECKING, Final, Sequence
 from jormun.runtime import world
-from jormun.runtime.host import Shortcut
 from jormun.runtime.native import pages
 from jormun.wasi.abi import PREVIEW1
 from jormun.wasi.clocks import HostClocks
 
 if TYPE_CHECKING:
+    from jormun.wasi.descriptors import DescriptorTable
+    from jormun.wasi.random_bytes import RandomBytes
     from jormun.wasi.wasi import Wasi
 
 _PREVIEW1_ONLY: Final = ("fd_seek", "fd_filestat_get")
@@ -19,35 +20,59 @@ _PREVIEW1_ONLY: Final = ("fd_seek", "fd_filestat_get")
 _STRINGS_BYTES: Final = (1 << 32) - 1
 
 
-def shortcut_of(name: str, wasi: Wasi) -> Shortcut | None:
-    """The machine code that answers calls of a function of WASI for the guest in this world, where there is some.
+def is_answered(name: str, wasi: Wasi) -> bool:
+    """Whether machine code answers calls of a function of WASI for the guest in this world.
 
-    There is none for a traced guest and for fixed clocks. The function that Python has for all other calls keeps `wasi`
-    alive, and so what is written here.
+    It does not for a traced guest and for fixed clocks.
     """
     if name not in world.ANSWERED or wasi.trace is not None:
-        return None
+        return False
     if name in _PREVIEW1_ONLY and wasi.abi is not PREVIEW1:
-        return None
-    block = wasi.memory.world
+        return False
     topic = name.partition("_")[0]
     if topic == "clock":
-        if not isinstance(wasi.clocks, HostClocks):
-            return None
-    elif topic == "fd":
-        block.write_u64(world.WORLD_TABLE, wasi.table.native.address)
-    elif topic == "random":
-        block.write_u64(world.WORLD_RANDOM, wasi.random.native.address)
-    elif topic in ("args", "environ"):
-        at, strings = (
-            (world.WORLD_ARGUMENTS, wasi.arguments) if topic == "args" else (world.WORLD_ENVIRONMENT, wasi.environment)
-        )
-        if at not in wasi.memory.strings:
-            if sum(map(len, strings)) > _STRINGS_BYTES:
-                return None
-            wasi.memory.strings[at] = NativeStrings(strings)
-        block.write_u64(at, wasi.memory.strings[at].address)
-    return Shortcut(name, block)
+        return isinstance(wasi.clocks, HostClocks)
+    if topic in ("args", "environ"):
+        strings = wasi.arguments if topic == "args" else wasi.environment
+        return sum(map(len, strings)) <= _STRINGS_BYTES
+    return True
+
+
+class NativeWorld:
+    """The world record of one instance, for which Python answers all calls until the guest is `attached`.
+
+    So a guest that calls nothing costs nothing but the record: the rest is made at its first call that reads or writes
+    memory.
+    """
+
+    __slots__ = ("_kept", "_parts", "block")
+
+    def __init__(
+        self, table: DescriptorTable, random: RandomBytes, arguments: Sequence[bytes], environment: Sequence[bytes]
+    ) -> None:
+        self._parts = table, random, arguments, environment
+        self._kept: tuple[object, ...] = ()
+        self.block: Final = pages.Block(world.WORLD_BYTES, 16)
+
+    @classmethod
+    def of(cls, wasi: Wasi) -> NativeWorld:
+        """That of a guest in this world. It does not refer to it."""
+        return cls(wasi.table, wasi.random, wasi.arguments, wasi.environment)
+
+    def attached(self, memory: int) -> None:
+        """Have machine code answer from now on, in the memory whose record is at this address."""
+        table, random, arguments, environment = self._parts
+        passed = [
+            NativeStrings(strings if sum(map(len, strings)) <= _STRINGS_BYTES else ())
+            for strings in (arguments, environment)
+        ]
+        block, self._kept = self.block, (table, random, *passed)
+        block.write_u64(world.WORLD_TABLE, table.native.address)
+        block.write_u64(world.WORLD_RANDOM, random.native.address)
+        block.write_u64(world.WORLD_ARGUMENTS, passed[0].address)
+        block.write_u64(world.WORLD_ENVIRONMENT, passed[1].address)
+        # Last, since machine code goes by it. Stores are seen in their order.
+        block.write_u64(world.WORLD_MEMORY, memory)
 
 
 class NativeStrings:

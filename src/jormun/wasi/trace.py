@@ -54,15 +54,15 @@ class Trace:
 
     write: Callable[[str], object]
 
-    def traced(self, function: WasiFunction, call: Callable[..., int], wasi: Wasi) -> Callable[..., int]:
+    def traced(self, function: WasiFunction, call: Callable[..., int]) -> Callable[..., int]:
         """The call, written down. What comes out of it, and when, stays the same."""
 
-        def traced(*arguments: int) -> int:
+        def traced(wasi: Wasi, *arguments: int) -> int:
             shown = _arguments(wasi, function, arguments)
             start = time.perf_counter_ns()
             try:
                 try:
-                    result = call(*arguments)
+                    result = call(wasi, *arguments)
                 except Exception as error:
                     result = errno_of(error)
             except BaseException:  # what ends the guest, and Ctrl-C

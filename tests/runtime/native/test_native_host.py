@@ -18,7 +18,7 @@ from jormun.errors import ExhaustionError, HostError, Trap, TrapKind
 from jormun.runtime import layout
 from jormun.runtime.native import pages
 from jormun.runtime.native.calls import LLVM_TYPES, Signature, parameter_types
-from jormun.runtime.native.machine import HostFunction, Native
+from jormun.runtime.native.machine import Native
 from jormun.runtime.native.pages import Block
 from tests import linking
 from tests.passing import DECLARATIONS, give, take
@@ -240,7 +240,7 @@ def test_argument_error_of_a_callback_passes_unchanged(load: Any) -> None:
 
 def test_callback_may_drop_its_own_function(load: Any, native: Native) -> None:
     """The callable lives until the call ends, though its owner went away within."""
-    holder: dict[str, HostFunction] = {}
+    holder: dict[str, linking.HostFunction] = {}
 
     def drop(address: int) -> None:
         holder.clear()

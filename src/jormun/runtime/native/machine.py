@@ -12,7 +12,7 @@ from array import array
 
 from jormun.errors import HostError, Trap, TrapKind, WasmError
 from jormun.functions import cached_property, contextmanager
-from jormun.hints import TYPE_CHECKING, Callable, Iterator, Mapping, Protocol
+from jormun.hints import TYPE_CHECKING, Callable, Iterator, Protocol
 from jormun.locks import Lock, RLock, is_main_thread, local
 from jormun.runtime import layout
 from jormun.runtime.image import CodeImage
@@ -79,47 +79,6 @@ class Services(Protocol):
         """The instance's fuel (layout.VM_FUEL) is less than a charge. Returns 0 when there was more to be had, and the
         charge has been paid.
         """
-
-
-class HostFunction:
-    """A Python function that guests can call: what goes into the code and vm fields of a function record.
-
-    It must be kept while a guest can reach it.
-    """
-
-    __slots__ = ("_direct", "_held", "_record", "code")
-
-    def __init__(self, symbols: Mapping[str, int], overflow_slots: int, callback: Callable[..., object]) -> None:
-        """`symbols` has the addresses of the glue's functions."""
-        self.code = symbols["jormun_host_function"]
-        self._direct = symbols["jormun_native_function"]
-        self._held: tuple[object, ...] = (callback,)
-        self._record = Block(layout.HOST_RECORD_BYTES, 16)
-        self._record.write_u64(layout.HOST_CALLABLE, id(callback))
-        self._record.write_u64(layout.HOST_OVERFLOW_SLOTS, overflow_slots)
-
-    def convert(self, signature: Block, function: Callable[..., object], handles: bool = False) -> None:
-        """Have machine code call `function` with the values that a signature record (runtime/layout.py) describes.
-        Then the callback gets the address of a register record, and what the function returned that is not plain, to
-        put the results there or to raise; if it `handles` exceptions, what is an Exception too.
-        """
-        self._held = (*self._held, signature, function)
-        self._record.write_u64(layout.HOST_FUNCTION, id(function))
-        self._record.write_u64(layout.HOST_HANDLES, handles)
-        self._record.write_u64(layout.HOST_SIGNATURE, signature.address)
-
-    def call_directly(self, address: int, owner: object) -> None:
-        """Have guests run the C function at this address, which is `owner`'s, in place of the callback: it must be of
-        the type that they call it with (native/pointers.py).
-        """
-        self._held = (*self._held, owner)
-        self._record.write_u64(layout.HOST_FUNCTION, address)
-        self.code = self._direct
-
-    @property
-    def vm(self) -> int:
-        """The address of the host record."""
-        return self._record.address
 
 
 class Native:
@@ -284,12 +243,6 @@ class Native:
             del self._wakers[context]
             if outer is not None:
                 self._wakers[context] = outer
-
-    def host_function(self, overflow_slots: int, callback: Callable[..., object]) -> HostFunction:
-        """A Python function for guests, which takes so many arguments from the overflow area. `callback` gets the
-        address of a register record with the arguments, puts the results there and returns, or raises.
-        """
-        return HostFunction(self.symbols, overflow_slots, callback)
 
     def overflow_area(self, slots: int) -> memoryview:
         """The first slots of this thread's overflow area, where a function's caller puts arguments: whoever calls other

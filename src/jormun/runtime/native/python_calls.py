@@ -62,8 +62,8 @@ def _data(offset: int) -> str:
 #
 # THREAD_STATE is 0 meanwhile, which tells others that no guest runs. It is 0 before in an activation that holds the
 # GIL, which is neither taken nor released then. An exception stays where Python keeps it, in the thread's state: the
-# activation is left at once, and who called `jormun_enter` finds it. The callables are held, and what the host record
-# says is read before the call, since it might drop the last reference to their owner.
+# activation is left at once, and who called `jormun_enter` finds it. The owner of the callables is held, and what the
+# host record says is read before the call, since it might drop the last reference to it.
 def _call_python(none_at: str, exception_at: str) -> str:
     return f"""
 define i32 @jormun_call_python(ptr %context, ptr %host, ptr %values) nounwind {{
@@ -82,7 +82,12 @@ begun:
   %activation_at = getelementptr i8, ptr %context, i64 {layout.CONTEXT_ACTIVATION}
   %activation = load i64, ptr %activation_at
   %callable = load ptr, ptr %host
-  call void @Py_IncRef(ptr %callable)
+  %owner.at = getelementptr i8, ptr %host, i64 {layout.HOST_OWNER}
+  %owner = load ptr, ptr %owner.at
+  call void @Py_IncRef(ptr %owner)
+  %self.at = getelementptr i8, ptr %host, i64 {layout.HOST_SELF}
+  %self = load ptr, ptr %self.at
+  %has.self = icmp ne ptr %self, null
   %signature.at = getelementptr i8, ptr %host, i64 {layout.HOST_SIGNATURE}
   %signature = load ptr, ptr %signature.at
   %is.address = icmp eq ptr %signature, null
@@ -92,16 +97,18 @@ by.address:
   %is.short = icmp eq ptr %address, null
   br i1 %is.short, label %leave, label %go
 go:
-  %returned.go = call ptr (ptr, ...) @PyObject_CallFunctionObjArgs(ptr %callable, ptr %address, ptr null)
+  %go.first = select i1 %has.self, ptr %self, ptr %address
+  %go.second = select i1 %has.self, ptr %address, ptr null
+  %returned.go = call ptr (ptr, ...) @PyObject_CallFunctionObjArgs(
+    ptr %callable, ptr %go.first, ptr %go.second, ptr null)
   call void @Py_DecRef(ptr %address)
   %has.raised = icmp eq ptr %returned.go, null
   br i1 %has.raised, label %leave, label %drop
 by.value:
   %function.at = getelementptr i8, ptr %host, i64 {layout.HOST_FUNCTION}
   %function = load ptr, ptr %function.at
-  call void @Py_IncRef(ptr %function)
-  %handles.at = getelementptr i8, ptr %host, i64 {layout.HOST_HANDLES}
-  %handles = load i64, ptr %handles.at
+  %flags.at = getelementptr i8, ptr %host, i64 {layout.HOST_FLAGS}
+  %flags = load i32, ptr %flags.at
   %count.32 = load i32, ptr %signature
   %count = zext i32 %count.32 to i64
   %results.at = getelementptr i8, ptr %signature, i64 {layout.SIGNATURE_RESULTS}
@@ -109,9 +116,12 @@ by.value:
   %entries = getelementptr i8, ptr %signature, i64 {layout.SIGNATURE_VALUES}
   %result.at = getelementptr i32, ptr %entries, i64 %count
   %result.entry = load i32, ptr %result.at
-  %places = add i64 %count, 1
+  ; In front of the arguments is `self`, and in front of what is passed a place that the callee may use.
+  %places = add i64 %count, 2
   %before = alloca ptr, i64 %places, align 16
-  %arguments = getelementptr ptr, ptr %before, i64 1
+  %self.to = getelementptr ptr, ptr %before, i64 1
+  store ptr %self, ptr %self.to
+  %arguments = getelementptr ptr, ptr %before, i64 2
   br label %head
 head:
   %k = phi i64 [ 0, %by.value ], [ %k.next, %made ]
@@ -133,8 +143,13 @@ made:
   %k.next = add i64 %k, 1
   br label %head
 call:
-  %number = or i64 %count, {_ARGUMENTS_OFFSET}
-  %returned.call = call ptr @PyObject_Vectorcall(ptr %function, ptr %arguments, i64 %number, ptr null)
+  %takes.bit = and i32 %flags, {layout.HOST_TAKES_SELF}
+  %takes.self = icmp ne i32 %takes.bit, 0
+  %with.self = add i64 %count, 1
+  %passed.count = select i1 %takes.self, i64 %with.self, i64 %count
+  %passed = select i1 %takes.self, ptr %self.to, ptr %arguments
+  %number = or i64 %passed.count, {_ARGUMENTS_OFFSET}
+  %returned.call = call ptr @PyObject_Vectorcall(ptr %function, ptr %passed, i64 %number, ptr null)
   br label %clean
 clean:
   %returned = phi ptr [ null, %make ], [ %returned.call, %call ]
@@ -150,7 +165,6 @@ clean.one:
   call void @Py_DecRef(ptr %old)
   br label %clean.head
 called:
-  call void @Py_DecRef(ptr %function)
   %is.error = icmp eq ptr %returned, null
   br i1 %is.error, label %raised, label %results.look
 results.look:
@@ -171,7 +185,8 @@ one.result:
   %is.put = call i1 @jormun_to_bits(ptr %returned, i32 %result.kind, ptr %result.to)
   br i1 %is.put, label %drop, label %odd
 raised:
-  %is.handled = icmp ne i64 %handles, 0
+  %handles = and i32 %flags, {layout.HOST_HANDLES}
+  %is.handled = icmp ne i32 %handles, 0
   br i1 %is.handled, label %maybe.handled, label %leave
 maybe.handled:
   %exception = load ptr, ptr {exception_at}
@@ -198,8 +213,11 @@ odd:
   %is.odd.short = icmp eq ptr %odd.address, null
   br i1 %is.odd.short, label %odd.drop, label %odd.go
 odd.go:
+  %odd.first = select i1 %has.self, ptr %self, ptr %odd.address
+  %odd.second = select i1 %has.self, ptr %odd.address, ptr %shown
+  %odd.third = select i1 %has.self, ptr %shown, ptr null
   %answered = call ptr (ptr, ...) @PyObject_CallFunctionObjArgs(
-    ptr %callable, ptr %odd.address, ptr %shown, ptr null)
+    ptr %callable, ptr %odd.first, ptr %odd.second, ptr %odd.third, ptr null)
   call void @Py_DecRef(ptr %odd.address)
   br label %odd.drop
 odd.drop:
@@ -211,7 +229,7 @@ drop:
   %dropped = phi ptr [ %returned.go, %go ], [ %returned, %no.result ], [ %returned, %one.result ],
                      [ %answer, %odd.drop ]
   call void @Py_DecRef(ptr %dropped)
-  call void @Py_DecRef(ptr %callable)
+  call void @Py_DecRef(ptr %owner)
   %now = load volatile i64, ptr %activation_at
   %is_other = icmp ne i64 %now, %activation
   br i1 %is_other, label %left, label %back
@@ -226,7 +244,7 @@ given:
   %stopped = select i1 %is_stopped, i32 {TrapKind.INTERRUPTED.value}, i32 0
   ret i32 %stopped
 leave:
-  call void @Py_DecRef(ptr %callable)
+  call void @Py_DecRef(ptr %owner)
   br label %left
 left:
   br i1 %is.held, label %gone, label %release

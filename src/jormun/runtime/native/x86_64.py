@@ -330,7 +330,7 @@ _HOST_FUNCTION = f"""
 jormun_host_function:
     pushq %rbp
     movq %rsp, %rbp
-    movq {layout.HOST_OVERFLOW_SLOTS}(%rdi), %rax
+    movl {layout.HOST_OVERFLOW_SLOTS}(%rdi), %eax
     movq %rax, %r10
     shlq $4, %r10
     subq ${layout.REGISTERS_OVERFLOW}, %rsp

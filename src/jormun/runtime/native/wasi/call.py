@@ -116,16 +116,20 @@ def enter_table() -> str:
     Python. What follows ends with `leave_table`, and `unlock("table")` where it succeeds.
     """
     return f"""
-  %is.entry = icmp ult i32 %fd, {world.ENTRIES}
-  br i1 %is.entry, label %enter, label %python
-enter:
   %table.at = getelementptr i8, ptr %world, i64 {world.WORLD_TABLE}
   %table = load ptr, ptr %table.at
 {lock("table", "%table", world.TABLE_BUSY, "python")}
+  ; Python takes all entries away before it moves them, and waits until nobody is in here.
+  %entries.count.at = getelementptr i8, ptr %table, i64 {world.TABLE_COUNT}
+  %entries.count = load atomic i32, ptr %entries.count.at seq_cst, align 4
+  %is.entry = icmp ult i32 %fd, %entries.count
+  br i1 %is.entry, label %enter, label %leave
+enter:
+  %entries.at = getelementptr i8, ptr %table, i64 {world.TABLE_ENTRIES}
+  %entries = load ptr, ptr %entries.at
   %fd.64 = zext i32 %fd to i64
-  %entry.ahead = mul i64 %fd.64, {world.ENTRY_BYTES}
-  %entry.offset = add i64 %entry.ahead, {world.TABLE_ENTRIES}
-  %entry = getelementptr i8, ptr %table, i64 %entry.offset
+  %entry.offset = mul i64 %fd.64, {world.ENTRY_BYTES}
+  %entry = getelementptr i8, ptr %entries, i64 %entry.offset
   %operations.at = getelementptr i8, ptr %entry, i64 {world.ENTRY_OPERATIONS}
   %operations = load atomic i32, ptr %operations.at seq_cst, align 4
 """
