@@ -249,7 +249,7 @@ def load(
     return Instance(module, imports, wasi=wasi, store=store, limits=limits)
 
 
-def _resolve(module: Module, imports: Imports, store: Store) -> Sequence[Extern]:
+def _resolve(module: Module, imports: Imports, store: Store) -> Sequence[Extern | int]:
     """What stands for each import."""
     try:
         return resolve(module.blueprint, imports, store)
