@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import threading
@@ -134,6 +135,64 @@ def test_waiting_calls_are_interrupted(what: str, tier: str) -> None:
     finally:
         os.close(reading)
         os.close(writing)
+
+
+def test_the_event_loop_runs_on_while_an_awaited_call_waits() -> None:
+    """A guest that sleeps or reads an empty pipe suspends an awaited call: others run, and cancelling ends it."""
+    reading, writing = os.pipe()
+
+    async def main() -> None:
+        exports = jormun.load(LIBRARY, wasi=jormun.Wasi(stdin=reading)).exports
+        sleeping = asyncio.ensure_future(exports.sleep.call_async())
+        await asyncio.sleep(0.01)
+        sleeping.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sleeping
+        asking = asyncio.ensure_future(exports.read.call_async(0))
+        await asyncio.sleep(0.01)
+        assert not asking.done()
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        asking = asyncio.ensure_future(exports.read.call_async(0))
+        await asyncio.sleep(0.01)
+        os.write(writing, b"abc")
+        assert await asking == 0
+        assert exports.memory[256:259] == b"abc"
+
+    try:
+        asyncio.run(main())
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+def test_an_awaited_sleep_ends_when_its_time_has_come() -> None:
+    """Many guests sleep at once, for the time that they asked for in the first place."""
+
+    async def main() -> None:
+        module = jormun.Module(LIBRARY)
+        guests = [module.instantiate(wasi=jormun.Wasi(stdin=-1)).exports for _ in range(50)]
+        for guest in guests:
+            guest.memory.write(152, (20_000_000).to_bytes(8, "little"))
+        started = time.monotonic()
+        assert await asyncio.gather(*(guest.sleep.call_async() for guest in guests)) == [0] * 50
+        assert time.monotonic() - started >= 0.02
+        assert all(guest.memory.read(0, 4) == b"\1\0\0\0" for guest in guests)
+
+    asyncio.run(main())
+
+
+def test_an_awaited_call_has_its_time_limit() -> None:
+    """Also while it sleeps."""
+
+    async def main() -> None:
+        limits = jormun.Limits(timeout=0.02)
+        exports = jormun.load(LIBRARY, wasi=jormun.Wasi(), limits=limits).exports
+        with pytest.raises(jormun.TimeoutError):
+            await exports.sleep.call_async()
+
+    asyncio.run(main())
 
 
 def _open_files() -> int:

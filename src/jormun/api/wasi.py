@@ -35,8 +35,8 @@ class Wasi:
 
     `_initialize`, which libraries are made ready by, is called when an instance is made. A guest that ends itself
     raises `jormun.Exit`. Calls that wait, for input or for a time, are ended by `Limits.timeout` and
-    `Instance.interrupt` as those that compute are; in coroutines the event loop waits with them (`jormun.run_async`
-    runs programs in threads of their own). Libraries have no threads: `thread-spawn` fails. What is captured of the
+    `Instance.interrupt` as those that compute are; where they are awaited (`Func.call_async`), the event loop runs on.
+    Libraries have no threads: `thread-spawn` fails. What is captured of the
     output is in `stdout` and `stderr` at any time.
 
     Raises what `run` raises for arguments that are none, and OSError for a directory that cannot be opened.

@@ -33,6 +33,17 @@ _OF_PYTHON: Final[tuple[type, ...]] = (type(lambda: None), type([].append), type
 """Functions, methods of C's and Python's own, and what wraps them: most that are given are of these."""
 
 
+class NotYet(Exception):
+    """A function of bits has no result yet, and has done nothing: the guest is suspended until `answer` gives it."""
+
+    redo: Callable[[], int] | None = None
+    """Goes on with the call."""
+
+    async def answer(self) -> int:
+        """The result."""
+        raise NotImplementedError
+
+
 class HostFunction:
     """A Python function that takes and returns values, in a store."""
 
@@ -222,7 +233,13 @@ def _bits_callback(func_type: FuncType, failed: Failed, takes_self: bool) -> Cal
             if not func_type.results:
                 return
             raised = HostError(f"a host function of bits returned {raised!r}")
-        result = failed(raised)
+        if isinstance(raised, NotYet):
+            from jormun.runtime.suspension import wait_for
+
+            wait_for("of bits", raised.answer(), partial(finish, address))
+        finish(address, failed(raised))
+
+    def finish(address: int, result: int) -> None:
         if func_type.results:
             slots.pack_results(address, (result,))
 

@@ -6,9 +6,9 @@ calls, and calls that could disturb each other come one after the other. A trace
 
 from __future__ import annotations
 
-from jormun.functions import lru_cache
+from jormun.functions import lru_cache, partial
 from jormun.hints import Callable, Final, TypeAlias
-from jormun.runtime.host import BitsFunction, Offered
+from jormun.runtime.host import BitsFunction, NotYet, Offered
 from jormun.runtime.store import closed
 from jormun.wasi.errno import errno_of
 from jormun.wasi.function import WasiFunction
@@ -67,6 +67,9 @@ def _stoppable(function: WasiFunction) -> Call:
             wasi.threads.interruption.check()
             try:
                 return call(wasi, *arguments)
+            except NotYet as wait:
+                wait.redo = partial(_go_on, wasi, wait.redo or partial(call, wasi, *arguments))
+                raise
             finally:
                 wasi.table.unpin()
 
@@ -83,7 +86,21 @@ def _stoppable(function: WasiFunction) -> Call:
                 return call(wasi, *arguments)
             with threads.lock:
                 return call(wasi, *arguments)
+        except NotYet as wait:
+            wait.redo = partial(_go_on, wasi, wait.redo or partial(call, wasi, *arguments))
+            raise
         finally:
             table.unpin()
 
     return locked
+
+
+def _go_on(wasi: Wasi, rest: Callable[[], int]) -> int:
+    """What a call does when its guest has been suspended."""
+    try:
+        return rest()
+    except NotYet as wait:
+        wait.redo = partial(_go_on, wasi, wait.redo or rest)
+        raise
+    finally:
+        wasi.table.unpin()

@@ -4,6 +4,8 @@ after the other, and each of the calls may be ended while it waits.
 
 from __future__ import annotations
 
+import sys
+
 from jormun.hints import TYPE_CHECKING, Final
 from jormun.locks import RLock
 from jormun.runtime.interruption import Interruption, poll
@@ -19,7 +21,9 @@ _NO_THREAD: Final = -6
 
 
 class CallWaits:
-    """Waiting in a call that whatever ends the call ends: a time limit, Instance.interrupt, an Interruption."""
+    """Waiting in a call, which whatever ends the call ends: a time limit, Instance.interrupt, an Interruption. A call
+    that is awaited lets the event loop wait.
+    """
 
     __slots__ = ()
 
@@ -27,10 +31,17 @@ class CallWaits:
         """Nothing: a call that is to end does so as it returns to the guest."""
 
     def poll(self, wanted: dict[int, int], timeout_ms: int | None) -> dict[int, int]:
-        """As interruption.poll. Raises Trap (INTERRUPTED) when the call is to end meanwhile."""
+        """As interruption.poll. Raises Trap (INTERRUPTED) when the call is to end meanwhile, and NotReady where it is
+        awaited and would wait.
+        """
         answers = poll(wanted, 0)
         if answers or timeout_ms == 0:
             return answers
+        if "asyncio" in sys.modules:
+            from jormun.wasi.awaiting import NotReady, may_suspend
+
+            if may_suspend():
+                raise NotReady(wanted, timeout_ms)
         interruption = Interruption()
         try:
             with Native.get().waking(interruption.interrupt):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import select
 
 from jormun.dataclass import dataclass
+from jormun.functions import partial
 from jormun.hints import Final
+from jormun.runtime.host import NotYet
 from jormun.runtime.interruption import MOST_MS, poll
 from jormun.wasi.abi import (
     EVENT,
@@ -88,9 +90,22 @@ def poll_oneoff(wasi: Wasi, in_: Pointer, out: Pointer, nsubscriptions: U32, nev
     for k in range(nsubscriptions):
         _subscribe(wasi, in_ + k * size, timers, streams, events)
     if not events:
-        events = _wait(wasi, timers, streams)
-    elif streams:
+        return _wait_and_tell(wasi, timers, streams, out, nevents)
+    if streams:
         events += _ready(wasi, streams, 0)
+    return _tell(wasi, events, out, nevents)
+
+
+def _wait_and_tell(wasi: Wasi, timers: list[_Timer], streams: list[_Stream], out: Pointer, nevents: Pointer) -> int:
+    try:
+        events = _wait(wasi, timers, streams)
+    except NotYet as wait:  # the time that has passed counts
+        wait.redo = partial(_wait_and_tell, wasi, timers, streams, out, nevents)
+        raise
+    return _tell(wasi, events, out, nevents)
+
+
+def _tell(wasi: Wasi, events: list[_Event], out: Pointer, nevents: Pointer) -> int:
     for k, event in enumerate(events):
         wasi.memory.pack(
             EVENT, out + k * EVENT.size, event.userdata, event.errno, event.type, event.available, event.flags
