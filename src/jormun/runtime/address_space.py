@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-from jormun.containers import WeakSet, deque
+from jormun.containers import WeakSet
 from jormun.errors import ExhaustionError
 from jormun.hints import TYPE_CHECKING, Protocol
 from jormun.locks import Lock
@@ -30,7 +30,7 @@ class Budget:
         self._taken_bytes = 0
         # What was given back since the last `take`. Objects give back as they die, which a garbage collection may cause
         # at any place, in `take` too: so that must not need the lock.
-        self._returned: deque[int] = deque()
+        self._returned: list[int] = []
         self._lock = Lock()
 
     def take(self, size_bytes: int) -> bool:
@@ -52,7 +52,7 @@ class Budget:
 
     def _collect(self) -> None:
         while self._returned:
-            self._taken_bytes -= self._returned.popleft()
+            self._taken_bytes -= self._returned.pop()
 
     def give_back(self, size_bytes: int) -> None:
         """Undo a `take`."""
@@ -170,7 +170,7 @@ class FixedSpace:
     def __init__(self, size_bytes: int, budget: Budget) -> None:
         self._budget: Budget | None = budget
         self._committed_bytes = 0
-        self._block = pages.Block(size_bytes, 16)
+        self._block = pages.block_of(size_bytes, 0, 16)
         self.base = self._block.address
         self.reason = ""
 

@@ -77,7 +77,10 @@ class HostFunctions:
         """Those that many instances have: Python gets `passed` first, and machine code finds the world record
         (runtime/world.py) that it looks at.
         """
-        made = cls(functions, _shared(functions) if all(each.is_shared for each in functions) else _entries(functions))
+        if all(each.is_shared for each in functions):
+            made = cls(*_shared(functions))
+        else:
+            made = cls(functions, _entries(functions))
         count, words = len(functions), made._words()
         made._passed, made._world = passed, world
         _fill(words, _SELF, array("Q", (id(passed),)) * count)
@@ -118,5 +121,6 @@ def _entries(functions: Sequence[Described]) -> array[int]:
 
 
 @lru_cache(maxsize=256)
-def _shared(functions: tuple[BitsFunction, ...]) -> array[int]:
-    return _entries(functions)
+def _shared(functions: tuple[BitsFunction, ...]) -> tuple[tuple[BitsFunction, ...], array[int]]:
+    """A tuple that all instances can have, and the words."""
+    return functions, _entries(functions)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from array import array
 
 from jormun.errors import Trap, TrapKind, WasmError
-from jormun.functions import cached_property
 from jormun.hints import Callable, Sequence
 from jormun.runtime import layout, references
 from jormun.runtime.blueprint import DECLARATIVE, FUNCTION, NO_FUNCTION, Constant, ElementBlueprint
 from jormun.runtime.function import Function, call_native
 from jormun.runtime.globals import Global, read_cell, write_cell
 from jormun.runtime.linking import Extern, Given, check
-from jormun.runtime.memory import Memory
+from jormun.runtime.memory import Memory, MemoryParts
 from jormun.runtime.module import CompiledModule
 from jormun.runtime.module_instance import ModuleInstance
 from jormun.runtime.native import pages
@@ -28,6 +27,10 @@ from jormun.types import ExternKind, FuncType
 class Instance:
     """An instance of a module, by whose exports it is used. It keeps its store alive."""
 
+    __slots__ = (
+        "__weakref__", "_exports", "_functions", "_globals", "_tables", "_tags", "compiled", "native", "store",
+    )  # fmt: skip
+
     def __init__(self, store: Store, native: ModuleInstance, imports: Sequence[Given]) -> None:
         """Made by `instantiate`."""
         self.store = store
@@ -35,9 +38,11 @@ class Instance:
         self.compiled = native.compiled
         self._functions: list[Function] | None = None
         """Those that were given as such, which stay the objects that they are."""
-        self._globals: dict[int, Global] = {}
-        self._tables: dict[int, Table] = {}
-        self._tags: dict[int, Tag] = {}
+        self._exports: dict[str, Extern] | None = None
+        # FAST: handles are made when somebody wants them, and dicts for them: 200 bytes of an idle instance.
+        self._globals: dict[int, Global] | None = None
+        self._tables: dict[int, Table] | None = None
+        self._tags: dict[int, Tag] | None = None
         if not imports:
             return
         functions = [i if isinstance(i, int) else i.address for i in imports if isinstance(i, (int, Function))]
@@ -54,10 +59,15 @@ class Instance:
         """All memories, imported ones first."""
         return self.native.memories
 
-    @cached_property
+    @property
     def exports(self) -> dict[str, Extern]:
         """All exports by name."""
-        return {name: self.export(name) for name in self.compiled.export_places}
+        if self._exports is None:
+            exports = {name: self.export(name) for name in self.compiled.export_places}
+            with self.store.lock:  # all threads have the same
+                if self._exports is None:
+                    self._exports = exports
+        return self._exports
 
     def export(self, name: str) -> Extern:
         """The export with this name. Raises KeyError."""
@@ -76,7 +86,14 @@ class Instance:
 
     def function(self, func_index: int) -> Function:
         """A function; an own one must be among those whose reference may be taken, as exports are."""
+        if func_index >= self.compiled.first_own:
+            self.fill()
         return self.store.function(self.function_address(func_index))
+
+    def fill(self) -> None:
+        """To be called before somebody looks at a reference in the instance, or its code runs."""
+        if not self.native.parts.is_filled:
+            self.compiled.fill(self.native.parts)
 
     def function_address(self, func_index: int) -> int:
         """The address of such a function's record, which is the reference to it."""
@@ -86,18 +103,26 @@ class Instance:
 
     def table(self, index: int) -> Table:
         """A table."""
-        table = self._tables.get(index)
-        if table is None:
-            table = self._tables.setdefault(index, Table.at(self.store, self.native.tables[index], self.native))
-        return table
+        self.fill()
+        with self.store.lock:  # all threads have the same
+            if self._tables is None:
+                self._tables = {}
+            table = self._tables.get(index)
+            if table is None:
+                table = self._tables[index] = Table.at(self.store, self.native.tables[index], self.native)
+            return table
 
     def global_(self, index: int) -> Global:
         """A global."""
-        found = self._globals.get(index)
-        if found is None:
-            t = self.compiled.blueprint.global_types[index]
-            found = self._globals.setdefault(index, Global.at(self.store, t, self.global_address(index), self.native))
-        return found
+        self.fill()
+        with self.store.lock:
+            if self._globals is None:
+                self._globals = {}
+            found = self._globals.get(index)
+            if found is None:
+                t = self.compiled.blueprint.global_types[index]
+                found = self._globals[index] = Global.at(self.store, t, self.global_address(index), self.native)
+            return found
 
     def global_address(self, index: int) -> int:
         """The address of a global's cell."""
@@ -110,11 +135,14 @@ class Instance:
 
     def tag(self, index: int) -> Tag:
         """A tag."""
-        tag = self._tags.get(index)
-        if tag is None:
-            identity = self.native.read(self.compiled.layout.tag_offset(index))
-            tag = self._tags.setdefault(index, Tag.at(self.store, self.compiled.blueprint.tag_types[index], identity))
-        return tag
+        with self.store.lock:
+            if self._tags is None:
+                self._tags = {}
+            tag = self._tags.get(index)
+            if tag is None:
+                identity = self.native.read(self.compiled.layout.tag_offset(index))
+                tag = self._tags[index] = Tag.at(self.store, self.compiled.blueprint.tag_types[index], identity)
+            return tag
 
     def evaluate(self, constant: Constant) -> int:
         """The bits of a constant expression of the module."""
@@ -186,39 +214,59 @@ def _anew(store: Store, compiled: CompiledModule, imports: Sequence[Given]) -> I
     # The first of a module is as a rule the only one: those behind it are worth an image of what they begin with.
     pool = compiled.pool if compiled.is_instantiated else None
     compiled.is_instantiated = True
+    # Read once: another thread may make the first of the pool's instances.
+    is_known = pool is not None and pool.tables is not None
     with store.lock:
-        instance = _allocate(store, compiled, imports)
+        instance = _allocate(store, compiled, imports, is_alike=pool is not None, is_known=is_known)
         store.keep(instance.native)
-    _run_elements(instance)
+    parts = instance.native.parts
     if pool is None:
+        compiled.fill(parts)
+        _run_elements(instance)
         _run_datas(instance)
         return instance
+    if not is_known:
+        _run_elements(instance)
     for index, image in pool.images.items():
-        memory = instance.memories[index].parts
+        memory = parts.memories[index]
         image.map(memory.space.base)
         memory.image = image
-    instance.native.parts.note(compiled, [memory.parts for memory in instance.memories], instance.native.tables)
-    instance.native.belong(pool.lease(instance.native.parts))
+    parts.note(compiled)
+    if not is_known:
+        pool.tables = parts.contents()
+    instance.native.belong(pool.lease(parts))
     return instance
 
 
-def _allocate(store: Store, compiled: CompiledModule, imports: Sequence[Given]) -> Instance:
-    """The instance with all it consists of, before its active segments and start function are run (4.7.1)."""
-    blueprint = compiled.blueprint
-    memories = [i for i in imports if isinstance(i, Memory)]
-    memories += [Memory(store, t) for t in blueprint.memory_types[len(memories) :]]
-    native = ModuleInstance(compiled, Parts(compiled), memories)
+def _allocate(
+    store: Store, compiled: CompiledModule, imports: Sequence[Given], *, is_alike: bool, is_known: bool
+) -> Instance:
+    """The instance with all it consists of, before its active segments and start function are run (4.7.1).
+
+    One that `is_alike` imports functions alone. What is in its tables, segments run, may be known.
+    """
+    blueprint, parts = compiled.blueprint, Parts(compiled)
+    handles: list[Memory] | None = None
+    if not is_alike:
+        handles = [i for i in imports if isinstance(i, Memory)]
+        handles += [Memory(store, t) for t in blueprint.memory_types[len(handles) :]]
+        memories = [each.parts for each in handles]
+    else:  # handles are made when somebody wants them
+        memories = parts.memories = [MemoryParts.of(t, store.budget) for t in blueprint.memory_types]
+    native = ModuleInstance(compiled, parts, handles)
     instance = Instance(store, native, imports)
     offsets = compiled.layout
     for index, deftype in enumerate(blueprint.types):
         native.write(offsets.type_id_offset(index), deftype.id)
     for index, memory in enumerate(memories):
-        native.write(offsets.memory_base_offset(index), memory.base)
-        native.write(offsets.memory_record_offset(index), memory.record)
+        native.write(offsets.memory_base_offset(index), memory.space.base)
+        native.write(offsets.memory_record_offset(index), memory.record.address)
     _allocate_tags(instance, imports)
     _allocate_globals(instance, imports)
-    _allocate_tables(instance, imports)
-    _allocate_segments(instance)
+    _allocate_tables(instance, imports, is_known)
+    _allocate_datas(instance)
+    if not is_known:
+        _allocate_elements(instance)
     return instance
 
 
@@ -240,22 +288,28 @@ def _allocate_globals(instance: Instance, imports: Sequence[Given]) -> None:
         write_cell(instance.global_address(index), blueprint.global_types[index], instance.evaluate(init))
 
 
-def _allocate_tables(instance: Instance, imports: Sequence[Given]) -> None:
+def _allocate_tables(instance: Instance, imports: Sequence[Given], is_known: bool) -> None:
     native, blueprint = instance.native, instance.compiled.blueprint
     native.tables += [i.instance for i in imports if isinstance(i, Table)]
     for init in blueprint.tables:
         t = blueprint.table_types[len(native.tables)]
-        native.tables.append(TableInstance(t, instance.store.budget, instance.evaluate(init)))
+        # What is known is written when somebody looks.
+        bits = references.NULL if is_known else instance.evaluate(init)
+        native.tables.append(TableInstance(t, instance.store.budget, bits))
     for index, table in enumerate(native.tables):
         native.write(instance.compiled.layout.table_record_offset(index), table.record)
 
 
-def _allocate_segments(instance: Instance) -> None:
+def _allocate_datas(instance: Instance) -> None:
     native, offsets = instance.native, instance.compiled.layout
     for data in instance.compiled.blueprint.datas:
         at = offsets.data_offset(data.index)
         native.write(at + layout.SEGMENT_START, pages.address_of(data.source) + data.start)
         native.write(at + layout.SEGMENT_SIZE, data.size_bytes)
+
+
+def _allocate_elements(instance: Instance) -> None:
+    native, offsets = instance.native, instance.compiled.layout
     for index, element in enumerate(instance.compiled.blueprint.elements):
         if element.table == DECLARATIVE:
             continue  # dropped at once, and evaluating it has no effects
@@ -305,5 +359,6 @@ def _start(instance: Instance) -> None:
     if func_index < instance.compiled.first_own:
         instance.function(func_index).call()
         return
+    instance.fill()
     code = instance.compiled.code(func_index)
     call_native(instance.store, slots_of(FuncType((), ())), code, instance.native.vm, ())

@@ -288,14 +288,19 @@ class Layout:
         at += SEGMENT_BYTES * (valid.data_count if isinstance(valid, Blueprint) else len(valid.module.datas))
         self._elements = at
         at += SEGMENT_BYTES * len(module.elements)
+        self.state = range(self._globals, at)
+        """What code may change: globals, and how much of each segment is left."""
+        self._type_ids = at
+        at += POINTER_BYTES * len(valid.types)
+        at = -(-at // FUNCTION_RECORD_BYTES) * FUNCTION_RECORD_BYTES
         own = sorted(index for index in valid.referenced_functions if index >= self.imported_function_count)
         self.function_records = at
-        """The offset of the first record of own_function_records, which lie side by side."""
+        """The offset of the first record of own_function_records, which lie side by side and last: many modules have
+        thousands, and an instance that nobody has used has not written them yet.
+        """
         records = range(at, at + FUNCTION_RECORD_BYTES * len(own), FUNCTION_RECORD_BYTES)
         self._function_records = dict(zip(own, records, strict=True))
         at += FUNCTION_RECORD_BYTES * len(own)
-        self._type_ids = at
-        at += POINTER_BYTES * len(valid.types)
         self.size_bytes = -(-at // VM_ALIGNMENT) * VM_ALIGNMENT
 
     def memory_base_offset(self, memory: int) -> int:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
     from jormun.hints import Any, Sequence
+    from jormun.runtime.address_space import Budget
     from jormun.runtime.native.memory_image import MemoryImage
     from jormun.runtime.store import Store
 
@@ -34,25 +35,41 @@ WAIT_OK, WAIT_NOT_EQUAL, WAIT_TIMED_OUT = 0, 1, 2
 class MemoryParts:
     """What a memory is made of natively; another one of the same type may have it afterwards."""
 
-    __slots__ = ("_words", "image", "record", "space", "type")
+    __slots__ = ("image", "record", "space", "type")
 
     def __init__(self, type: MemoryType, space: AddressSpace, record: pages.Block) -> None:
         self.type = type
         self.space = space
         self.record = record
-        self._words = record.view().cast("Q")
         self.image: MemoryImage | None = None
         """What was mapped into it."""
+
+    @classmethod
+    def of(cls, type: MemoryType, budget: Budget) -> MemoryParts:
+        """Those of a new memory. Raises ExhaustionError when its minimum is beyond the budget or what there is."""
+        space = AddressSpace(_reservation_bytes(type), budget)
+        record = pages.Block(layout.MEMORY_RECORD_BYTES, 16)
+        record.write_u64(layout.MEMORY_BASE, space.base)
+        pages_minimum = type.limits.minimum
+        if pages_minimum > _maximum_pages(type):
+            space.reason = f"its maximum is {_maximum_pages(type)} pages"
+        elif space.commit(pages_minimum << type.page_size_log2):
+            record.write_u64(layout.MEMORY_SIZE_BYTES, pages_minimum << type.page_size_log2)
+            return cls(type, space, record)
+        raise ExhaustionError(
+            TrapKind.RESOURCE_LIMIT,
+            message=f"a memory of {pages_minimum} pages is beyond the limits: {space.reason}",
+        )
 
     @property
     def size_bytes(self) -> int:
         """The present size in bytes."""
-        return self._words[layout.MEMORY_SIZE_BYTES >> 3]
+        return self.record.read_u64(layout.MEMORY_SIZE_BYTES)
 
     def reset(self, size_bytes: int, committed_bytes: int) -> None:
         """Be as it was when it was new, of this size; all handles and views of it are dead."""
         self.space.reset(committed_bytes, self.image)
-        self._words[layout.MEMORY_SIZE_BYTES >> 3] = size_bytes
+        self.record.write_u64(layout.MEMORY_SIZE_BYTES, size_bytes)
 
 
 class Memory:
@@ -74,15 +91,8 @@ class Memory:
 
         Raises ExhaustionError when its minimum is beyond the store's limits or what the system has.
         """
-        space = AddressSpace(_reservation_bytes(type), store.budget)
-        record = pages.Block(layout.MEMORY_RECORD_BYTES, 16)
-        record.write_u64(layout.MEMORY_BASE, space.base)
-        self._begin(MemoryParts(type, space, record), space)
-        if self.try_grow(type.limits.minimum) == GROW_FAILED:
-            raise ExhaustionError(
-                TrapKind.RESOURCE_LIMIT,
-                message=f"a memory of {type.limits.minimum} pages is beyond the limits: {self._space.reason}",
-            )
+        parts = MemoryParts.of(type, store.budget)
+        self._begin(parts, parts.space)
 
     @classmethod
     def at(cls, parts: MemoryParts, owner: object) -> Memory:
@@ -102,11 +112,6 @@ class Memory:
         self._lock = Lock()
         self._parked: dict[int, deque[_Parked]] = {}
         self._view: memoryview | None = None
-
-    def belong(self, owner: object) -> None:
-        """Keep `owner` from now on; nobody has a view yet."""
-        self._owner = owner
-        self._view = None
 
     @property
     def type(self) -> MemoryType:

@@ -174,12 +174,20 @@ class CompiledModule:
         image = self.engine.optimizer.improver().improve(self.valid, self.layout, functions, loops)
         return self._add(image)
 
-    def attach(self, parts: Parts) -> None:
-        """Fill the function records of an instance's new parts, and keep them up to date while those live."""
+    def fill(self, parts: Parts) -> None:
+        """Write an instance's function records, and what its tables begin with, and keep the records up to date while
+        the parts live. To be called before anybody looks at them, or its code runs.
+        """
         with self._lock:
+            if parts.is_filled:
+                return
             self._parts.add(parts)
             code, first = self._code, self.first_own
             parts.set_codes(self, array("Q", [code[index - first] for index in self.layout.own_function_records]))
+            pool = self.__dict__.get("pool")
+            if parts.tables and pool is not None and pool.tables is not None:
+                parts.fill(pool.tables)
+            parts.is_filled = True
 
     @cached_property
     def pool(self) -> PartsPool | None:

@@ -76,10 +76,11 @@ class ModuleInstance:
         return self.memories[index]
 
     def belong(self, lease: object) -> None:
-        """Hold `lease` from now on, which the memories, all of them own ones that nobody has seen, hold too."""
+        """Hold `lease` from now on, which the memories will hold too: all of them are own ones, and have no handles
+        yet.
+        """
+        assert self._memories is None
         self._lease = lease
-        for memory in self.memories:
-            memory.belong(lease)
 
     def pay_from(self, fuel: Fuel) -> None:
         """Let its code, which is metered, be paid from there. Raises UnsupportedError on a CPU older than 2011."""

@@ -13,7 +13,7 @@ from jormun.runtime.address_space import Budget, keep_spares
 from jormun.runtime.blueprint import DECLARATIVE, FUNCTION, NO_FUNCTION, Blueprint, Constant
 from jormun.runtime.native import pages
 from jormun.runtime.native.memory_image import MemoryImage, image_of
-from jormun.runtime.parts import Parts
+from jormun.runtime.parts import Parts, TableContents
 from jormun.types import FuncExternType
 
 _MOST_SPARES = 64
@@ -24,11 +24,13 @@ Each holds address space and page tables, its record and tables, and a few pages
 class PartsPool:
     """Parts of one module's instances that are not in use, and the images of its memories."""
 
-    __slots__ = ("__weakref__", "_spares", "images")
+    __slots__ = ("__weakref__", "_spares", "images", "tables")
 
     def __init__(self, images: dict[int, MemoryImage]) -> None:
         self.images = images
         """What the memory with an index begins with; no other one begins with anything."""
+        self.tables: list[TableContents] | None = None
+        """What tables begin with, once there was an instance that says so."""
         # No lock: parts come back when objects die, which a garbage collection may cause at any place.
         self._spares: list[Parts] = []
         keep_spares(self)

@@ -55,6 +55,7 @@ def snapshot(instance: Instance, omit: Collection[str] = ()) -> Module:
     if turn.words[OWNER] or (turn.is_shared and Native.get().is_running):
         raise WasmError("cannot make a snapshot while a guest runs: its calls would be lost")
     _check_imports(instance)
+    instance.fill()
     module = instance.compiled.valid.module
     state = _State(instance)
     elements = [

@@ -69,11 +69,14 @@ class TableInstance:
         """All elements as they are in memory."""
         return pages.read_bytes(self._space.base, self.size * REFERENCE_BYTES)
 
-    def reset(self, contents: bytes, committed_bytes: int) -> None:
-        """Have again what `contents` gave when the table was new; all handles of it are dead."""
+    def reset(self, contents: bytes | None, committed_bytes: int) -> None:
+        """Have again what `contents` gave when the table was new; all handles of it are dead. None is for a table that
+        nobody has written to.
+        """
         self._space.reset(committed_bytes)
-        self.write(0, contents)
-        self._record.write_u64(layout.TABLE_SIZE, len(contents) // REFERENCE_BYTES)
+        if contents is not None:
+            self.write(0, contents)
+            self._record.write_u64(layout.TABLE_SIZE, len(contents) // REFERENCE_BYTES)
 
     @property
     def reason(self) -> str:

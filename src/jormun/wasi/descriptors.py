@@ -6,7 +6,7 @@ import os
 from _heapq import heappop, heappush  # heapq's own, without its Python
 
 from jormun.containers import WeakSet
-from jormun.dataclass import dataclass, field
+from jormun.dataclass import dataclass
 from jormun.hints import TYPE_CHECKING, Final
 from jormun.locks import Lock, local
 from jormun.runtime.world import ENTRIES
@@ -31,6 +31,10 @@ DESCRIPTORS: Final = 65_536
 """How many a guest may have open at once. Ours: what the host itself bounds (RLIMIT_NOFILE) mostly comes first."""
 
 
+_pinning = Lock()
+"""Guards pins and is_closed of all descriptors: each time for a moment."""
+
+
 @dataclass(slots=True)
 class Descriptor:
     """What a guest's descriptor stands for: a file, or a directory, and what may be done with it.
@@ -48,8 +52,6 @@ class Descriptor:
     """The entries of a directory, as they were when the guest began to read them."""
     directory_flags: int = 0
     """FdFlags that were set on a directory, where they mean nothing."""
-    lock: Lock = field(default_factory=Lock)
-    """Guards what follows."""
     pins: int = 0
     """How many calls of the guest's threads are using it."""
     is_closed: bool = False
@@ -80,14 +82,14 @@ class Descriptor:
 
     def pin(self) -> None:
         """Keeps it open for a call. Raises EBADF when it was closed."""
-        with self.lock:
+        with _pinning:
             if self.is_closed:
                 raise WasiError(Errno.EBADF)
             self.pins += 1
 
     def unpin(self) -> None:
         """Undoes a `pin`; the last one closes what was to be closed meanwhile."""
-        with self.lock:
+        with _pinning:
             self.pins -= 1
             is_last = self.is_closed and not self.pins
         if is_last:
@@ -98,7 +100,7 @@ class Descriptor:
 
         So the host's descriptor is not one of another file, or of somebody else, before all have left it.
         """
-        with self.lock:
+        with _pinning:
             if self.is_closed:
                 return
             self.is_closed = True
@@ -312,6 +314,8 @@ _tables: WeakSet[DescriptorTable] = WeakSet()
 
 
 def _after_fork() -> None:
+    global _pinning
+    _pinning = Lock()
     for table in _tables:
         table.after_fork()
 

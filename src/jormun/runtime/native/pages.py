@@ -11,8 +11,11 @@ import mmap
 import os
 
 from jormun.errors import ExhaustionError, TrapKind, WasmError
-from jormun.hints import Callable, Final, TypeAlias
+from jormun.hints import TYPE_CHECKING, Callable, Final, TypeAlias
 from jormun.runtime.native import c_types as ctypes
+
+if TYPE_CHECKING:
+    from jormun.runtime.native.sparse import SparseBlock
 
 PAGE_BYTES = mmap.PAGESIZE
 
@@ -249,6 +252,15 @@ class Block:
         """A writable view of the block, which keeps it alive."""
         start = self.address - ctypes.addressof(self._buffer)
         return memoryview(self._buffer).cast("B")[start : start + self.size_bytes]
+
+
+def block_of(size_bytes: int, written_bytes: int, alignment: int) -> Block | SparseBlock:
+    """A block of which at first so many bytes are written: a sparse one if that leaves out whole pages."""
+    if size_bytes - round_up(written_bytes) < PAGE_BYTES // 2:
+        return Block(size_bytes, alignment)
+    from jormun.runtime.native.sparse import SparseBlock  # few modules are so large
+
+    return SparseBlock(size_bytes)
 
 
 def libc_address(name: str) -> int:
