@@ -2,10 +2,11 @@
 
     python benchmarks/idle.py [--instances N] [--quickjs FILE]
 
-Columns, in KiB for one of N instances that are alive at once, in a store each: what the process's own memory grew by
-(RssAnon of /proc/self/status); the pages of it that are of linear memories, written by segments or by the guest; and
-the rest, which is to be 16 at most. Rows: an empty module, one with a memory and a table, and hello world and QuickJS
-with a world of WASI each, instantiated and not run. Linux alone.
+Columns, in KiB for one of N instances that are alive at once, in a store each: what the process's own memory and page
+tables grew by (RssAnon and VmPTE of /proc/self/status) from N to 2 N instances that were made and not used, and, in a
+process of its own, of instances whose exports were all looked at, as they are before calls. Nobody writes to linear
+memories, whose pages are then of a file. Rows: an empty module, one with a memory and a table, one with a table that
+can grow too, and hello world and QuickJS with a world of WASI each. Linux alone.
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ from __future__ import annotations
 import argparse
 import gc
 import os
-from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import jormun
@@ -24,36 +24,15 @@ from jormun.wasi.run import open_wasi
 
 HERE = Path(__file__).parent
 CORPUS = Path(os.environ.get("JORMUN_SHARED", HERE.parent.parent / "shared")) / "corpus" / "languages"
-SMALL = """(module (memory (export "memory") 1) (table 10 funcref) (global (mut i32) (i32.const 0))
+SMALL = """(module (memory (export "memory") 1) (table 10 %s funcref) (global (mut i32) (i32.const 0))
   (data (i32.const 0) "a page is touched") (elem (i32.const 0) $f)
   (func $f (export "f") (result i32) (i32.load (i32.const 0))))"""
 
 
 def own_kib() -> int:
-    """What this process has for itself."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition("RssAnon:")[2].split()[0])
-
-
-def memory_kib(instances: Sequence[Instance]) -> int:
-    """The part of it that is in linear memories."""
-    ranges: list[tuple[int, int]] = []
-    sizes: list[int] = []
-    for line in Path("/proc/self/smaps").read_text().splitlines():
-        first, _, rest = line.partition(" ")
-        if "-" in first:
-            start, _, end = first.partition("-")
-            ranges.append((int(start, 16), int(end, 16)))
-        elif first == "Anonymous:":
-            sizes.append(int(rest.split()[0]))
-    found = set()
-    for instance in instances:
-        memory = instance.exports.get("memory")
-        if isinstance(memory, jormun.Memory) and memory.size_pages:
-            at = bisect_right(ranges, (memory.base, 1 << 64)) - 1
-            assert ranges[at][0] <= memory.base < ranges[at][1]
-            found.add(at)
-    return sum(sizes[at] for at in found)
+    """What this process has for itself, and its page tables."""
+    fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return sum(int(fields[name].split()[0]) for name in ("RssAnon", "VmPTE"))
 
 
 def in_a_store(module: jormun.Module) -> Callable[[], Instance]:
@@ -66,35 +45,60 @@ def in_a_world(module: jormun.Module) -> Callable[[], Instance]:
     return lambda: instantiate_with_wasi(module.compiled, open_wasi(["program"]))
 
 
-def measure(name: str, make: Callable[[], Instance], count: int) -> None:
-    """Print a row."""
-    kept = [make() for _ in range(3)]  # what the first ones need is not what the others cost
-    gc.collect()
-    own, memory = own_kib(), memory_kib(kept)
-    kept += [make() for _ in range(count)]
-    gc.collect()
-    own, memory = own_kib() - own, memory_kib(kept) - memory
-    print(f"{name:12}{own / count:>10.1f}{memory / count:>10.1f}{(own - memory) / count:>10.1f}", flush=True)
+def growth_kib(make: Callable[[], Instance], count: int, is_looked_at: bool) -> float:
+    """What one of `count` instances adds to as many."""
+    kept: list[Instance] = []
+    sizes: list[int] = []
+    for _ in range(2):
+        for _ in range(count):
+            kept.append(make())
+            if is_looked_at:
+                assert kept[-1].exports is not None
+        gc.collect()
+        sizes.append(own_kib())
+    return (sizes[1] - sizes[0]) / count
+
+
+def alone(measure: Callable[[], float]) -> float:
+    """The result of a function that is called in a child of this process."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            os.write(writing, f"{measure()}".encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as file:
+        told = file.read()
+    os.waitpid(child, 0)
+    return float(told)
 
 
 def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(description="Measure what idle instances cost in memory.")
-    parser.add_argument("--instances", type=int, default=200)
+    parser.add_argument("--instances", type=int, default=1000)
     parser.add_argument("--quickjs", type=Path, default=CORPUS / "quickjs.wasm")
     options = parser.parse_args()
     rows = {
         "empty": in_a_store(jormun.Module("(module)")),
-        "small": in_a_store(jormun.Module(SMALL)),
+        "small": in_a_store(jormun.Module(SMALL % "10")),
+        "growing": in_a_store(jormun.Module(SMALL % "")),
         "hello": in_a_world(jormun.Module(HERE.parent / "examples" / "hello.wasm")),
     }
     if options.quickjs.exists():
         rows["quickjs"] = in_a_world(jormun.Module(options.quickjs))
     else:
         print(f"skipped: quickjs: there is no {options.quickjs}")
-    print(f"{'KiB':12}{'own':>10}{'memories':>10}{'rest':>10}")
+    print(f"{'KiB':12}{'idle':>10}{'looked at':>12}")
     for name, make in rows.items():
-        measure(name, make, options.instances)
+        make()
+        idle, seen = (
+            alone(lambda make=make, seen=seen: growth_kib(make, options.instances, seen))  # type: ignore[misc]
+            for seen in (False, True)
+        )
+        print(f"{name:12}{idle:>10.1f}{seen:>12.1f}", flush=True)
 
 
 if __name__ == "__main__":

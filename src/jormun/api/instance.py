@@ -59,16 +59,16 @@ class Exports:
             raise AttributeError(f"no export {name!r}; there are {', '.join(map(repr, self)) or 'none'}") from None
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._instance.exports)
+        return iter(self._instance.compiled.export_places)
 
     def __len__(self) -> int:
-        return len(self._instance.exports)
+        return len(self._instance.compiled.export_places)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._instance.exports
+        return name in self._instance.compiled.export_places
 
     def __dir__(self) -> list[str]:
-        return [*self._instance.exports, *super().__dir__()]
+        return [*self, *super().__dir__()]
 
     def __reduce__(self) -> NoReturn:
         raise uncopied("what an instance exports", "make another instance of its module, where it is needed")

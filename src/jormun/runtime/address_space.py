@@ -60,9 +60,10 @@ class Budget:
 
 
 class Space(Protocol):
-    """Bytes at an address that never changes, of which more become accessible."""
+    """Bytes of which more become accessible."""
 
     base: int
+    """Where they are; that changes at a `commit` at most (growing_space.py), and at a `reset`."""
     reason: str
     """Why the last `commit` failed."""
 

@@ -72,7 +72,7 @@ class Parts:
         reference leads out of the record.
         """
         memories, tables = self.memories, self.tables
-        self._contents: list[bytes] = []
+        self._contents: Sequence[TableContents] = ()
         # All else in the record is constant, or written for each instance, or changes with the module's code.
         state = compiled.layout.state
         self._state = slice(state.start >> 3, state.stop >> 3)
@@ -100,7 +100,7 @@ class Parts:
         for memory, (size_bytes, committed_bytes) in zip(self.memories, self._memories, strict=True):
             memory.reset(size_bytes, committed_bytes)
         for k, (table, committed_bytes) in enumerate(zip(self.tables, self._tables, strict=True)):
-            table.reset(self._contents[k] if self.is_filled else None, committed_bytes)
+            table.reset(self._contents[k].at(self.vm) if self.is_filled else None, committed_bytes)
         self.words[self._state] = memoryview(self._initial).cast("Q")
 
     def contents(self) -> list[TableContents]:
@@ -110,9 +110,9 @@ class Parts:
 
     def fill(self, contents: Sequence[TableContents]) -> None:
         """Write what tables begin with; function records have been."""
-        self._contents = [each.at(self.vm) for each in contents]
-        for table, elements in zip(self.tables, self._contents, strict=True):
-            table.write(0, elements)
+        self._contents = contents
+        for table, each in zip(self.tables, contents, strict=True):
+            table.write(0, each.at(self.vm))
 
     def set_code(self, offset: int, address: int) -> None:
         """Put the address of code into the function record at an offset."""

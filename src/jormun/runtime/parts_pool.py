@@ -7,6 +7,8 @@ call. So the next one takes microseconds. It sees nothing of those before: `Part
 
 from __future__ import annotations
 
+from sys import is_finalizing
+
 from jormun.errors import WasmError
 from jormun.hints import Sequence
 from jormun.runtime.address_space import Budget, keep_spares
@@ -54,6 +56,8 @@ class PartsPool:
 
     def give_back(self, parts: Parts) -> None:
         """Keep parts for their next use."""
+        if is_finalizing():
+            return
         try:
             parts.reset()
         except WasmError:

@@ -1,4 +1,4 @@
-"""Tables (core specification, sections 4.2.8 and 4.7.1). Like a memory, a table never moves."""
+"""Tables (core specification, sections 4.2.8 and 4.7.1)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from _operator import index as to_index  # operator's own, without its Python
 from jormun import limits
 from jormun.errors import ExhaustionError, TrapKind
 from jormun.hints import TYPE_CHECKING, NoReturn, SupportsIndex
-from jormun.locks import Lock
+from jormun.locks import RLock
 from jormun.runtime import layout, references
 from jormun.runtime.address_space import GROW_FAILED, AddressSpace, Budget, FixedSpace, Space
+from jormun.runtime.growing_space import GrowingSpace
 from jormun.runtime.layout import REFERENCE_BYTES
 from jormun.runtime.native import pages
+from jormun.runtime.native.machine import Native
 from jormun.runtime.uncopied import uncopied
 from jormun.types import Limits, TableType
 
@@ -37,7 +39,7 @@ class TableInstance:
         self._space = _space(type, self._maximum, budget)
         self._record = pages.Block(layout.TABLE_RECORD_BYTES, 16)
         self._record.write_u64(layout.TABLE_ELEMENTS, self._space.base)
-        self._lock = Lock()
+        self._lock = RLock()  # a handler of signals may run while it is held
         if self.grow(type.limits.minimum, init) == GROW_FAILED:
             raise ExhaustionError(
                 TrapKind.RESOURCE_LIMIT,
@@ -74,6 +76,7 @@ class TableInstance:
         nobody has written to.
         """
         self._space.reset(committed_bytes)
+        self._record.write_u64(layout.TABLE_ELEMENTS, self._space.base)
         if contents is not None:
             self.write(0, contents)
             self._record.write_u64(layout.TABLE_SIZE, len(contents) // REFERENCE_BYTES)
@@ -89,11 +92,17 @@ class TableInstance:
 
     def set(self, index: int, bits: int) -> None:
         """Put a reference at a place that is known to be in the table."""
-        pages.write_u64(self._space.base + index * REFERENCE_BYTES, bits)
+        with self._lock:  # it may move
+            pages.write_u64(self._space.base + index * REFERENCE_BYTES, bits)
 
     def write(self, index: int, elements: bytes | memoryview) -> None:
         """Put references, 8 bytes each, from a place on; all are known to fit."""
         pages.write_bytes(self._space.base + index * REFERENCE_BYTES, elements)
+
+    def moves(self, delta: int) -> bool:
+        """Whether to grow changes where the elements are, so that no guest may be at them."""
+        space = self._space
+        return isinstance(space, GrowingSpace) and space.moves((self.size + delta) * REFERENCE_BYTES)
 
     def grow(self, delta: int, init: int) -> int:
         """The instruction table.grow: the size before, or -1."""
@@ -106,6 +115,7 @@ class TableInstance:
                 return GROW_FAILED
             if init != references.NULL:
                 self.write(size, init.to_bytes(REFERENCE_BYTES, "little") * delta)
+            self._record.write_u64(layout.TABLE_ELEMENTS, self._space.base)
             self._record.write_u64(layout.TABLE_SIZE, size + delta)
             return size
 
@@ -178,7 +188,16 @@ class Table:
         """
         if delta < 0:
             raise ValueError(f"a table cannot grow by {delta} elements")
-        size = self.instance.grow(delta, self.store.to_bits(self.type.element, init))
+        bits = self.store.to_bits(self.type.element, init)
+        if self.instance.moves(delta):
+            turn = self.store.turn
+            claim = turn.enter(Native.get().stacks.current().context, self)
+            try:
+                size = self.instance.grow(delta, bits)
+            finally:
+                turn.leave(claim)
+        else:
+            size = self.instance.grow(delta, bits)
         if size == GROW_FAILED:
             raise ExhaustionError(
                 TrapKind.RESOURCE_LIMIT,
@@ -197,8 +216,11 @@ class Table:
 
 
 def _space(t: TableType, maximum: int, budget: Budget) -> Space:
-    """Where the elements of a table are; of a small one that cannot grow, as most compilers make them, in memory."""
+    """Where the elements of a table are; those of a small one, as most compilers make them, in ordinary memory."""
     size_bytes = maximum * REFERENCE_BYTES
     if t.limits.minimum == t.limits.maximum == maximum and size_bytes <= _FIXED_BYTES:
         return FixedSpace(size_bytes, budget)
+    first_bytes = t.limits.minimum * REFERENCE_BYTES
+    if first_bytes <= _FIXED_BYTES and first_bytes < size_bytes:
+        return GrowingSpace(size_bytes, first_bytes, budget)
     return AddressSpace(size_bytes, budget)

@@ -108,7 +108,7 @@ def _thread_spawn(
             spawner = store_ref()
             assert spawner is not None
             instance = _instantiate(compiled, wasi, imports, spawner if imports else spawner.sibling(), memories)
-            start = instance.exports.get(THREAD_START)
+            start = instance.export(THREAD_START) if THREAD_START in compiled.export_places else None
             if not isinstance(start, Function) or start.func_type != _THREAD_START_TYPE:
                 raise NoThreadError
             return lambda: start.call_bits((thread_id, start_arg))

@@ -82,7 +82,7 @@ def call_start(
     require_start(compiled)
 
     def main() -> None:
-        start = instantiate_with_wasi(compiled, wasi, imports=imports, store=store).exports[START]
+        start = instantiate_with_wasi(compiled, wasi, imports=imports, store=store).export(START)
         assert isinstance(start, Function)
         start.call()
 
@@ -163,7 +163,9 @@ def stoppable(wasi: Wasi, compiled: CompiledModule, timeout_s: float | None) -> 
 
 def initialize(instance: Instance) -> None:
     """Makes a reactor ready for calls. Does nothing for a module that needs no such thing."""
-    function = instance.exports.get(INITIALIZE)
+    if INITIALIZE not in instance.compiled.export_places:
+        return
+    function = instance.export(INITIALIZE)
     if isinstance(function, Function) and function.func_type == FuncType((), ()):
         function.call()
 
