@@ -269,11 +269,9 @@ class HostFile:
         self._flags = (self._flags & ~changeable) | (flags & changeable)
 
     @property
-    def direct_fd(self) -> int | None:
-        """The host's descriptor, when reading is one read(2) of it, and writing one write(2) unless that is counted: a
-        regular file, a pipe, or a device that never waits.
-        """
-        return self._fd if self.is_pipe or self.is_memory_device or self.type is FileType.REGULAR_FILE else None
+    def host_fd(self) -> int:
+        """The host's descriptor."""
+        return self._fd
 
     @property
     def is_counted(self) -> bool:
