@@ -48,7 +48,7 @@ class Guest:
         function = self._functions[name]
         unsigned = [n % (1 << t.bits) for n, t in zip(arguments, function.type.params, strict=True)]  # type: ignore[union-attr]
         try:
-            return Errno(call_of(function, self.wasi)(*unsigned))
+            return Errno(call_of(function, self.wasi)(self.wasi, *unsigned))
         except Exception as error:
             return Errno(errno_of(error))
 
