@@ -14,7 +14,7 @@ from jormun.runtime import layout
 ANSWERED: Final = (
     "args_get", "args_sizes_get", "clock_res_get", "clock_time_get", "environ_get", "environ_sizes_get",
     "fd_fdstat_get", "fd_filestat_get", "fd_pread", "fd_prestat_dir_name", "fd_prestat_get", "fd_pwrite", "fd_read",
-    "fd_seek", "fd_tell", "fd_write", "random_get", "sched_yield",
+    "fd_seek", "fd_tell", "fd_write", "poll_oneoff", "random_get", "sched_yield",
 )  # fmt: skip
 """The functions of WASI that machine code answers where they are plain. Named here, so that a start does not read its
 text."""
@@ -35,6 +35,8 @@ WORLD_TABLE: Final = 8
 """ptr: the table of descriptors."""
 WORLD_CALLS: Final = 16
 """u32: how many calls machine code may still answer before Python gets one."""
+WORLD_HAS_THREADS: Final = 20
+"""u32: 1 where threads of the guest may run at the same time."""
 WORLD_RANDOM: Final = 24
 """ptr: the record of a stream in memory whose input are random bytes; used once each."""
 WORLD_ARGUMENTS: Final = 32

@@ -24,6 +24,10 @@ _NEEDS: Final = (
     (world.FILE_STATUS | world.BLANK, Rights.FD_FILESTAT_GET),
 )
 """Operations, and the right that each of them needs."""
+FEW_USES: Final = 4
+"""So many calls on a file in memory come to Python before machine code is told of it: many are opened, read once and
+closed.
+"""
 _FEWEST: Final = 4
 """Room for so many descriptors is there from the beginning."""
 
@@ -97,10 +101,13 @@ class NativeTable:
             if isinstance(file, HostFile):
                 operations |= self._host_file(fd, at, file, is_shared)
             else:
-                # A stream or a file in memory; the classes of files there are not imported at every start.
+                native: NativePart | None = None
                 if isinstance(file, MemoryStream):
                     operations |= world.BLANK
-                native: NativePart | None = getattr(file, "native", None)
+                    native = file.native
+                elif descriptor.uses >= FEW_USES:
+                    # A file in memory perhaps, whose class is not imported at every start.
+                    native = getattr(file, "native", None)
                 if native is not None:
                     operations |= self._part(fd, at, native)
         FDSTAT.pack_into(self._view, at + world.ENTRY_STATUS, kind, flags, descriptor.rights, descriptor.inheriting)

@@ -24,10 +24,22 @@ Safe because:
 
 from __future__ import annotations
 
-from jormun.runtime.native.wasi import buffers, clock, file, offset, position, random, sched, status, strings, transfer
+from jormun.runtime.native.wasi import (
+    buffers,
+    clock,
+    file,
+    offset,
+    poll,
+    position,
+    random,
+    sched,
+    status,
+    strings,
+    transfer,
+)
 from jormun.runtime.native.wasi.call import DECLARATIONS
 
-TOPICS = (strings, clock, transfer, offset, position, status, random, sched)
+TOPICS = (strings, clock, transfer, offset, position, status, random, sched, poll)
 
 
 def text() -> str:
