@@ -46,10 +46,11 @@ GLUE = Artefact(
     (
         "errors.py", "llvm/convention.py", "llvm/object.py", "llvm/target.py", "runtime/layout.py",
         "runtime/native/bulk.py", "runtime/native/glue.py", "runtime/native/glue_image.py",
-        "runtime/native/python_calls.py", "runtime/native/python_values.py",
-        "runtime/native/wasi/__init__.py", "runtime/native/wasi/call.py", "runtime/native/wasi/clock.py",
-        "runtime/native/wasi/offset.py", "runtime/native/wasi/position.py", "runtime/native/wasi/random.py",
-        "runtime/native/wasi/sched.py", "runtime/native/wasi/status.py", "runtime/native/wasi/strings.py",
+        "runtime/native/python_calls.py", "runtime/native/python_values.py", "runtime/native/wasi/__init__.py",
+        "runtime/native/wasi/buffers.py", "runtime/native/wasi/call.py", "runtime/native/wasi/clock.py",
+        "runtime/native/wasi/file.py", "runtime/native/wasi/offset.py", "runtime/native/wasi/poll.py",
+        "runtime/native/wasi/position.py", "runtime/native/wasi/random.py", "runtime/native/wasi/sched.py",
+        "runtime/native/wasi/status.py", "runtime/native/wasi/stream.py", "runtime/native/wasi/strings.py",
         "runtime/native/wasi/transfer.py", "runtime/native/x86_64.py", "runtime/world.py",
     ),
 )  # fmt: skip

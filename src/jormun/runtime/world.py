@@ -2,8 +2,8 @@
 answers.
 
 Beside runtime/layout.py, since code of guests knows nothing of this: only the glue (native/wasi/) reads it, and
-native_stream.py, wasi/native_world.py and wasi/native_table.py write it. All fields are little-endian and naturally
-aligned.
+native_stream.py, native_file.py, wasi/native_world.py and wasi/native_table.py write it. All fields are little-endian
+and naturally aligned.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from jormun.runtime import layout
 ANSWERED: Final = (
     "args_get", "args_sizes_get", "clock_res_get", "clock_time_get", "environ_get", "environ_sizes_get",
     "fd_fdstat_get", "fd_filestat_get", "fd_pread", "fd_prestat_dir_name", "fd_prestat_get", "fd_pwrite", "fd_read",
-    "fd_seek", "fd_tell", "fd_write", "random_get", "sched_yield",
+    "fd_seek", "fd_tell", "fd_write", "poll_oneoff", "random_get", "sched_yield",
 )  # fmt: skip
 """The functions of WASI that machine code answers where they are plain. Named here, so that a start does not read its
 text."""
@@ -35,6 +35,8 @@ WORLD_TABLE: Final = 8
 """ptr: the table of descriptors."""
 WORLD_CALLS: Final = 16
 """u32: how many calls machine code may still answer before Python gets one."""
+WORLD_HAS_THREADS: Final = 20
+"""u32: 1 where threads of the guest may run at the same time."""
 WORLD_RANDOM: Final = 24
 """ptr: the record of a stream in memory whose input are random bytes; used once each."""
 WORLD_ARGUMENTS: Final = 32
@@ -70,7 +72,7 @@ ENTRY_FILE: Final = 0
 ENTRY_OPERATIONS: Final = 4
 """u32: what machine code may do with it, bits of the following; 0 for all that is Python's."""
 ENTRY_STREAM: Final = 8
-"""ptr: the record of a stream in memory."""
+"""ptr: the record of a stream in memory, or, with IN_MEMORY, of an open file there."""
 ENTRY_STATUS: Final = 16
 """24 bytes: what fd_fdstat_get answers."""
 ENTRY_STATUS_BYTES: Final = 24
@@ -105,9 +107,14 @@ TELL: Final = 1 << 10
 STATUS: Final = 1 << 11
 """ENTRY_STATUS is true."""
 FILE_STATUS: Final = 1 << 12
-"""The attributes are those that fstat(2) tells of ENTRY_FILE, a regular file."""
+"""The attributes are those that fstat(2) tells of ENTRY_FILE, and the type that of ENTRY_STATUS."""
 NAMED: Final = 1 << 13
 """It is a directory that was given, whose name is at ENTRY_NAME."""
+IN_MEMORY: Final = 1 << 14
+"""It is a file in memory, open, whose record is at ENTRY_STREAM: READ_FILE, WRITE_FILE, READ_AT, WRITE_AT, SEEK, TELL
+and FILE_STATUS are of that."""
+BLANK: Final = 1 << 15
+"""The attributes are zeros, but for one link."""
 
 STREAM_BUSY: Final = 0
 """u32: 1 while machine code uses the record."""
@@ -131,3 +138,47 @@ AHEAD_BYTES: Final = 1 << 16
 """How much is read ahead at once, and how much room there is at STREAM_INPUT for READ_AHEAD."""
 AHEAD_LEAST_BYTES: Final = 4096
 """A call that wants more reads into the guest's memory: a copy would cost what it saves."""
+
+TREE_BUSY: Final = STREAM_BUSY
+"""u32: 1 while machine code uses a file of the tree."""
+TREE_CLAIMED: Final = STREAM_CLAIMED
+"""u32: 1 while Python uses the tree."""
+TREE_LEFT: Final = 8
+"""i64: how many bytes its files may still grow by."""
+TREE_BYTES: Final = 16
+
+FILE_TREE: Final = 0
+"""ptr: the record of the tree that an open file is in."""
+FILE_CONTENT: Final = 8
+"""ptr: the record of its content, which all that have it open share."""
+FILE_POSITION: Final = 16
+"""u64: where it is read and written next; below 2**63."""
+FILE_APPENDS: Final = 24
+"""u32: 1 where writing begins at the end."""
+FILE_BYTES: Final = 32
+
+CONTENT_STATUS: Final = 0
+"""64 bytes: what fd_filestat_get answers. Size and the times of modification and change are true at any time."""
+CONTENT_SIZE: Final = 32
+CONTENT_MODIFIED: Final = 48
+CONTENT_CHANGED: Final = 56
+CONTENT_STATUS_BYTES: Final = 64
+CONTENT_BLOCKS: Final = 64
+"""ptr: a pair for each of the first blocks of the content: u64, the address of its bytes, and u64, how many there are.
+None are there of a block that is Python's to make. Those behind the end of the file are zeros."""
+CONTENT_BLOCK_COUNT: Final = 72
+"""u64: how many pairs there are."""
+CONTENT_LOWER: Final = 80
+"""i64: OWN where the blocks are the content; else the host's descriptor that all of it is in, or ASK."""
+OWN: Final = -1
+ASK: Final = -2
+"""It is Python's to read."""
+CONTENT_IS_TOLD: Final = 88
+"""u32: 1 where all of CONTENT_STATUS is true."""
+CONTENT_IS_MODIFIED: Final = 92
+"""u32: 1 where machine code has written, and CONTENT_MODIFIED says when."""
+CONTENT_BYTES: Final = 96
+
+BLOCK_BITS: Final = 18
+BLOCK_BYTES: Final = 1 << BLOCK_BITS
+"""How much of a file in memory a block holds, at most."""

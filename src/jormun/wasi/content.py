@@ -1,18 +1,24 @@
-"""The bytes of a file that is kept in memory, in blocks; what was never written takes no room."""
+"""The bytes of a file that is kept in memory, in blocks; what was never written takes no room.
+
+A block is as long as there was need, and zeros behind the end of the file. It is never resized, but replaced: machine
+code may know where it is (runtime/native_file.py).
+"""
 
 from __future__ import annotations
 
 import errno
 
 from jormun.hints import Final
+from jormun.runtime.native_file import NativeContent
+from jormun.runtime.world import BLOCK_BITS, BLOCK_BYTES
 from jormun.wasi.filesystem import Buffers, cut, refusal
 from jormun.wasi.quota import Account
 
-_BLOCK_BITS: Final = 18
-BLOCK_BYTES: Final = 1 << _BLOCK_BITS
 _WITHIN: Final = BLOCK_BYTES - 1
 _SMALL_BYTES: Final = 1024
 """Of less than this, a copy costs less than a view."""
+_LEAST_BYTES: Final = 64
+"""How long the first block of a file is at least that did not come whole."""
 FILE_BYTES: Final = (1 << 63) - 1
 """The largest file there is: its size is a signed number of 64 bits."""
 
@@ -20,16 +26,37 @@ FILE_BYTES: Final = (1 << 63) - 1
 class Content:
     """Bytes that are read, written and resized, within an account. Who uses it holds the lock of its tree."""
 
-    __slots__ = ("_account", "_blocks", "size_bytes")
+    __slots__ = ("_account", "_blocks", "_native", "_size_bytes")
 
     def __init__(self, account: Account, data: bytes = b"") -> None:
         """Raises EDQUOT when the account has no room for `data`."""
         self._account = account
         self._blocks: dict[int, bytearray] = {}
-        self.size_bytes = 0
+        self._native: NativeContent | None = None
+        self._size_bytes = 0
         if data and self.write_at((memoryview(data),), 0) < len(data):
             self.discard()
             raise refusal(errno.EDQUOT)
+
+    @property
+    def size_bytes(self) -> int:
+        """How many bytes there are."""
+        return self._size_bytes if self._native is None else self._native.size_bytes
+
+    @size_bytes.setter
+    def size_bytes(self, size_bytes: int) -> None:
+        if self._native is None:
+            self._size_bytes = size_bytes
+        else:
+            self._native.size_bytes = size_bytes
+
+    def share(self, native: NativeContent) -> None:
+        """From now on, machine code reads and writes it too."""
+        native.size_bytes = self._size_bytes
+        for index, block in self._blocks.items():
+            native.put(index, block)
+        native.own()
+        self._native = native
 
     def read_at(self, buffers: Buffers, offset: int) -> int:
         """Reads from `offset` on into the buffers, as far as there is something; returns the number of bytes."""
@@ -37,7 +64,7 @@ class Content:
         if len(buffers) == 1:  # FAST: what C libraries ask for nearly always, within one block; half the time
             buffer = buffers[0]
             begin, size = offset & _WITHIN, min(len(buffer), left)
-            block = self._blocks.get(offset >> _BLOCK_BITS)
+            block = self._blocks.get(offset >> BLOCK_BITS)
             if block is not None and begin + size <= len(block):
                 buffer[:size] = block[begin : begin + size] if size < _SMALL_BYTES else memoryview(block)[begin:][:size]
                 return size
@@ -71,13 +98,17 @@ class Content:
         if len(buffers) == 1:  # FAST: as in read_at, where it stays within a block that is there
             buffer = buffers[0]
             begin, size = offset & _WITHIN, len(buffer)
-            block = self._blocks.get(offset >> _BLOCK_BITS)
-            if block is not None and begin + size <= BLOCK_BYTES:
-                if begin + size <= len(block) and offset + size <= self.size_bytes:
+            block = self._blocks.get(offset >> BLOCK_BITS)
+            if block is not None and begin + size <= len(block):
+                grown = offset + size - self.size_bytes
+                if grown <= 0:
                     block[begin : begin + size] = buffer
                     return size
-                if begin == len(block) and offset == self.size_bytes and size <= self._account.room_bytes:
-                    return self._append(block, buffer)
+                if grown <= self._account.room_bytes:
+                    self._account.take_bytes(grown)
+                    block[begin : begin + size] = buffer
+                    self.size_bytes = offset + size
+                    return size
         total = sum(map(len, buffers))
         allowed = min(FILE_BYTES, self.size_bytes + self._account.room_bytes) - offset
         if total > allowed:
@@ -101,36 +132,43 @@ class Content:
             self.size_bytes = size_bytes
         return written
 
-    def _append(self, block: bytearray, buffer: memoryview) -> int:
-        """Adds all of a buffer to the file's last block. Raises ENOSPC when there is no memory."""
-        size = len(buffer)
-        self._account.take_bytes(size)
-        try:
-            block += buffer
-        except MemoryError:
-            self._account.give_bytes(size)
-            raise refusal(errno.ENOSPC) from None
-        self.size_bytes += size
-        return size
-
     def _write(self, buffer: memoryview, offset: int) -> None:
         at = 0
         while at < len(buffer):
             index, begin = divmod(offset + at, BLOCK_BYTES)
             piece = buffer[at : at + BLOCK_BYTES - begin]
-            block = self._blocks.get(index)
-            if block is None:
-                block = self._blocks[index] = bytearray()
-            if len(block) < begin:
-                block += bytes(begin - len(block))
-            if len(block) == begin:
-                block += piece
-            else:
-                end = begin + len(piece)
-                if len(block) < end:
-                    block += bytes(end - len(block))
-                memoryview(block)[begin:end] = piece
+            end = begin + len(piece)
+            memoryview(self._block(index, end))[begin:end] = piece
             at += len(piece)
+
+    def _block(self, index: int, size_bytes: int) -> bytearray:
+        """A block, made as long at least. Raises MemoryError.
+
+        The first is twice as long each time, so that small files are small; others may be as long as blocks are, since
+        what is never touched of them takes no memory.
+        """
+        block = self._blocks.get(index)
+        if block is not None and size_bytes <= len(block):
+            return block
+        if index:
+            length = BLOCK_BYTES
+        elif block is None:
+            length = max(size_bytes, _LEAST_BYTES)
+        else:
+            length = min(BLOCK_BYTES, max(size_bytes, 2 * len(block)))
+        longer = bytearray(length)
+        if block is not None:
+            longer[: len(block)] = block
+        self._put(index, longer)
+        return longer
+
+    def _put(self, index: int, block: bytearray | None) -> None:
+        if block is None:
+            del self._blocks[index]
+        else:
+            self._blocks[index] = block
+        if self._native is not None:
+            self._native.put(index, block)
 
     def set_size(self, size_bytes: int) -> None:
         """Cuts off, or adds zeros. Raises EDQUOT."""
@@ -145,9 +183,16 @@ class Content:
         """Forgets what lies beyond."""
         last, length = divmod(size_bytes, BLOCK_BYTES)
         for index in [index for index in self._blocks if index > last]:
-            del self._blocks[index]
-        if last in self._blocks:
-            del self._blocks[last][length:]
+            self._put(index, None)
+        block = self._blocks.get(last)
+        if block is None:
+            return
+        if not length:
+            self._put(last, None)
+        elif length <= len(block) // 2:
+            self._put(last, block[:length])
+        elif length < len(block):
+            block[length:] = bytes(len(block) - length)
 
     def discard(self) -> None:
         """Gives all room back: the file is gone."""

@@ -22,7 +22,7 @@ from jormun.wasi.abi import (
 from jormun.wasi.errno import Errno, WasiError
 from jormun.wasi.filesystem import Directory, File
 from jormun.wasi.memory_stream import MemoryStream
-from jormun.wasi.native_table import NativeTable
+from jormun.wasi.native_table import FEW_USES, NativeTable
 
 if TYPE_CHECKING:
     from jormun.wasi.listing import Listing, Listings
@@ -52,6 +52,8 @@ class Descriptor:
     """The entries of a directory, as they were when the guest began to read them."""
     directory_flags: int = 0
     """FdFlags that were set on a directory, where they mean nothing."""
+    uses: int = 0
+    """How many calls Python has had on it."""
     pins: int = 0
     """How many calls of the guest's threads are using it."""
     is_closed: bool = False
@@ -205,6 +207,11 @@ class DescriptorTable:
         if self._pinned is not None:
             descriptor.pin()
             self._pinned.descriptors.append(descriptor)
+        uses = descriptor.uses = descriptor.uses + 1
+        if uses == FEW_USES:
+            with self._lock:
+                if fd < len(self._entries) and self._entries[fd] is descriptor:
+                    self._put(fd, descriptor)
         return descriptor
 
     def file(self, fd: int, right: int) -> File:
@@ -255,6 +262,8 @@ class DescriptorTable:
         descriptor = self.get(fd)
         if rights & ~descriptor.rights or inheriting & ~descriptor.inheriting:
             raise WasiError(Errno.ENOTCAPABLE)
+        if rights == descriptor.rights and inheriting == descriptor.inheriting:
+            return
         with self._lock:
             descriptor.rights = rights
             descriptor.inheriting = inheriting
@@ -314,6 +323,8 @@ _tables: WeakSet[DescriptorTable] = WeakSet()
 
 
 def _after_fork() -> None:
+    global _pinning
+    _pinning = Lock()  # which another thread may have had
     global _pinning
     _pinning = Lock()
     for table in _tables:

@@ -83,6 +83,8 @@ def fd_fdstat_set_flags(wasi: Wasi, fd: U32, flags: U32) -> int:
     if not descriptor.rights & Rights.FD_FDSTAT_SET_FLAGS:
         raise WasiError(Errno.ENOTCAPABLE)
     if descriptor.file is not None:
+        if flags == descriptor.file.flags:
+            return SUCCESS
         descriptor.file.set_flags(flags)
     else:
         descriptor.directory_flags = flags

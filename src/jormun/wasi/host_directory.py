@@ -102,9 +102,10 @@ class HostDirectory:
             flags |= os.O_EXCL
         if mode.truncate:
             flags |= os.O_TRUNC
-        for fd_flag, host_flag in OPEN_FLAGS:
-            if mode.flags & fd_flag:
-                flags |= host_flag
+        if mode.flags:
+            for fd_flag, host_flag in OPEN_FLAGS:
+                if mode.flags & fd_flag:
+                    flags |= host_flag
         # An exclusive creation never follows a link in the last place (open(2)).
         with self._place(path, follow=follow and not (mode.create and mode.exclusive)) as place:
             status = self._what_is_there(place)
@@ -127,7 +128,7 @@ class HostDirectory:
             elif mode.truncate and seal.account is not None and status is not None:
                 seal.account.truncated(status)
             account = seal.account if is_regular else None
-            return HostFile(fd, flags=mode.flags, is_read_only=seal.is_read_only, account=account)
+            return HostFile(fd, flags=mode.flags, is_read_only=seal.is_read_only, account=account, status=opened)
         except BaseException:
             os.close(fd)
             raise

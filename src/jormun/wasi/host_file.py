@@ -121,7 +121,9 @@ class HostFile:
         is_read_only: bool = False,
         reads_ahead: bool = False,
         account: HostAccount | None = None,
+        status: os.stat_result | None = None,
     ) -> None:
+        """`status` are its attributes, where they are known."""
         self._fd = fd
         self._flags = flags
         self._is_borrowed = is_borrowed
@@ -129,7 +131,8 @@ class HostFile:
         self._account = account
         if account is not None:
             account.opened(fd)
-        status = os.fstat(fd)
+        if status is None:
+            status = os.fstat(fd)
         self.type = file_type(status.st_mode)
         self.is_pipe: Final = stat_module.S_ISFIFO(status.st_mode)
         self.is_memory_device: Final = stat_module.S_ISCHR(status.st_mode) and status.st_rdev in _MEMORY_DEVICES
@@ -269,11 +272,9 @@ class HostFile:
         self._flags = (self._flags & ~changeable) | (flags & changeable)
 
     @property
-    def direct_fd(self) -> int | None:
-        """The host's descriptor, when reading is one read(2) of it, and writing one write(2) unless that is counted: a
-        regular file, a pipe, or a device that never waits.
-        """
-        return self._fd if self.is_pipe or self.is_memory_device or self.type is FileType.REGULAR_FILE else None
+    def host_fd(self) -> int:
+        """The host's descriptor."""
+        return self._fd
 
     @property
     def is_counted(self) -> bool:

@@ -302,9 +302,7 @@ def contents_of(tree: Tree, node: FileNode) -> bytes:
 
 def _cut_to_nothing(node: FileNode) -> None:
     """Truncates a file that is about to be opened."""
-    if node.reader is not None:
-        node.reader.close()
-    node.lower = node.reader = None
+    node.own()
     node.content.set_size(0)
     node.attributes.modified()
 

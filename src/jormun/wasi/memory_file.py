@@ -6,6 +6,7 @@ import errno
 import os
 
 from jormun.hints import Final
+from jormun.runtime.native_file import NativeFile
 from jormun.wasi.abi import FdFlags, FileType
 from jormun.wasi.content import FILE_BYTES, Content
 from jormun.wasi.filesystem import Buffers, Stat, Times, refusal
@@ -17,21 +18,47 @@ _COPY_BYTES: Final = 1 << 20
 class MemoryFile:
     """A regular file of a tree, open: a position, and flags. Several may share a node, and threads may share one."""
 
-    __slots__ = ("_can_write", "_is_open", "_node", "_position", "_tree", "flags", "is_seekable", "type")
+    __slots__ = ("_can_write", "_is_open", "_native", "_node", "_start", "_tree", "flags", "is_seekable", "type")
 
     def __init__(self, tree: Tree, node: FileNode, *, can_write: bool, flags: int) -> None:
         """Raises OSError when a lower directory does not have the file any more. The tree's lock is held."""
         if node.lower is not None and node.reader is None:
             node.reader = node.lower.open()
+            if node.native is not None:
+                node.share()
         node.open_count += 1
         self._tree = tree
         self._node = node
         self._can_write = can_write
-        self._position = 0
+        self._start = 0
+        self._native: NativeFile | None = None
         self._is_open = True
         self.flags = flags
         self.type = FileType.REGULAR_FILE
         self.is_seekable = True
+
+    @property
+    def native(self) -> NativeFile:
+        """The part of it that machine code uses, from the first time that this is asked for."""
+        if self._native is None:
+            with self._tree.lock:
+                self._tree.share()
+                native = NativeFile(self._tree.lock, self._node.share(), can_write=self._can_write)
+                native.position = self._start
+                native.append(appends=bool(self.flags & FdFlags.APPEND))
+                self._native = native
+        return self._native
+
+    @property
+    def _position(self) -> int:
+        return self._start if self._native is None else self._native.position
+
+    @_position.setter
+    def _position(self, position: int) -> None:
+        if self._native is None:
+            self._start = position
+        else:
+            self._native.position = position
 
     def read(self, buffers: Buffers) -> int:
         """See File."""
@@ -83,7 +110,11 @@ class MemoryFile:
     def stat(self) -> Stat:
         """See File."""
         with self._tree.lock:
-            return stat_of(self._tree, self._node)
+            stat = stat_of(self._tree, self._node)
+            if self._node.native is not None:
+                times = stat.accessed_ns, stat.modified_ns, stat.changed_ns
+                self._node.native.tell((stat.dev, stat.ino, stat.type, stat.links, stat.size_bytes, *times))
+            return stat
 
     def set_times(self, times: Times) -> None:
         """See File."""
@@ -117,7 +148,10 @@ class MemoryFile:
     def set_flags(self, flags: int) -> None:
         """See File. The synchronous flags stay as they were, as for a file of the host's."""
         changeable = FdFlags.APPEND | FdFlags.NONBLOCK
-        self.flags = (self.flags & ~changeable) | (flags & changeable)
+        with self._tree.lock:
+            self.flags = (self.flags & ~changeable) | (flags & changeable)
+            if self._native is not None:
+                self._native.append(appends=bool(flags & FdFlags.APPEND))
 
     def fileno(self) -> int | None:
         """None: nothing here ever waits."""
@@ -138,9 +172,7 @@ class MemoryFile:
             node.open_count -= 1
             if node.open_count:
                 return
-            if node.reader is not None:
-                node.reader.close()
-                node.reader = None
+            node.close_reader()
             if not node.attributes.links:
                 node.content.discard()
 
@@ -171,5 +203,4 @@ def copy_up(node: FileNode) -> None:
     except OSError:
         content.discard()
         raise
-    reader.close()
-    node.reader = node.lower = None
+    node.own()

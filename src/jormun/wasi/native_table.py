@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from jormun.hints import TYPE_CHECKING, Final
+from jormun.hints import TYPE_CHECKING, Final, Protocol
 from jormun.runtime import world
 from jormun.runtime.native import pages
-from jormun.runtime.native_stream import NativeStream, await_machine_code
+from jormun.runtime.native_stream import await_machine_code
 from jormun.wasi.abi import FDSTAT, FdFlags, FileType, Rights
 from jormun.wasi.host_file import HostFile
 from jormun.wasi.memory_stream import MemoryStream
@@ -21,11 +21,25 @@ _NEEDS: Final = (
     (world.WRITE_FILE | world.WRITE_STREAM | world.WRITE_PIPE | world.WRITE_AT, Rights.FD_WRITE),
     (world.READ_AT | world.WRITE_AT | world.SEEK, Rights.FD_SEEK),
     (world.TELL, Rights.FD_TELL),
-    (world.FILE_STATUS, Rights.FD_FILESTAT_GET),
+    (world.FILE_STATUS | world.BLANK, Rights.FD_FILESTAT_GET),
 )
 """Operations, and the right that each of them needs."""
+FEW_USES: Final = 4
+"""So many calls on a file in memory come to Python before machine code is told of it: many are opened, read once and
+closed.
+"""
 _FEWEST: Final = 4
 """Room for so many descriptors is there from the beginning."""
+
+
+class NativePart(Protocol):
+    """A record that machine code uses for a file, and what it may do with it: bits of ENTRY_OPERATIONS."""
+
+    @property
+    def address(self) -> int: ...
+
+    @property
+    def operations(self) -> int: ...
 
 
 class NativeTable:
@@ -37,7 +51,7 @@ class NativeTable:
         self._block = pages.Block(world.TABLE_BYTES)
         self._head = self._block.view().cast("I")
         self._view = memoryview(b"")
-        self._kept: dict[int, NativeStream | bytes] = {}
+        self._kept: dict[int, NativePart | bytes] = {}
         self.address: Final = self._block.address
         self._move(_FEWEST)
 
@@ -86,8 +100,16 @@ class NativeTable:
             kind, flags = int(file.type), file.flags
             if isinstance(file, HostFile):
                 operations |= self._host_file(fd, at, file, is_shared)
-            elif isinstance(file, MemoryStream) and file.native is not None:
-                operations |= self._stream(fd, at, file.native)
+            else:
+                native: NativePart | None = None
+                if isinstance(file, MemoryStream):
+                    operations |= world.BLANK
+                    native = file.native
+                elif descriptor.uses >= FEW_USES:
+                    # A file in memory perhaps, whose class is not imported at every start.
+                    native = getattr(file, "native", None)
+                if native is not None:
+                    operations |= self._part(fd, at, native)
         FDSTAT.pack_into(self._view, at + world.ENTRY_STATUS, kind, flags, descriptor.rights, descriptor.inheriting)
         for some, right in _NEEDS:
             if not descriptor.rights & right:
@@ -97,14 +119,13 @@ class NativeTable:
 
     def _host_file(self, fd: int, at: int, file: HostFile, is_shared: bool) -> int:
         """What may be done with a file of the host; what is needed for it is in the entry then."""
-        host_fd = file.direct_fd
-        if host_fd is None:
-            return 0
-        self._words[(at + world.ENTRY_FILE) >> 2] = host_fd
+        self._words[(at + world.ENTRY_FILE) >> 2] = file.host_fd
         if file.is_pipe:
-            return _PIPE
+            return _PIPE | world.FILE_STATUS
         if file.is_memory_device:
-            return world.READ_FILE | world.WRITE_FILE
+            return world.READ_FILE | world.WRITE_FILE | world.FILE_STATUS
+        if file.type is not FileType.REGULAR_FILE:
+            return world.FILE_STATUS
         operations = _FILE | world.FILE_STATUS
         appends = bool(file.flags & FdFlags.APPEND)
         if appends or file.is_counted:
@@ -113,13 +134,13 @@ class NativeTable:
             operations &= ~world.WRITE_FILE
         if file.ahead is not None:
             # All but reading is Python's, which gives back first what was read ahead.
-            operations = operations & ~(_AT_POSITION | world.WRITE_FILE) | self._stream(fd, at, file.ahead)
+            operations = operations & ~(_AT_POSITION | world.WRITE_FILE) | self._part(fd, at, file.ahead)
         return operations
 
-    def _stream(self, fd: int, at: int, stream: NativeStream) -> int:
-        self._kept[fd] = stream
-        self._words64[(at + world.ENTRY_STREAM) >> 3] = stream.address
-        return stream.operations
+    def _part(self, fd: int, at: int, native: NativePart) -> int:
+        self._kept[fd] = native
+        self._words64[(at + world.ENTRY_STREAM) >> 3] = native.address
+        return native.operations
 
     def after_fork(self) -> None:
         """In a new process, which has none of the threads that may have been in machine code."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jormun.wasi.random_bytes import RandomBytes
     from jormun.wasi.wasi import Wasi
 
-_PREVIEW1_ONLY: Final = ("fd_seek", "fd_filestat_get")
+_PREVIEW1_ONLY: Final = ("fd_seek", "fd_filestat_get", "poll_oneoff")
 """In what these take or write, wasi_unstable is different."""
 _STRINGS_BYTES: Final = (1 << 32) - 1
 
@@ -30,7 +30,7 @@ def is_answered(name: str, wasi: Wasi) -> bool:
     if name in _PREVIEW1_ONLY and wasi.abi is not PREVIEW1:
         return False
     topic = name.partition("_")[0]
-    if topic == "clock":
+    if topic in ("clock", "poll"):
         return isinstance(wasi.clocks, HostClocks)
     if topic in ("args", "environ"):
         strings = wasi.arguments if topic == "args" else wasi.environment
@@ -45,19 +45,26 @@ class NativeWorld:
     memory.
     """
 
-    __slots__ = ("_kept", "_parts", "block")
+    __slots__ = ("_has_threads", "_kept", "_parts", "block")
 
     def __init__(
-        self, table: DescriptorTable, random: RandomBytes, arguments: Sequence[bytes], environment: Sequence[bytes]
+        self,
+        table: DescriptorTable,
+        random: RandomBytes,
+        arguments: Sequence[bytes],
+        environment: Sequence[bytes],
+        *,
+        has_threads: bool,
     ) -> None:
         self._parts = table, random, arguments, environment
+        self._has_threads = has_threads
         self._kept: tuple[object, ...] = ()
         self.block: Final = pages.Block(world.WORLD_BYTES, 16)
 
     @classmethod
     def of(cls, wasi: Wasi) -> NativeWorld:
         """That of a guest in this world. It does not refer to it."""
-        return cls(wasi.table, wasi.random, wasi.arguments, wasi.environment)
+        return cls(wasi.table, wasi.random, wasi.arguments, wasi.environment, has_threads=wasi.threads is not None)
 
     def attached(self, memory: int) -> None:
         """Have machine code answer from now on, in the memory whose record is at this address."""
@@ -71,6 +78,7 @@ class NativeWorld:
         block.write_u64(world.WORLD_RANDOM, random.native.address)
         block.write_u64(world.WORLD_ARGUMENTS, passed[0].address)
         block.write_u64(world.WORLD_ENVIRONMENT, passed[1].address)
+        pages.write_u32(block.address + world.WORLD_HAS_THREADS, int(self._has_threads))
         # Last, since machine code goes by it. Stores are seen in their order.
         block.write_u64(world.WORLD_MEMORY, memory)
 

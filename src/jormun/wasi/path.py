@@ -20,6 +20,7 @@ wrong with the path itself is said once, here:
 
 from __future__ import annotations
 
+from jormun.functions import cache
 from jormun.hints import Final
 from jormun.wasi.abi import ALL_RIGHTS, SUCCESS, LookupFlags, OFlags, Rights
 from jormun.wasi.descriptors import Descriptor
@@ -81,15 +82,7 @@ def path_open(
     if oflags & OFlags.TRUNC and not parent.rights & Rights.PATH_FILESTAT_SET_SIZE:
         raise WasiError(Errno.ENOTCAPABLE)
     wasi.memory.require(opened_fd, 4)
-    mode = OpenMode(
-        can_read=bool(rights_base & _READING) or not rights_base & _WRITING,
-        can_write=bool(rights_base & _WRITING),
-        create=bool(oflags & OFlags.CREAT),
-        exclusive=bool(oflags & OFlags.EXCL),
-        truncate=bool(oflags & OFlags.TRUNC),
-        directory=bool(oflags & OFlags.DIRECTORY),
-        flags=fdflags,
-    )
+    mode = _mode(bool(rights_base & _READING), bool(rights_base & _WRITING), oflags, fdflags)
     opened = directory.open(_path(wasi, path, path_len), mode, follow=_follows(dirflags))
     if isinstance(opened, File):
         descriptor = Descriptor.of_file(opened, rights_base)
@@ -102,6 +95,19 @@ def path_open(
         raise
     wasi.memory.write_u32(opened_fd, number)
     return SUCCESS
+
+
+@cache  # of few numbers
+def _mode(reads: bool, writes: bool, oflags: int, fdflags: int) -> OpenMode:
+    return OpenMode(
+        can_read=reads or not writes,
+        can_write=writes,
+        create=bool(oflags & OFlags.CREAT),
+        exclusive=bool(oflags & OFlags.EXCL),
+        truncate=bool(oflags & OFlags.TRUNC),
+        directory=bool(oflags & OFlags.DIRECTORY),
+        flags=fdflags,
+    )
 
 
 @wasi_function

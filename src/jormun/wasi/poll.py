@@ -162,7 +162,7 @@ def _wait(wasi: Wasi, timers: list[_Timer], streams: list[_Stream]) -> list[_Eve
                 wasi.clocks.sleep(left_ns)
         elif streams or wasi.threads is not None:
             events = _ready(wasi, streams, left_ns)
-        elif left_ns is not None:  # poll(2) counts milliseconds; a sleep alone is exact
+        elif left_ns:  # poll(2) counts milliseconds; a sleep alone is exact
             wasi.clocks.sleep(min(left_ns, MOST_MS * 1_000_000))
         if timers:
             now = _now(wasi)

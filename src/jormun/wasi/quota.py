@@ -12,6 +12,8 @@ from jormun.runtime.limits import parse_size
 from jormun.wasi.filesystem import refusal
 
 _NO_BOUND: Final = 1 << 64
+_PLENTY: Final = 1 << 62
+"""What machine code finds where there is no bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,30 +50,41 @@ IN_MEMORY: Final = Quota(limits.TREE_BYTES, limits.TREE_FILES)
 class Account:
     """What has been used of a quota. Several threads may use it."""
 
-    __slots__ = ("_bytes_left", "_files_left", "_lock")
+    __slots__ = ("_files_left", "_is_bounded", "_left", "_lock")
 
     def __init__(self, quota: Quota) -> None:
         size_bytes = quota.size_bytes
-        self._bytes_left = _NO_BOUND if size_bytes is None else size_bytes
+        self._is_bounded = size_bytes is not None
+        self._left: list[int] | memoryview = [_PLENTY if size_bytes is None else min(size_bytes, _PLENTY)]
+        """One number: how many bytes are left, where that is bounded."""
         self._files_left = _NO_BOUND if quota.files is None else quota.files
         self._lock = Lock()
+
+    def keep_at(self, left: memoryview) -> None:
+        """From now on how many bytes are left is the one number of `left`, where machine code takes some too: whoever
+        uses the account keeps it out meanwhile.
+        """
+        left[0] = self._left[0]
+        self._left = left
 
     @property
     def room_bytes(self) -> int:
         """How many bytes are left; not negative."""
-        return max(0, self._bytes_left)
+        return max(0, self._left[0]) if self._is_bounded else _NO_BOUND
 
     def take_bytes(self, count: int) -> None:
         """Raises EDQUOT, and takes nothing, when there are fewer left."""
-        with self._lock:
-            if count > max(0, self._bytes_left):
-                raise refusal(errno.EDQUOT)
-            self._bytes_left -= count
+        if self._is_bounded:
+            with self._lock:
+                if count > max(0, self._left[0]):
+                    raise refusal(errno.EDQUOT)
+                self._left[0] -= count
 
     def give_bytes(self, count: int) -> None:
         """Gives bytes back; a negative count is taken even when there are not as many left."""
-        with self._lock:
-            self._bytes_left += count
+        if self._is_bounded:
+            with self._lock:
+                self._left[0] += count
 
     def take_file(self) -> None:
         """Raises EDQUOT when there is none left."""

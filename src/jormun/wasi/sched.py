@@ -11,6 +11,6 @@ from jormun.wasi.wasi import Wasi
 
 @wasi_function
 def sched_yield(wasi: Wasi) -> int:
-    """Lets other threads of the host run first."""
+    """Lets other threads run first. A guest without threads has none to give way to: most of its calls do nothing."""
     os.sched_yield()
     return SUCCESS

@@ -1,6 +1,7 @@
 """Trees of files in memory: their nodes, and where a path leads in them. Overlays are such trees too.
 
-A tree has one lock, which whoever looks at its nodes holds.
+A tree has one lock, which whoever looks at its nodes holds. It keeps machine code out, which reads and writes files
+that are open (runtime/native_file.py).
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ import errno
 import itertools
 import time
 from collections.abc import Callable, Iterator
-from threading import RLock
 
 from jormun.hints import Final, Protocol, TypeAlias
+from jormun.runtime.native_file import NativeContent, TreeLock
 from jormun.wasi.abi import FileType
 from jormun.wasi.content import Content
 from jormun.wasi.filesystem import LINKS, NAME_BYTES, PATH_BYTES, File, Stat, Times, refusal
 from jormun.wasi.guest_path import expand
+from jormun.wasi.host_file import HostFile
 from jormun.wasi.quota import Account, Quota
 
 _DEVICES: Final = itertools.count(1)
@@ -27,14 +29,22 @@ _OWN_INODES: Final = 1 << 62
 class Tree:
     """What the nodes of one tree share."""
 
-    __slots__ = ("_inodes", "account", "dev", "is_read_only", "lock")
+    __slots__ = ("_inodes", "account", "dev", "is_read_only", "is_shared", "lock")
 
     def __init__(self, quota: Quota, *, is_read_only: bool, is_overlay: bool = False) -> None:
         self.account = Account(quota)
         self.is_read_only = is_read_only
-        self.lock = RLock()
+        self.lock: Final = TreeLock()
+        self.is_shared = False
+        """Whether machine code knows of it."""
         self.dev = next(_DEVICES)
         self._inodes = itertools.count(_OWN_INODES if is_overlay else 1)
+
+    def share(self) -> None:
+        """Lets machine code know of it. The lock is held."""
+        if not self.is_shared:
+            self.account.keep_at(self.lock.left)
+            self.is_shared = True
 
     def attributes(self) -> Attributes:
         """Those of a new node, which the account has room for. Raises EDQUOT."""
@@ -102,21 +112,59 @@ class LowerContent(Protocol):
 class FileNode:
     """A regular file. `lower` is where its bytes are until it is changed for the first time."""
 
-    __slots__ = ("attributes", "content", "lower", "open_count", "reader")
+    __slots__ = ("_attributes", "content", "lower", "native", "open_count", "reader")
     type: Final = FileType.REGULAR_FILE
 
     def __init__(self, attributes: Attributes, content: Content, lower: LowerContent | None = None) -> None:
-        self.attributes = attributes
+        self._attributes = attributes
         self.content = content
         self.lower = lower
         self.open_count = 0
         self.reader: File | None = None
         """The file of the lower directory, while it is open and not changed yet."""
+        self.native: NativeContent | None = None
+        """What machine code knows of it, from the first time that it needs to."""
+
+    @property
+    def attributes(self) -> Attributes:
+        """Those of now. Whoever has them may change them."""
+        if self.native is not None:
+            written_ns = self.native.settle()
+            if written_ns is not None:
+                self._attributes.modified_ns = self._attributes.changed_ns = written_ns
+        return self._attributes
 
     @property
     def size_bytes(self) -> int:
         """Its size."""
         return self.content.size_bytes if self.lower is None else self.lower.size_bytes
+
+    def share(self) -> NativeContent:
+        """Lets machine code know of it, which is open."""
+        if self.native is None:
+            self.native = NativeContent()
+            if self.lower is None:
+                self.content.share(self.native)
+        if self.lower is not None:
+            self.native.size_bytes = self.lower.size_bytes
+            self.native.lie_in(self.reader.host_fd if isinstance(self.reader, HostFile) else None)
+        return self.native
+
+    def close_reader(self) -> None:
+        """Nobody reads the file of the lower directory any more."""
+        if self.reader is not None:
+            if self.native is not None:
+                self.native.lie_in(None)
+            self.reader.close()
+            self.reader = None
+
+    def own(self) -> None:
+        """From now on the content is all there is."""
+        self.close_reader()
+        if self.lower is not None:
+            self.lower = None
+            if self.native is not None:
+                self.content.share(self.native)
 
 
 class LinkNode:

@@ -212,6 +212,12 @@ def address_of(data: bytes) -> int:
     return int(ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0)
 
 
+def hold(data: bytearray) -> tuple[object, int]:
+    """What keeps `data` alive and where it is, as long as it is held itself, and the address of its bytes."""
+    first = ctypes.c_char.from_buffer(data)
+    return first, ctypes.addressof(first)
+
+
 _untrack = ctypes.pythonapi.PyObject_GC_UnTrack
 _untrack.argtypes = [ctypes.py_object]
 _untrack.restype = None

@@ -10,8 +10,9 @@ Safe because:
 - A world's record, its table, the strings and streams in it live as long as the host function, which is called through
   a record beside its own. A stream, a name and a host's descriptor are used only between `lock` and `unlock` of the
   table, where Python waits before it takes any of them away.
-- In between nothing is called, so that no fault ends the activation there: system calls are made by the instruction,
-  and bytes copied by one. The function's own frame, less than a page, has been touched at its lower end before.
+- In between nothing is called but the time of day and functions of ours, so that no fault ends the activation there:
+  system calls are made by the instruction, and bytes copied by one. The function's own frame, less than a page, and
+  what those take below it have been touched at their lower end before.
 - Addresses are checked against the memory's present size, of which each call makes one reading; a memory neither
   shrinks nor moves. They are 32-bit numbers in 64-bit arithmetic, where their sum with a length does not overflow.
   Where another thread may change iovecs meanwhile, what was checked is what is used: volatile loads are not made twice.
@@ -23,13 +24,25 @@ Safe because:
 
 from __future__ import annotations
 
-from jormun.runtime.native.wasi import clock, offset, position, random, sched, status, strings, transfer
+from jormun.runtime.native.wasi import (
+    buffers,
+    clock,
+    file,
+    offset,
+    poll,
+    position,
+    random,
+    sched,
+    status,
+    strings,
+    transfer,
+)
 from jormun.runtime.native.wasi.call import DECLARATIONS
 
-TOPICS = (strings, clock, transfer, offset, position, status, random, sched)
+TOPICS = (strings, clock, transfer, offset, position, status, random, sched, poll)
 
 
 def text() -> str:
     """The LLVM text of all of them. They jump to jormun_host_function, and call clock_gettime and jormun_heed."""
     calls = [call.text() for topic in TOPICS for call in topic.CALLS]
-    return "".join([DECLARATIONS, transfer.BUFFERS, *calls])
+    return "".join([DECLARATIONS, buffers.BUFFERS, file.TEXT, *calls])

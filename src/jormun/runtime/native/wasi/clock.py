@@ -8,18 +8,18 @@ from jormun.runtime.native.wasi.call import NativeCall, place
 
 _CLOCKS: Final = 4
 """REALTIME, MONOTONIC, PROCESS_CPUTIME_ID, THREAD_CPUTIME_ID: clock_gettime(2) numbers them alike."""
-_C_STACK_BYTES: Final = 4096
+C_STACK_BYTES: Final = 4096
 """More stack than clock_gettime(2) takes, which is a function of the kernel's in user space."""
 _CLOCK_GETRES: Final = 229
 
-_TIMESPEC: Final = "  %timespec = alloca {i64, i64}"
+TIMESPEC: Final = "  %timespec = alloca {i64, i64}"
 _KNOWN: Final = f"""
   %is.clock = icmp ult i32 %clock, {_CLOCKS}
   br i1 %is.clock, label %known, label %python
 known:
 """
 # Lines that define %time as the nanoseconds in %timespec. A product that overflows is cut to 64 bits, as Python does.
-_NANOSECONDS: Final = """
+NANOSECONDS: Final = """
   %seconds = load i64, ptr %timespec
   %rest.at = getelementptr i8, ptr %timespec, i64 8
   %rest = load i64, ptr %rest.at
@@ -37,12 +37,12 @@ _CLOCK_TIME_GET: Final = NativeCall(
   %is.read = icmp eq i32 %failed, 0
   br i1 %is.read, label %answer, label %python
 answer:
-{_NANOSECONDS}
+{NANOSECONDS}
   store i64 %time, ptr %place, align 1
   ret i32 0
 """,
-    frame=_TIMESPEC,
-    stack_bytes=_C_STACK_BYTES,
+    frame=TIMESPEC,
+    stack_bytes=C_STACK_BYTES,
 )
 
 _CLOCK_RES_GET: Final = NativeCall(
@@ -57,11 +57,11 @@ _CLOCK_RES_GET: Final = NativeCall(
   %is.read = icmp eq i64 %failed, 0
   br i1 %is.read, label %answer, label %python
 answer:
-{_NANOSECONDS}
+{NANOSECONDS}
   store i64 %time, ptr %place, align 1
   ret i32 0
 """,
-    frame=_TIMESPEC,
+    frame=TIMESPEC,
 )
 
 CALLS: Final = (_CLOCK_TIME_GET, _CLOCK_RES_GET)

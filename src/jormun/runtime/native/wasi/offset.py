@@ -1,19 +1,20 @@
-"""fd_pread and fd_pwrite, of regular files of the host."""
+"""fd_pread and fd_pwrite, of regular files of the host, and in memory."""
 
 from __future__ import annotations
 
 from jormun.hints import Final
 from jormun.runtime import world
 from jormun.runtime.native import x86_64
+from jormun.runtime.native.wasi.buffers import FRAME, answer_count, first_or_all, gather
 from jormun.runtime.native.wasi.call import NativeCall, allowed, enter_table, host_file, leave_table, place, unlock
-from jormun.runtime.native.wasi.transfer import FRAME, answer_count, first_or_all, gather
+from jormun.runtime.native.wasi.clock import C_STACK_BYTES
 
 _PREAD, _PWRITE, _PREADV, _PWRITEV = 17, 18, 295, 296
 """Numbers of system calls (x86-64)."""
 
 
-def _transfer(name: str, operation: int, one: int, many: int) -> NativeCall:
-    """An offset from 2**63 on is negative here, and the kernel's error is Python's."""
+def _transfer(name: str, operation: int, one: int, many: int, content: str) -> NativeCall:
+    """An offset from 2**63 on is negative here, and an error, of the kernel's too, is Python's."""
     return NativeCall(
         name,
         ("i32 %fd", "i32 %iovs", "i32 %count", "i64 %offset", "i32 %result"),
@@ -22,9 +23,24 @@ def _transfer(name: str, operation: int, one: int, many: int) -> NativeCall:
 {gather()}
 {enter_table()}
 {allowed(operation)}
+  %found.memory = and i32 %operations, {world.IN_MEMORY}
+  %is.in.memory = icmp ne i32 %found.memory, 0
+  br i1 %is.in.memory, label %in.memory, label %of.host
+in.memory:
+  %is.offset = icmp sge i64 %offset, 0
+  br i1 %is.offset, label %in.file, label %leave
+in.file:
+  %record.at = getelementptr i8, ptr %entry, i64 {world.ENTRY_STREAM}
+  %open = load ptr, ptr %record.at
+  %content.done = call i64 @jormun_wasi_{content}(ptr %open, ptr %buffers, i64 %found, i64 %total, i64 %offset)
+  br label %called
+of.host:
 {host_file("%file")}
 {first_or_all(one, many)}
-  %moved = {x86_64.SYSTEM_CALL}(i64 %number, i64 %file, ptr %from, i64 %length, i64 %offset, i64 0, i64 0)
+  %file.done = {x86_64.SYSTEM_CALL}(i64 %number, i64 %file, ptr %from, i64 %length, i64 %offset, i64 0, i64 0)
+  br label %called
+called:
+  %moved = phi i64 [%content.done, %in.file], [%file.done, %of.host]
 {unlock("table")}
   %is.error = icmp slt i64 %moved, 0
   br i1 %is.error, label %python, label %answer
@@ -33,10 +49,11 @@ answer:
 {leave_table()}
 """,
         frame=FRAME,
+        stack_bytes=C_STACK_BYTES,
     )
 
 
 CALLS: Final = (
-    _transfer("fd_pread", world.READ_AT, _PREAD, _PREADV),
-    _transfer("fd_pwrite", world.WRITE_AT, _PWRITE, _PWRITEV),
+    _transfer("fd_pread", world.READ_AT, _PREAD, _PREADV, "take"),
+    _transfer("fd_pwrite", world.WRITE_AT, _PWRITE, _PWRITEV, "put"),
 )

@@ -1,4 +1,4 @@
-"""fd_seek and fd_tell, of regular files of the host."""
+"""fd_seek and fd_tell, of regular files of the host, and in memory."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from jormun.hints import Final
 from jormun.runtime import world
 from jormun.runtime.native import x86_64
 from jormun.runtime.native.wasi.call import NativeCall, allowed, enter_table, host_file, leave_table, place, unlock
+from jormun.runtime.native.wasi.file import enter_file, leave_file
 
 _LSEEK: Final = 8
 _CURRENT: Final = 1
+_END: Final = 2
 _WHENCES: Final = 3
 """SET, CUR, END: lseek(2) numbers them as wasi_snapshot_preview1 does, and wasi_unstable does not."""
 
@@ -16,8 +18,34 @@ _WHENCES: Final = 3
 def _seek(offset: str, whence: str) -> str:
     """Lines from the label `allowed` on: a position that is out of range is an error, and Python's."""
     return f"""
+  %found.memory = and i32 %operations, {world.IN_MEMORY}
+  %is.in.memory = icmp ne i32 %found.memory, 0
+  br i1 %is.in.memory, label %in.file, label %of.host
+in.file:
+  %record.at = getelementptr i8, ptr %entry, i64 {world.ENTRY_STREAM}
+  %open = load ptr, ptr %record.at
+{enter_file("%open", "leave")}
+  %position = load i64, ptr %position.at
+  %size.bytes = load i64, ptr %content.size.at
+  %is.from.end = icmp eq i64 {whence}, {_END}
+  %from.end = select i1 %is.from.end, i64 %size.bytes, i64 0
+  %is.from.here = icmp eq i64 {whence}, {_CURRENT}
+  %from = select i1 %is.from.here, i64 %position, i64 %from.end
+  ; A sum of which neither is negative, and that is not a number of 63 bits, is.
+  %position.next = add i64 %from, {offset}
+  %is.wrong = icmp slt i64 %position.next, 0
+  br i1 %is.wrong, label %refuse, label %move
+{leave_file("leave")}
+move:
+  store i64 %position.next, ptr %position.at
+{unlock("tree")}
+  br label %called
+of.host:
 {host_file("%file")}
-  %moved = {x86_64.SYSTEM_CALL}(i64 {_LSEEK}, i64 %file, i64 {offset}, i64 {whence}, i64 0, i64 0, i64 0)
+  %file.moved = {x86_64.SYSTEM_CALL}(i64 {_LSEEK}, i64 %file, i64 {offset}, i64 {whence}, i64 0, i64 0, i64 0)
+  br label %called
+called:
+  %moved = phi i64 [%position.next, %move], [%file.moved, %of.host]
 {unlock("table")}
   %is.error = icmp slt i64 %moved, 0
   br i1 %is.error, label %python, label %answer

@@ -1,4 +1,6 @@
-"""fd_fdstat_get, fd_filestat_get, fd_prestat_get and fd_prestat_dir_name: what a table's entry tells, and fstat(2)."""
+"""fd_fdstat_get, fd_filestat_get, fd_prestat_get and fd_prestat_dir_name: what a table's entry
+tells, a file in memory, and fstat(2).
+"""
 
 from __future__ import annotations
 
@@ -6,11 +8,12 @@ from jormun.hints import Final
 from jormun.runtime import world
 from jormun.runtime.native import x86_64
 from jormun.runtime.native.wasi.call import NativeCall, allowed, enter_table, host_file, leave_table, place, unlock
+from jormun.runtime.native.wasi.file import enter_file, leave_file
 
 _FSTAT: Final = 5
 _STAT_BYTES: Final = 144
-_REGULAR_FILE: Final = 4
-"""What WASI says of the only type that comes here."""
+_BLANK: Final = "<i64 0, i64 0, i64 0, i64 1, i64 0, i64 0, i64 0, i64 0>"
+"""What is said of a stream in memory: one link."""
 
 # Where struct stat of <sys/stat.h> (x86-64) has what a filestat has, and where that has it: 8 bytes each.
 _FIELDS: Final = ((0, 0), (8, 8), (16, 24), (48, 32))
@@ -18,7 +21,6 @@ _FIELDS: Final = ((0, 0), (8, 8), (16, 24), (48, 32))
 _TIMES: Final = ((72, 40), (88, 48), (104, 56))
 """Access, modification, change: a timespec here, nanoseconds there, cut to 64 bits as Python does."""
 _FILESTAT_TYPE: Final = 16
-_FILESTAT_BYTES: Final = 64
 
 _FD_FDSTAT_GET: Final = NativeCall(
     "fd_fdstat_get",
@@ -109,11 +111,40 @@ _FD_FILESTAT_GET: Final = NativeCall(
     "fd_filestat_get",
     ("i32 %fd", "i32 %result"),
     f"""
-{place("%place", "%result", _FILESTAT_BYTES)}
+{place("%place", "%result", world.CONTENT_STATUS_BYTES)}
 {enter_table()}
-{allowed(world.FILE_STATUS)}
+{allowed(world.FILE_STATUS, "no.file")}
+  %found.memory = and i32 %operations, {world.IN_MEMORY}
+  %is.in.memory = icmp ne i32 %found.memory, 0
+  br i1 %is.in.memory, label %in.file, label %of.host
+in.file:
+  %record.at = getelementptr i8, ptr %entry, i64 {world.ENTRY_STREAM}
+  %open = load ptr, ptr %record.at
+{enter_file("%open", "leave")}
+  %is.told.at = getelementptr i8, ptr %content, i64 {world.CONTENT_IS_TOLD}
+  %told = load i32, ptr %is.told.at
+  %is.content.told = icmp ne i32 %told, 0
+  br i1 %is.content.told, label %tell, label %refuse
+{leave_file("leave")}
+tell:
+  %kept = load <8 x i64>, ptr %content, align 8
+{unlock("tree")}
+  br label %write
+no.file:
+  %found.blank = and i32 %operations, {world.BLANK}
+  %is.blank = icmp ne i32 %found.blank, 0
+  br i1 %is.blank, label %write, label %leave
+write:
+  %all = phi <8 x i64> [%kept, %tell], [{_BLANK}, %no.file]
+{unlock("table")}
+  store <8 x i64> %all, ptr %place, align 1
+  ret i32 0
+of.host:
 {host_file("%file")}
   %failed = {x86_64.SYSTEM_CALL}(i64 {_FSTAT}, i64 %file, ptr %stat, i64 0, i64 0, i64 0, i64 0)
+  %type.at = getelementptr i8, ptr %entry, i64 {world.ENTRY_STATUS}
+  %type.8 = load i8, ptr %type.at
+  %type = zext i8 %type.8 to i64
 {unlock("table")}
   %is.told = icmp eq i64 %failed, 0
   br i1 %is.told, label %answer, label %python
@@ -121,7 +152,7 @@ answer:
 {"".join(_copied(k, *field) for k, field in enumerate(_FIELDS))}
 {"".join(_time(k, *field) for k, field in enumerate(_TIMES))}
   %type.place = getelementptr i8, ptr %place, i64 {_FILESTAT_TYPE}
-  store i64 {_REGULAR_FILE}, ptr %type.place, align 1
+  store i64 %type, ptr %type.place, align 1
   ret i32 0
 {leave_table()}
 """,
