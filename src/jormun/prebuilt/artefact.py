@@ -45,7 +45,8 @@ GLUE = Artefact(
     "jormun.runtime.native.glue_image:build",
     (
         "errors.py", "llvm/convention.py", "llvm/object.py", "llvm/target.py", "runtime/layout.py",
-        "runtime/native/bulk.py", "runtime/native/glue.py", "runtime/native/glue_image.py",
+        "runtime/native/bulk.py", "runtime/native/exceptions.py", "runtime/native/glue.py",
+        "runtime/native/glue_image.py",
         "runtime/native/python_calls.py", "runtime/native/python_values.py",
         "runtime/native/wasi/__init__.py", "runtime/native/wasi/call.py", "runtime/native/wasi/clock.py",
         "runtime/native/wasi/offset.py", "runtime/native/wasi/position.py", "runtime/native/wasi/random.py",
