@@ -13,7 +13,7 @@ from jormun.containers import ref
 from jormun.errors import ExhaustionError, Frame, TrapKind, WasmError
 from jormun.functions import lru_cache
 from jormun.hints import TYPE_CHECKING, Sequence
-from jormun.locks import Lock
+from jormun.locks import RLock
 from jormun.runtime import layout
 from jormun.runtime.native import pages
 from jormun.runtime.owners import owner_of
@@ -82,8 +82,8 @@ class Exceptions:
     """The exceptions of one store, to which it refers weakly: while a guest runs, its caller holds the store."""
 
     __slots__ = (
-        "__weakref__", "_addresses", "_budget", "_chunks", "_foreign", "_key", "_lock", "_store", "_tags",
-        "_taken_bytes", "_used_bytes", "remembered",
+        "__weakref__", "_addresses", "_budget", "_chunks", "_end", "_foreign", "_free", "_key", "_lock", "_store",
+        "_tags", "_taken_bytes", "remembered",
     )  # fmt: skip
 
     def __init__(self, store: Store) -> None:
@@ -96,9 +96,11 @@ class Exceptions:
         self._foreign: dict[int, WasmException] = {}
         """Those of other stores' tags, by address. No guest of this one can tell what they hold."""
         self._chunks: list[pages.Block] = []
-        self._used_bytes = _CHUNK_BYTES
+        self._free = self._end = 0
+        """What is left of the last chunk begins and ends there."""
         self._taken_bytes = 0
-        self._lock = Lock()
+        # Reentrant: a signal's handler, or a garbage collection, may call a guest that throws.
+        self._lock = RLock()
         self.remembered = pages.Block(layout.POINTER_BYTES * layout.EXCEPTIONS_REMEMBERED)
         """See layout.VM_EXCEPTIONS."""
         self._key = next(_keys)
@@ -182,12 +184,14 @@ class Exceptions:
             return address
 
     def _room(self, size_bytes: int) -> int:
-        """The address of so many bytes that are nobody's, a multiple of 16."""
-        if self._used_bytes + size_bytes > _CHUNK_BYTES:
-            self._chunks.append(pages.Block(_CHUNK_BYTES, 16))
-            self._used_bytes = 0
-        address = self._chunks[-1].address + self._used_bytes
-        self._used_bytes += size_bytes
+        """The address of so many bytes that are nobody's, a multiple of 16. Who interrupts this gets others."""
+        address = self._free
+        if address + size_bytes > self._end:
+            chunk = pages.Block(_CHUNK_BYTES, 16)
+            self._chunks.append(chunk)
+            address = chunk.address
+            self._end = address + _CHUNK_BYTES
+        self._free = address + size_bytes
         return address
 
 

@@ -20,7 +20,8 @@ def new_identity() -> int:
 
 
 class Tag:
-    """A kind of exception: a function type without results, told from all other tags by its identity.
+    """A kind of exception: a function type without results, told from all other tags by its identity, which is what
+    makes tags equal.
 
     >>> import jormun
     >>> from jormun.types import I32, FuncType
