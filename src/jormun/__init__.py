@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from jormun.features import Features
     from jormun.runtime.allowance import Allowance, Usage
     from jormun.runtime.engine import Engine
+    from jormun.runtime.exceptions import WasmException
     from jormun.runtime.function import Function as Func
     from jormun.runtime.globals import Global
     from jormun.runtime.limits import Limits
@@ -70,6 +71,7 @@ _PLACES = {
     "jormun.features": ("Features",),
     "jormun.runtime.allowance": ("Allowance", "Usage"),
     "jormun.runtime.engine": ("Engine",),
+    "jormun.runtime.exceptions": ("WasmException",),
     "jormun.runtime.function": ("Func",),
     "jormun.runtime.globals": ("Global",),
     "jormun.runtime.limits": ("Limits",),
@@ -126,6 +128,7 @@ __all__ = [
     "Usage",
     "Wasi",
     "WasmError",
+    "WasmException",
     "__version__",
     "load",
     "run",

@@ -17,15 +17,16 @@ ROWS_BY_PREFIX = {None: 194, 0xFB: 31, 0xFC: 22, 0xFD: 236 + 20, 0xFE: 67}
 STRUCTURAL_NAMES = {
     "block", "loop", "if", "else", "end", "br", "br_if", "br_table", "br_on_null", "br_on_non_null", "return",
     "call", "call_indirect", "call_ref", "return_call", "return_call_indirect", "return_call_ref", "drop", "select",
+    "throw", "throw_ref", "try_table",
 }  # fmt: skip
 LATER_NAMES = {
-    "throw", "throw_ref", "try_table", "br_on_cast", "br_on_cast_fail", "ref.test", "ref.cast", "ref.i31", "i31.get_s",
-    "i31.get_u", "any.convert_extern", "extern.convert_any", "struct.new", "struct.new_default", "struct.get",
-    "struct.get_s", "struct.get_u", "struct.set", "array.new", "array.new_default", "array.new_fixed",
-    "array.new_data", "array.new_elem", "array.get", "array.get_s", "array.get_u", "array.set", "array.len",
-    "array.fill", "array.copy", "array.init_data", "array.init_elem",
+    "br_on_cast", "br_on_cast_fail", "ref.test", "ref.cast", "ref.i31", "i31.get_s", "i31.get_u", "any.convert_extern",
+    "extern.convert_any", "struct.new", "struct.new_default", "struct.get", "struct.get_s", "struct.get_u",
+    "struct.set", "array.new", "array.new_default", "array.new_fixed", "array.new_data", "array.new_elem", "array.get",
+    "array.get_s", "array.get_u", "array.set", "array.len", "array.fill", "array.copy", "array.init_data",
+    "array.init_elem",
 }  # fmt: skip
-"""To be emptied when garbage collection and exceptions get their semantics."""
+"""To be emptied when garbage collection gets its semantics."""
 TWO_ENCODINGS = {"select", "ref.test", "ref.cast"}
 VALUES_OF_SCRIPTS = {"ref.extern", "ref.host", "ref.array", "ref.struct", "ref.exn", "v128.const", "nan:canonical"}
 """Words that only the commands of scripts use, as what they expect."""

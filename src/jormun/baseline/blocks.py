@@ -48,7 +48,7 @@ def open_frame(f: FunctionCompiler, kind: i64) -> Frame:
         else:
             results = [] if type is None else [class_of(type)]
     f.flush_all()
-    frame = Frame(kind, f.height - len(params), params, results)
+    frame = Frame(kind, f.height - len(params), params, results, f.frames[-1].handler)
     f.frames.append(frame)
     return frame
 
@@ -61,7 +61,7 @@ def block(f: FunctionCompiler) -> None:
         height = f.height
         if f.low < height:
             f.flush_all()
-        f.frames.append(Frame(BLOCK, height, NOTHING, NOTHING))
+        f.frames.append(Frame(BLOCK, height, NOTHING, NOTHING, f.frames[-1].handler))
     else:
         open_frame(f, BLOCK)
 
@@ -145,6 +145,11 @@ def end(f: FunctionCompiler) -> None:
             branch(f, frame)
         start_else(f, frame)
     f.frames.pop()
+    if frame.caught:
+        if f.is_reachable:
+            branch(f, frame)
+        f.dispatch(frame)
+        f.is_reachable = False
     if frame.sources or frame.table_sources is not None:
         if f.is_reachable and f.low < f.height:
             f.flush_all()

@@ -23,7 +23,12 @@ def call(f: FunctionCompiler) -> None:
     """`call x`."""
     callee = f.facts.callee(f.read_unsigned())
     pass_arguments(f, callee.facts)
-    f.stamp(f.pieces.call_imported if callee.is_imported else f.pieces.call_own, callee.offset, 0, 0)
+    handler = f.frames[-1].handler
+    if handler is None:
+        f.stamp(f.pieces.call_imported if callee.is_imported else f.pieces.call_own, callee.offset, 0, 0)
+    else:
+        f.stamp(f.pieces.try_imported if callee.is_imported else f.pieces.try_own, callee.offset, 0, 0)
+        handler.caught.append(f.branch_at)
     take_results(f, callee.facts)
 
 
@@ -100,7 +105,12 @@ def call_record(f: FunctionCompiler, facts: CallFacts, slot: i64, is_tail: bool)
         f.stamp(f.pieces.numbers["tail.record"], slot, 0, 0)
         f.is_reachable = False
         return
-    f.stamp(f.pieces.call_record, slot, 0, 0)
+    handler = f.frames[-1].handler
+    if handler is None:
+        f.stamp(f.pieces.call_record, slot, 0, 0)
+    else:
+        f.stamp(f.pieces.try_record, slot, 0, 0)
+        handler.caught.append(f.branch_at)
     take_results(f, facts)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from jormun.baseline import blocks, counters, fuel
+from jormun.baseline import blocks, counters, exceptions, fuel
 from jormun.baseline.body import run
 from jormun.baseline.catalogue import CLASS_V128, SLOT_BYTES, class_of
 from jormun.baseline.facts import REGISTER_COUNT, CallFacts, ModuleFacts
@@ -211,6 +211,12 @@ class FunctionCompiler(Reader):
         self.stamp(base + self.rows.unary[x & 3] + (height & 3), x >> 5, 0, 0)
         self.drop(1)
         self.push_register(c)
+
+    # Exceptions.
+
+    def dispatch(self, frame: Frame) -> None:
+        """See exceptions.dispatch."""
+        exceptions.dispatch(self, frame)
 
     # Locals.
 

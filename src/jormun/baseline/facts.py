@@ -93,6 +93,12 @@ class ModuleFacts:
             found = self.callees[func_index] = Callee(self.function(func_index), is_imported, find(func_index))
         return found
 
+    def tag(self, index: int) -> list[int]:
+        """The classes of the values that exceptions with a tag have."""
+        composite = self.valid.tag_types[index].composite
+        assert isinstance(composite, FuncType)
+        return [class_of(t) for t in composite.params]
+
     def memory(self, index: int) -> MemoryType:
         """The type of a memory."""
         return self.valid.memory_types[index]

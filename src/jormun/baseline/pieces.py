@@ -84,3 +84,8 @@ class Pieces:
         self.call_own: int = numbers["call.own"]
         self.call_imported: int = numbers["call.imported"]
         self.call_record: int = numbers["call.record"]
+        self.try_own: int = numbers["try.own"]
+        self.try_imported: int = numbers["try.imported"]
+        self.try_record: int = numbers["try.record"]
+        """Calls inside of a `try_table`, which branch when an exception came."""
+        self.exception_get: list[int] = by_class("exception.get")

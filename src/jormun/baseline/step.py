@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from jormun.baseline import blocks, branches, calls, parametric, state
+from jormun.baseline import blocks, branches, calls, exceptions, parametric, state
 from jormun.baseline.catalogue import CLASS_F32, CLASS_F64, CLASS_V128
 from jormun.baseline.operands import CONSTANT, REGISTER
 from jormun.baseline.rows import Op
@@ -38,6 +38,9 @@ _BY_RULE: dict[Rule, Handler] = {
     Rule.DROP: parametric.drop,
     Rule.SELECT: parametric.select,
     Rule.SELECT_TYPED: parametric.select_typed,
+    Rule.TRY_TABLE: exceptions.try_table,
+    Rule.THROW: exceptions.throw,
+    Rule.THROW_REF: exceptions.throw_ref,
     Rule.CALL_INDIRECT: calls.call_indirect,
     Rule.CALL_REF: calls.call_ref,
     Rule.RETURN_CALL: calls.return_call,

@@ -8,7 +8,7 @@ import sys
 from jormun.hints import TYPE_CHECKING, Final, TextIO
 
 if TYPE_CHECKING:
-    from jormun.errors import Trap, WasmError
+    from jormun.errors import WasmError
 
 _RED: Final = "\x1b[1;31m"
 _PLAIN: Final = "\x1b[0m"
@@ -40,8 +40,8 @@ def report(error: CommandError | OSError) -> None:
     _write(f"{start}jormun:{end} {line}")
 
 
-def report_trap(name: str, trap: Trap) -> None:
-    """Writes a trap with its backtrace, a frame a line."""
+def report_trap(name: str, trap: WasmError) -> None:
+    """Writes a trap, or an exception that no guest caught, with its backtrace, a frame a line."""
     first, *frames = str(trap).split("\n")
     report(CommandError(f"{name}: trap: {first}"))
     for frame in frames:

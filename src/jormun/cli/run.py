@@ -99,7 +99,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _run_file(arguments: argparse.Namespace) -> int:
     from jormun.api.config import Config
     from jormun.cli.report import module_error, report_trap
-    from jormun.errors import Exit, Trap, WasmError
+    from jormun.errors import Exit, WasmError
     from jormun.runtime.store import Store
     from jormun.wasi.run import stoppable
 
@@ -124,11 +124,11 @@ def _run_file(arguments: argparse.Namespace) -> int:
         return _invoke(module, wasi, others, store, timeout_s, arguments)
     except Exit as end:
         return end.status
-    except Trap as trap:
-        report_trap(name, trap)
-        return TRAPPED
     except WasmError as error:
-        raise module_error(name, error) from error
+        if not hasattr(error, "backtrace"):  # neither a trap nor an exception that the guest threw
+            raise module_error(name, error) from error
+        report_trap(name, error)
+        return TRAPPED
     finally:
         wasi.close()
         world.close()

@@ -19,10 +19,10 @@ from jormun.errors import (
     LinkError,
     MalformedError,
     Trap,
-    TrapKind,
     WasmError,
 )
 from jormun.runtime import references
+from jormun.runtime.exceptions import WasmException
 from jormun.runtime.function import Function
 from jormun.runtime.globals import Global
 from jormun.runtime.instance import Instance, instantiate
@@ -186,7 +186,7 @@ class ScriptRunner:
             case AssertExhaustion(_, action, message):
                 self._expect((ExhaustionError,), message, lambda: self._perform(action))
             case AssertException(_, action):
-                self._expect((Trap,), TrapKind.UNCAUGHT_EXCEPTION.message, lambda: self._perform(action))
+                self._expect((WasmException,), "", lambda: self._perform(action), compares_message=False)
             case AssertMalformed(_, module, message, is_custom):
                 self._expect_bad(module, _CUSTOM_PHASES if is_custom else (MalformedError,), message)
             case AssertInvalid(_, module, message, is_custom):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jormun.errors import TrapKind
 from jormun.opcodes.immediates import Immediate
-from jormun.opcodes.markers import later, structural
+from jormun.opcodes.markers import structural
 from jormun.opcodes.ops import Ops, V
 from jormun.opcodes.signatures import NOTHING, Rule
 from jormun.opcodes.table import opcode
@@ -46,13 +46,13 @@ def else_() -> None:
 
 
 @opcode("throw", 0x08, Rule.THROW, immediates=(Immediate.TAG,))
-@later
+@structural
 def throw() -> None:
     """Pop the operands of the tag's type, and throw an exception with that tag and those values."""
 
 
 @opcode("throw_ref", 0x0A, Rule.THROW_REF)
-@later
+@structural
 def throw_ref() -> None:
     """Pop an exception reference and throw it again. NULL_EXCEPTION_REFERENCE."""
 
@@ -140,7 +140,7 @@ def select() -> None:
 
 
 @opcode("try_table", 0x1F, Rule.TRY_TABLE, immediates=(Immediate.BLOCK_TYPE, Immediate.CATCHES))
-@later
+@structural
 def try_table() -> None:
     """A label at the matching `end`. An exception thrown inside that matches a clause goes to the clause's label."""
 

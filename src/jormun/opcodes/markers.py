@@ -10,7 +10,7 @@ F = TypeVar("F", bound=Callable[[], None])
 STRUCTURAL: set[Callable[[], None]] = set()
 """About a function's shape (labels, calls, operands that are only moved): engines handle these themselves."""
 LATER: set[Callable[[], None]] = set()
-"""Instructions whose semantics are still to be written: garbage-collected objects and exceptions."""
+"""Instructions whose semantics are still to be written: garbage-collected objects."""
 
 
 def structural(semantics: F) -> F:

@@ -67,9 +67,11 @@ def callee(f: FunctionLowering, func_index: int) -> tuple[str, str]:
     """The code and the instance record of a function of this module.
 
     A function of the same compile unit is called by its symbol. Another one is called through the code table, where
-    lazy compilation may replace the pointer at any time.
+    lazy compilation may replace the pointer at any time; and so is one whose address has to be known, to call it from
+    inside of a `try_table`.
     """
-    return (f"@f{func_index}", "%vm") if func_index in f.unit else published(f, func_index)
+    is_direct = func_index in f.unit and f.frames[-1].handler is None
+    return (f"@f{func_index}", "%vm") if is_direct else published(f, func_index)
 
 
 def published(f: FunctionLowering, func_index: int) -> tuple[str, str]:
@@ -136,21 +138,30 @@ def finish(f: FunctionLowering, shape: CallShape, code: str, vm: str, is_tail: b
     if is_tail:
         tail_call(f, shape, code, values)
         return
+    f.calls += 1
+    handler = f.frames[-1].handler
+    if handler is not None:
+        f.call_in_try(handler, shape, code, values)
+        return
     # LLVM must not make a loop of endless recursion, which has to exhaust the stack.
     text = f"notail call {shape.returns} {code}({shape.arguments % tuple(values)})"
-    f.calls += 1
     if shape.has_buffer:
-        f.buffer_slots = max(f.buffer_slots, len(shape.results))
         f.lines.append(text)
         f.op.read_fuel()
-        for k, t in enumerate(shape.results):
-            f.push(f.op.load_field("%buffer", layout.VALUE_SLOT_BYTES * k, t), t)
+        take_results(f, shape)
         return
     if shape.results:
         f.push(f.op.line(text), shape.returns)
     else:
         f.lines.append(text)
     f.op.read_fuel()
+
+
+def take_results(f: FunctionLowering, shape: CallShape) -> None:
+    """Push the results that a call left in the buffer."""
+    f.buffer_slots = max(f.buffer_slots, len(shape.results))
+    for k, t in enumerate(shape.results):
+        f.push(f.op.load_field("%buffer", layout.VALUE_SLOT_BYTES * k, t), t)
 
 
 def overflow(f: FunctionLowering, shape: CallShape, values: list[str]) -> list[str]:

@@ -36,6 +36,7 @@ def open_frame(f: FunctionLowering, kind: int) -> Frame:
         elif type is not None:
             results = [llvm_type(type)]
     frame = Frame(kind, f.op.block_label(), len(f.values) - len(params), params, results)
+    frame.handler = f.frames[-1].handler
     f.frames.append(frame)
     if f.entry is not None:
         f.entry.open_block(f, frame)
@@ -109,7 +110,12 @@ def end(f: FunctionLowering) -> None:
     if frame.kind == LOOP:
         if frame.calls == f.calls:
             f.op.relax(frame.accesses)
-    elif frame.is_targeted:
+    elif frame.is_caught:
+        if f.is_reachable:
+            branch_to(f, frame)
+        f.dispatch(frame)
+        f.is_reachable = False
+    if frame.kind != LOOP and frame.is_targeted:
         if f.is_reachable:
             branch_to(f, frame)
         f.take_over(frame, frame.results)

@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING
 
 from jormun.errors import UnsupportedError
 from jormun.llvm.convention import REGISTERS, VECTOR, from_register, overflow_area
-from jormun.optimizing import calls, fuel
-from jormun.optimizing.frame import LOOP, Frame, slot
+from jormun.optimizing import calls, exceptions, fuel
+from jormun.optimizing.frame import LOOP, TRY, Frame, slot
 from jormun.optimizing.prologue import allocations
 from jormun.optimizing.state import STATE
 from jormun.runtime import layout
@@ -164,9 +164,14 @@ class Entry:
         f.frames[:] = self.path[:outermost]  # what is outside of all loops is reached by a jump
         around = self.path[outermost]
         f.frames.append(Frame(around.kind, around.outside, around.height, around.params, around.results))
+        f.frames[-1].handler = around.handler
         for frame in self.path[outermost + 1 : -1]:
-            f.frames.append(Frame(frame.kind, f"{frame.label}x", frame.height, frame.params, frame.results))
+            double = Frame(frame.kind, f"{frame.label}x", frame.height, frame.params, frame.results)
+            double.catches = frame.catches
+            double.handler = double if frame.kind == TRY else f.frames[-1].handler
+            f.frames.append(double)
         doubles = list(f.frames)
+        copy.handler = doubles[-1].handler
         f.frames.append(copy)
         f.at = self.body
         f.is_reachable = True
@@ -177,6 +182,11 @@ class Entry:
         f.take_over(copy, copy.params)
         fuel.charge_round(f, copy)
         f.lower()
+        for k in range(len(doubles) - 1, outermost, -1):
+            if doubles[k].is_caught:
+                f.frames[:] = doubles[:k]
+                exceptions.dispatch(f, doubles[k])
+        f.frames.clear()
         labels = {}
         for way, (frame, double) in enumerate(zip(self.path, doubles, strict=False)):
             if way > outermost and double.is_targeted:

@@ -5,8 +5,10 @@ To be compiled by mypyc.
 
 from __future__ import annotations
 
-BODY, BLOCK, LOOP, IF, ELSE = range(5)
-"""Kinds of frames: the function itself, `block`, `loop`, the first part of an `if`, and its second."""
+from jormun.opcodes.immediates import Catch
+
+BODY, BLOCK, LOOP, IF, ELSE, TRY = range(6)
+"""Kinds of frames: the function itself, `block`, `loop`, the first part of an `if`, and its second, `try_table`."""
 
 NOTHING: list[str] = []
 """The types and values of most blocks. It stays as it is."""
@@ -19,10 +21,13 @@ class Frame:
         "accesses",
         "branch_types",
         "calls",
+        "catches",
         "else_label",
         "else_values",
+        "handler",
         "head",
         "height",
+        "is_caught",
         "is_entered",
         "is_targeted",
         "kind",
@@ -57,6 +62,12 @@ class Frame:
         """For an entry (entry.py): the indices of the lines right before the block, and behind a loop's label."""
         self.is_entered = False
         """Whether the function is entered inside of the block: at its head, or that of a loop in it."""
+        self.handler: Frame | None = None
+        """The innermost `try_table` that code in the block is in, itself if it is one."""
+        self.catches: tuple[Catch, ...] = ()
+        """Of a `try_table`: its clauses."""
+        self.is_caught = False
+        """Whether code has been written that leads to them."""
 
 
 def slot(position: int, type: str) -> str:

@@ -11,6 +11,7 @@ To be compiled by mypyc.
 from __future__ import annotations
 
 from collections.abc import Container
+from typing import NoReturn
 
 from jormun.errors import UnsupportedError
 from jormun.llvm.accesses import llvm_type
@@ -19,7 +20,7 @@ from jormun.llvm.values import NAMED, NAMES
 from jormun.opcodes.markers import LATER
 from jormun.opcodes.signatures import Rule
 from jormun.opcodes.table import BY_CODE, BY_NAME, Row
-from jormun.optimizing import fuel
+from jormun.optimizing import exceptions, fuel
 from jormun.optimizing.accesses import ACCESSES
 from jormun.optimizing.entry import Entry
 from jormun.optimizing.frame import BODY, Frame, slot
@@ -87,6 +88,10 @@ class FunctionLowering:
         self.slots: set[tuple[int, str]] = set()
         self.buffer_slots = 0
         """The longest buffer for results that a call needs."""
+        self.thrown_slots = 0
+        """The most values that an exception is thrown with."""
+        self.catches = False
+        """Whether exceptions come to a `try_table` of the function."""
         self.has_loops = False
         self.joins = 0
         """Labels so far: at each, LLVM may need a phi for each local and slot."""
@@ -228,12 +233,16 @@ class FunctionLowering:
             else:
                 handler(self)
             if len(lines) > self.most_lines:
-                raise UnsupportedError(f"function {self.func_index}: its calls and blocks move too many values")
+                self.refuse_length()
             while not self.is_reachable and self.frames:
                 self.skip()
             if not self.frames:
                 return
             at = self.at
+
+    def refuse_length(self) -> NoReturn:
+        """Give the function up, whose text is too long. Raises UnsupportedError."""
+        raise UnsupportedError(f"function {self.func_index}: its calls and blocks move too many values")
 
     def step(self) -> None:
         """Lower an instruction, the first byte of whose opcode has been read."""
@@ -336,6 +345,16 @@ class FunctionLowering:
         else:
             value, self.at = read_u32(self.code, self.at)
         return value
+
+    # Exceptions.
+
+    def call_in_try(self, handler: Frame, shape: CallShape, code: str, values: list[str]) -> None:
+        """See exceptions.call."""
+        exceptions.call(self, handler, shape, code, values)
+
+    def dispatch(self, frame: Frame) -> None:
+        """See exceptions.dispatch."""
+        exceptions.dispatch(self, frame)
 
     # Labels.
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from jormun.llvm.convention import REGISTERS, from_register, overflow_area, to_register
-from jormun.optimizing import calls
+from jormun.optimizing import calls, exceptions
 from jormun.optimizing.frame import slot
 from jormun.optimizing.shapes import ZERO
 from jormun.optimizing.state import STATE
@@ -51,6 +51,10 @@ def allocations(f: FunctionLowering) -> list[str]:
     """The part of the entry block that holds the function's memory, and the constants that it reads once."""
     lines = [f"%l{i} = alloca {t}" for i, t in enumerate(f.local_types)]
     lines += [f"{slot(k, t)} = alloca {t}" for k, t in sorted(f.slots)]
+    if f.catches:
+        lines.append(f"{exceptions.PENDING} = alloca i64")
+    if f.thrown_slots:
+        lines.append(f"{exceptions.THROWN} = alloca [{f.thrown_slots} x i128], align 16")
     if f.buffer_slots:
         lines.append(f"%buffer = alloca [{f.buffer_slots} x i128], align 16")
     return lines + f.op.entry_lines()

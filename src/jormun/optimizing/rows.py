@@ -12,7 +12,7 @@ from jormun.llvm.accesses import llvm_type
 from jormun.opcodes.immediates import ImmediateValue
 from jormun.opcodes.signatures import Address, Rule, Signature
 from jormun.opcodes.table import BY_CODE, Row
-from jormun.optimizing import calls, control
+from jormun.optimizing import calls, control, exceptions
 from jormun.optimizing.shapes import ModuleShape
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ _BY_RULE: dict[Rule, Callable[[FunctionLowering], None]] = {
     Rule.SELECT_TYPED: control.select_typed,
     Rule.GLOBAL_GET: control.global_get,
     Rule.GLOBAL_SET: control.global_set,
+    Rule.TRY_TABLE: exceptions.try_table,
+    Rule.THROW: exceptions.throw,
+    Rule.THROW_REF: exceptions.throw_ref,
     Rule.CALL: calls.call,
     Rule.CALL_INDIRECT: calls.call_indirect,
     Rule.CALL_REF: calls.call_ref,

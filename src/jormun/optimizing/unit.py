@@ -25,6 +25,7 @@ attributes #0 = { nounwind "frame-pointer"="all" "probe-stack"="inline-asm" "no-
 !3 = !{!"state", !5, i64 0}
 !4 = !{!"guest", !5, i64 0}
 !5 = !{!"jormun"}
+!9 = !{!"branch_weights", i32 1, i32 1048575}
 """
 """What every unit begins with: attributes, and the two kinds of memory, which never overlap.
 

@@ -27,8 +27,9 @@ class Function:
     is the value, more are a tuple.
 
     Calling raises TypeError and OverflowError for arguments that do not fit, `Trap` when the guest traps,
-    `ExhaustionError` when its stack or another bounded resource is used up, and passes on whatever a host function
-    raises. A function keeps its store, and so all that it may reach, alive.
+    `ExhaustionError` when its stack or another bounded resource is used up, `WasmException` for an exception that it
+    threw and no guest caught, and passes on whatever a host function raises. A function keeps its store, and so all
+    that it may reach, alive.
 
     Any thread may call it: it waits until calls of others into the same store have ended, and raises HostError where
     one of them waits for this thread. `call_async` does not block the thread.
@@ -65,7 +66,8 @@ class Function:
         """A WebAssembly function that calls a Python one, with Python values as arguments.
 
         What the Python function returns is checked against the type: None for no result, a value for one, a tuple for
-        more; HostError says what was wrong with it. What it raises passes through the guest unchanged.
+        more; HostError says what was wrong with it. What it raises passes through the guest unchanged, but that guests
+        may catch a `WasmException`.
         """
         return store.host_function(func_type, function, name)
 

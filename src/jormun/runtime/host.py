@@ -18,6 +18,7 @@ from jormun.types import DefType, FuncType
 if TYPE_CHECKING:
     from typing import NoReturn
 
+    from jormun.runtime.exceptions import Exceptions
     from jormun.runtime.native.pointers import Pointer
     from jormun.runtime.store import Store
 
@@ -63,6 +64,11 @@ class HostFunction:
         if store is None:
             raise WasmError("the store is gone")
         return store
+
+    @property
+    def exceptions(self) -> Exceptions | None:
+        """See host_records.Described."""
+        return self.store.exceptions
 
     def words(self, cookie: int) -> Sequence[int]:
         """See host_records.Described."""
@@ -125,6 +131,11 @@ class BitsFunction:
             *(id(self._callback), 0, slots.overflow_slots | self._flags << _FLAGS_SHIFT, 0),
             *(slots.bits.address, id(self._function), 0, 0),
         )
+
+    @property
+    def exceptions(self) -> Exceptions | None:
+        """None: what it raises is the host's."""
+        return None
 
 
 class Offered:

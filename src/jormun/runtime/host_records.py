@@ -12,6 +12,7 @@ from jormun.runtime.owners import forget, register
 from jormun.types import DefType
 
 if TYPE_CHECKING:
+    from jormun.runtime.exceptions import Exceptions
     from jormun.runtime.host import BitsFunction
 
 WORDS: Final = layout.HOST_ENTRY_BYTES >> 3
@@ -33,6 +34,10 @@ class Described(Protocol):
     @property
     def deftype(self) -> DefType:
         """Its type."""
+
+    @property
+    def exceptions(self) -> Exceptions | None:
+        """Those of its store, if guests may catch what it raises."""
 
     def words(self, cookie: int) -> Sequence[int]:
         """The WORDS of its entry, but for those that depend on where it is and whose. What they refer to the object
@@ -106,6 +111,11 @@ class HostFunctions:
     def function_is_short(self, cookie: int) -> bool:
         """No: nobody knows what it does."""
         return False
+
+    @property
+    def exceptions(self) -> Exceptions | None:
+        """See Described; they are all of one kind."""
+        return self._functions[0].exceptions
 
 
 def _fill(words: memoryview, field: int, values: array[int]) -> None:

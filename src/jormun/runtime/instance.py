@@ -141,7 +141,8 @@ class Instance:
             tag = self._tags.get(index)
             if tag is None:
                 identity = self.native.read(self.compiled.layout.tag_offset(index))
-                tag = self._tags[index] = Tag.at(self.store, self.compiled.blueprint.tag_types[index], identity)
+                deftype, name = self.compiled.blueprint.tag_types[index], self.compiled.tag_name(index)
+                tag = self._tags[index] = Tag.at(self.store, deftype, identity, name)
             return tag
 
     def evaluate(self, constant: Constant) -> int:
@@ -189,6 +190,8 @@ def instantiate(
         instance = _anew(store, compiled, imports)
     if is_metered:  # each anew: its record may be that of an instance of another store
         instance.native.pay_from(store.fuel)
+    if compiled.blueprint.tag_types:
+        instance.native.throw_into(store.exceptions)
     if before_start is not None:
         before_start(instance)
     _start(instance)

@@ -32,6 +32,9 @@ optimizing; shared by all instances of the module."""
 VM_FUEL = 32
 """ptr: of an instance whose code is metered, an i64, the fuel that is left. Where it is below 0, code asks for more at
 the next function or round of a loop. One for all instances of a store."""
+VM_EXCEPTIONS = 40
+"""ptr: of an instance whose module has tags, EXCEPTIONS_REMEMBERED addresses of exceptions that were thrown, or 0:
+those with one integer or reference, found by it. One for all instances of a store."""
 VM_HEADER_BYTES = 64
 VM_ALIGNMENT = 64
 """An instance record starts on a cache line."""
@@ -41,6 +44,7 @@ SERVICES = (
     "jormun_memory_notify", "jormun_is_subtype", "jormun_tier_up", "jormun_move", "jormun_set",
     "jormun_memory_fill", "jormun_memory_copy", "jormun_memory_init",
     "jormun_table_fill", "jormun_table_copy", "jormun_table_init", "jormun_fuel",
+    "jormun_try", "jormun_throw", "jormun_throw_word", "jormun_raise",
 )  # fmt: skip
 """What native code calls of the run time (runtime/native/glue.py), in the order of VM_SERVICES."""
 TIER_UP_AT_ENTRY = 0xFFFF_FFFF
@@ -180,6 +184,15 @@ SEGMENT_SIZE = 8
 """u64: bytes of a data segment or references of an element segment; 0 once dropped."""
 SEGMENT_BYTES = 16
 
+# An exception never changes. References to one (exnref) are its address.
+EXCEPTION_TAG = 0
+"""u64: the identity of its tag."""
+EXCEPTION_KEY = 8
+"""u64: what Python calls the exceptions of its store by (runtime/exceptions.py)."""
+EXCEPTION_VALUES = 16
+"""Slots of VALUE_SLOT_BYTES, of which values take the first bytes, and the others are 0."""
+EXCEPTIONS_REMEMBERED = 256
+
 GLOBAL_CELL_BYTES = 16
 """The cell that holds a global's value."""
 
@@ -232,9 +245,14 @@ NOTED_STOP = 1
 NOTED_ATTENTION = 2
 """What is in CONTEXT_NOTED: to end the activation if it is to end; to ask Python."""
 CONTEXT_KEPT = 128
-"""2 u64: registers of the guest that a call of the host left, in case it is gone on with; those that a C function
-preserves and the glue has not put on the guest's stack."""
-CONTEXT_RECORD_BYTES = 144
+"""3 u64: registers of the guest that a call of the host left, in case it is gone on with, those that a C function
+preserves and the glue has not put on the guest's stack; and its CONTEXT_HANDLER."""
+CONTEXT_HANDLER = 152
+"""u64: where on its stack the innermost call of the activation is noted that exceptions are caught behind, or 0
+(runtime/native/exceptions.py)."""
+CONTEXT_EXCEPTION = 160
+"""ptr: the exception that an activation is left with, or that a call of the host ended with."""
+CONTEXT_RECORD_BYTES = 176
 
 # Frames of baseline code, below the frame pointer `fp` (%rbp on x86-64), from which optimized code may take over at the
 # head of a loop. A value's place is found by running sums: locals in order, then operands from the bottom of the stack

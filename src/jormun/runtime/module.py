@@ -18,7 +18,7 @@ from jormun.runtime.native.code import OwnedCode
 from jormun.runtime.native.machine import Native
 from jormun.runtime.subtypes import keep_declared
 from jormun.runtime.tiering.tier_up import BetterCode, TierUp
-from jormun.types import ExternKind, FuncType
+from jormun.types import ExternKind, FuncType, TagType
 
 if TYPE_CHECKING:
     from jormun.runtime.parts import Parts
@@ -213,6 +213,19 @@ class CompiledModule:
     def export_places(self) -> dict[str, tuple[ExternKind, int]]:
         """What each export is of, and its index there."""
         return {export.name: (export.kind, export.index) for export in self.blueprint.exports}
+
+    def tag_name(self, tag: int) -> str:
+        """What a tag is exported or imported as, else nothing."""
+        return self._tag_names.get(tag, "")
+
+    @cached_property
+    def _tag_names(self) -> dict[int, str]:
+        tags = [each.name for each in self.blueprint.imports if isinstance(each.type, TagType)]
+        names = dict(enumerate(tags))
+        for export in self.blueprint.exports:
+            if export.kind is ExternKind.TAG:
+                names.setdefault(export.index, export.name)
+        return names
 
     @cached_property
     def export_names(self) -> dict[int, str]:

@@ -18,6 +18,7 @@ from jormun.runtime.table import TableInstance
 from jormun.types import DefType
 
 if TYPE_CHECKING:
+    from jormun.runtime.exceptions import Exceptions
     from jormun.runtime.metering.fuel import Fuel
 
 _making = RLock()
@@ -30,7 +31,8 @@ class ModuleInstance:
     """
 
     __slots__ = (
-        "__weakref__", "_key", "_lease", "_memories", "_words", "compiled", "fuel", "parts", "segments", "tables",
+        "__weakref__", "_key", "_lease", "_memories", "_words", "compiled", "exceptions", "fuel", "parts",
+        "segments", "tables",
     )  # fmt: skip
 
     def __init__(
@@ -47,6 +49,8 @@ class ModuleInstance:
         """The references in each element segment that is not dropped."""
         self.fuel: Fuel | None = None
         """What its code is paid from, if that is metered."""
+        self.exceptions: Exceptions | None = None
+        """Those of its store, if its module has tags."""
         self._memories = memories
         self._lease = lease
         self._words = parts.words
@@ -88,6 +92,11 @@ class ModuleInstance:
             raise UnsupportedError("fuel needs a CPU, and a system, with XSAVE")
         self.fuel = fuel
         self.write(layout.VM_FUEL, fuel.address)
+
+    def throw_into(self, exceptions: Exceptions) -> None:
+        """Let its code, whose module has tags, throw exceptions of its store."""
+        self.exceptions = exceptions
+        self.write(layout.VM_EXCEPTIONS, exceptions.remembered.address)
 
     def write(self, offset: int, word: int) -> None:
         """Set 8 bytes of the record."""

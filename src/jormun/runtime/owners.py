@@ -10,8 +10,11 @@ from itertools import count
 
 from jormun.containers import ref
 from jormun.errors import WasmError
-from jormun.hints import Protocol
+from jormun.hints import TYPE_CHECKING, Protocol
 from jormun.types import DefType
+
+if TYPE_CHECKING:
+    from jormun.runtime.exceptions import Exceptions
 
 
 class FunctionOwner(Protocol):
@@ -25,6 +28,10 @@ class FunctionOwner(Protocol):
 
     def function_is_short(self, cookie: int) -> bool:
         """Whether it runs for a moment at most."""
+
+    @property
+    def exceptions(self) -> Exceptions | None:
+        """Those of its store, if it may throw."""
 
 
 # FAST: plain references, and `forget` in place of a callback of each: 0.3 us an instance, 1.4 us in a

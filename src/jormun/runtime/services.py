@@ -73,6 +73,14 @@ class RuntimeServices:
             return 0
         return compiled.tier_up.expired(compiled.first_own + index, None if loop == layout.TIER_UP_AT_ENTRY else loop)
 
+    def throw(self, vm: int, tag: int, values: int) -> int:
+        """See `Exceptions.throw`."""
+        instance = _instance(vm)
+        compiled, exceptions = instance.compiled, instance.exceptions
+        assert exceptions is not None
+        identity = instance.read(compiled.layout.tag_offset(tag))
+        return exceptions.throw(identity, compiled.blueprint.tag_types[tag], compiled.tag_name(tag), values)
+
     def refuel(self, vm: int, charge: int) -> int:
         """See `Fuel.pay`. What it asks may call guests, so that the overflow area is kept."""
         fuel = _instance(vm).fuel

@@ -32,6 +32,7 @@ from jormun.validation.canonical import close_group
 if TYPE_CHECKING:
     from jormun.runtime.allowance import Allowance
     from jormun.runtime.engine import Engine
+    from jormun.runtime.exceptions import Exceptions
     from jormun.runtime.metering.fuel import Fuel
 
 T = TypeVar("T")
@@ -75,6 +76,17 @@ class Store:
         """The host's objects that guests of the store refer to."""
         made: Externals = self.__dict__.setdefault("externals", Externals())
         return made
+
+    @cached_property
+    def exceptions(self) -> Exceptions:
+        """The exceptions that guests of the store throw."""
+        from jormun.runtime.exceptions import Exceptions  # few do
+
+        with self.lock:
+            made: Exceptions | None = self.__dict__.get("exceptions")
+            if made is None:
+                made = self.__dict__["exceptions"] = Exceptions(self)
+            return made
 
     @cached_property
     def stop(self) -> StopRecord:

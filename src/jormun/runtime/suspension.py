@@ -14,6 +14,7 @@ from time import monotonic
 
 from jormun.errors import HostError, TimeoutError, Trap, TrapKind
 from jormun.hints import TYPE_CHECKING, Any, TypeAlias
+from jormun.runtime.exceptions import WasmException
 from jormun.runtime.interruption import time_limit
 from jormun.runtime.native import pages
 from jormun.runtime.native.continuation import Continuation, Suspension
@@ -64,7 +65,7 @@ async def call_async(
     registers = pages.Block(slots.size_bytes, 16)
     slots.pack_call(registers.address, vm, args, store.stop.address)
     timeout_s = store.limits.timeout
-    call = _Call(store.turn, Continuation(registers), code, what)
+    call = _Call(store, Continuation(registers), code, what)
     try:
         if timeout_s is None:
             await call.run()
@@ -81,8 +82,9 @@ async def call_async(
 class _Call:
     """A call that is awaited."""
 
-    def __init__(self, turn: Turn, continuation: Continuation, code: int, what: object) -> None:
-        self._turn = turn
+    def __init__(self, store: Store, continuation: Continuation, code: int, what: object) -> None:
+        self._store = store
+        self._turn: Turn = store.turn
         self._continuation = continuation
         self._code = code
         self._claim = Claim(continuation.context, what)
@@ -105,20 +107,28 @@ class _Call:
                     claim.is_waiting = True
                     if turn.inside:
                         turn.pass_on()
+                    exception = 0
                     try:
                         result = await waiting.awaitable
                     except Trap as trap:
                         continuation.explain(trap)
                         raise
+                    except WasmException as error:
+                        if not continuation.catches:
+                            raise
+                        exception = self._store.exceptions.address(error)
                     claim.is_waiting = False
-                    waiting.finish(result)
+                    if not exception:
+                        waiting.finish(result)
                 else:
+                    exception = 0
                     await _NextRound()
                 if turn.words[OWNER] != claim.context:
                     await turn.go_on(claim)
                 if is_sliced:
                     continuation.slice_ends_at = monotonic() + SLICE_S
-                waiting = continuation.go_on() if do is None else do(continuation.go_on)
+                go_on = partial(continuation.go_on, exception)
+                waiting = go_on() if do is None else do(go_on)
         finally:
             calls = chain.get()
             if claim in calls:  # else it ends in another context, by a garbage collection

@@ -20,7 +20,8 @@ def new_identity() -> int:
 
 
 class Tag:
-    """A kind of exception: a function type without results, told from all other tags by its identity.
+    """A kind of exception: a function type without results, told from all other tags by its identity, which is what
+    makes tags equal.
 
     >>> import jormun
     >>> from jormun.types import I32, FuncType
@@ -31,22 +32,24 @@ class Tag:
     True
     """
 
-    __slots__ = ("__weakref__", "deftype", "identity", "store")
+    __slots__ = ("__weakref__", "deftype", "identity", "name", "store")
 
-    def __init__(self, store: Store, type: FuncType | DefType) -> None:
-        """A tag that is new, for instances of `store` to import."""
+    def __init__(self, store: Store, type: FuncType | DefType, name: str = "") -> None:
+        """A tag that is new, for instances of `store` to import. `name` is for people to read."""
         self.store = store
         self.deftype = store.deftype(type)
+        self.name = name
         self.identity = new_identity()
         """What native code compares; never used twice in a process."""
 
     @classmethod
-    def at(cls, store: Store, deftype: DefType, identity: int) -> Tag:
+    def at(cls, store: Store, deftype: DefType, identity: int, name: str = "") -> Tag:
         """The handle of a tag that is there."""
         tag = cls.__new__(cls)
         tag.store = store
         tag.deftype = deftype
         tag.identity = identity
+        tag.name = name
         return tag
 
     @property
@@ -57,5 +60,14 @@ class Tag:
     def __reduce__(self) -> NoReturn:
         raise uncopied("a tag", "it is told from all others by being itself")
 
+    def __eq__(self, other: object) -> bool:
+        return self.identity == other.identity if isinstance(other, Tag) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.identity)
+
     def __repr__(self) -> str:
-        return f"<Tag {self.identity}: {self.deftype.composite}>"
+        return f"<Tag {self.name or self.identity}: {self.deftype.composite}>"
+
+    def __str__(self) -> str:
+        return self.name or f"<Tag {self.identity}>"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jormun.errors import ExhaustionError, Frame, Trap, TrapKind
+from jormun.errors import ExhaustionError, Frame, Trap, TrapKind, WasmError
 from jormun.hints import Protocol, Sequence, runtime_checkable
 from jormun.runtime.native.code import Place
 
@@ -31,7 +31,7 @@ def make_trap(kind: TrapKind, places: Sequence[Place], is_cut: bool) -> Trap:
     return trap
 
 
-def note_cut(trap: Trap, is_cut: bool) -> None:
+def note_cut(trap: WasmError, is_cut: bool) -> None:
     """Say in the traceback when the backtrace does not hold all frames."""
     if is_cut:
         trap.add_note(f"the WebAssembly backtrace holds the innermost {MAX_BACKTRACE_FRAMES} frames of more")

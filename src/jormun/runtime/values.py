@@ -32,8 +32,9 @@ def to_bits(store: Store, t: ValType, value: object) -> int:
     """The bits of a Python value as a closed type.
 
     i32 and i64 take ints (or what has `__index__`), signed or unsigned; f32 and f64 take real numbers; v128 takes 16
-    bytes; references take None, functions of this store, or, for externref, any object. A number given for an anyref
-    that fits 31 bits is an i31. Raises TypeError for another type and OverflowError for a number out of range.
+    bytes; references take None, functions of this store, exceptions, or, for externref, any object. A number given for
+    an anyref that fits 31 bits is an i31. Raises TypeError for another type and OverflowError for a number out of
+    range.
     """
     if t is I32:
         return _integer(t, value, 32)
@@ -75,6 +76,8 @@ def from_bits(store: Store, t: ValType, bits: int) -> object:
     assert isinstance(t, RefType)
     if _is_function(t):
         return store.function(bits)
+    if t.heap is AbsHeapType.EXN:
+        return store.exceptions.exception(bits)
     raise UnsupportedError(f"values of type {t} cannot be given to Python yet")
 
 
@@ -136,6 +139,12 @@ def _reference(store: Store, t: RefType, value: object) -> int:
         if isinstance(heap, DefType) and not match_deftype(value.deftype, heap):
             raise TypeError(f"{t} needs a function of another type than {value.__name__}, which is {value.func_type}")
         return value.address
+    if heap is AbsHeapType.EXN:
+        from jormun.runtime.exceptions import WasmException  # few guests throw
+
+        if isinstance(value, WasmException):
+            return store.exceptions.address(value)
+        raise TypeError(f"{t} needs a WasmException or None, not {type(value).__name__}")
     if heap in _I31_TYPES and isinstance(value, SupportsIndex):
         number = to_index(value)
         if number in _I31_RANGE:

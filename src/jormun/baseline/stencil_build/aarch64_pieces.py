@@ -34,7 +34,7 @@ _FUNCTION = f"ldr x0, [x16, #{layout.FUNCTION_VM}]; ldr x17, [x16, #{layout.FUNC
 
 def pieces() -> Iterator[tuple[str, list[Instruction]]]:
     """Names of pieces, and their instructions."""
-    for part in (_places, _constants, _state, _selections, _arguments, _calls, _control, _fuel):
+    for part in (_places, _constants, _state, _selections, _arguments, _calls, _control, _fuel, _exceptions):
         for name, text in part():
             yield name, assembled(text)
 
@@ -119,7 +119,7 @@ def _state() -> Iterator[tuple[str, str]]:
             f"ldr x16, [{x}, #{layout.FUNCTION_TYPE_ID}]; ldr x17, [x20, hole_y]; cmp x16, x17;"
             f"{_unless('eq', TrapKind.INDIRECT_CALL_TYPE_MISMATCH)}",
         )
-        for kind in (TrapKind.NULL_REFERENCE, TrapKind.NULL_FUNCTION_REFERENCE):
+        for kind in (TrapKind.NULL_REFERENCE, TrapKind.NULL_FUNCTION_REFERENCE, TrapKind.NULL_EXCEPTION_REFERENCE):
             yield f"non_null.{kind.value}.{h}", _unless_null(x, kind)
     yield "vm.zero", "str xzr, [x20, hole_x]"
 
@@ -280,3 +280,27 @@ def _fuel() -> Iterator[tuple[str, str]]:
     endless = f"movz x14, #{half}; add x14, x14, #{low}; cmp w13, #0"
     yield "fuel.all", f"ldr w14, hole_x; mul x17, x17, x14; {endless}; csel x17, x17, x14, eq; {take}"
     yield "fuel.units.unpaid", f"ldr x1, [x16]; mov x2, x17; mov x0, x20; {_service('jormun_fuel')}; b taken"
+
+
+def _exceptions() -> Iterator[tuple[str, str]]:
+    """Calls inside of a `try_table`: `jormun_try` is given the address to call in x15 and answers in x1 with that of an
+    exception, or 0. It is in x17 from the branch on.
+    """
+    via = f"{_service('jormun_try')}; cbz x1, 1f; mov x17, x1; b taken; 1:"
+    own = f"mov x0, x20; ldr x16, [x20, #{layout.VM_CODE_TABLE}]; ldr x17, [x16, hole_x]"
+    yield "try.own", f"{own}; mov x15, x17; {via}"
+    for name, base in (("imported", "x20"), ("record", "x21")):
+        yield f"try.{name}", f"ldr x16, [{base}, hole_x]; {_FUNCTION}; mov x15, x17; {via}"
+    yield "exception.new", "mov x17, x0"
+    for h in range(HEIGHTS):
+        yield f"exception.{h}", f"mov x17, x{h}"
+    # On if its tag is not that in field hole_x of vm.
+    yield (
+        "exception.other",
+        f"ldr x16, [x20, hole_x]; ldr x14, [x17, #{layout.EXCEPTION_TAG}]; cmp x16, x14; b.eq 1f; b taken; 1:",
+    )
+    for c in CLASS_NAMES:
+        kind = _KINDS[c]
+        yield f"exception.get.{c}", f"ldr {kind}16, [x17, hole_x]; str {kind}16, [x21, hole_y]"
+    yield "exception.put", "str x17, [x21, hole_x]"
+    yield "exception.raise", f"mov x0, x17; {_service('jormun_raise')}"

@@ -48,6 +48,7 @@ def pieces() -> Iterator[tuple[str, str]]:
     yield from _calls()
     yield from _control()
     yield from _fuel()
+    yield from _exceptions()
 
 
 def _places() -> Iterator[tuple[str, str]]:
@@ -166,7 +167,7 @@ def _checks(r: str, h: int) -> Iterator[tuple[str, str]]:
             f"cmpq hole_y(%r13), %rax; jne {_trap(TrapKind.INDIRECT_CALL_TYPE_MISMATCH)}",
         ),
     )
-    for kind in (TrapKind.NULL_REFERENCE, TrapKind.NULL_FUNCTION_REFERENCE):
+    for kind in (TrapKind.NULL_REFERENCE, TrapKind.NULL_FUNCTION_REFERENCE, TrapKind.NULL_EXCEPTION_REFERENCE):
         yield f"non_null.{kind.value}.{h}", f"testq {r}, {r}; je {_trap(kind)}"
 
 
@@ -301,6 +302,27 @@ def _fuel() -> Iterator[tuple[str, str]]:
     endless = f"testl %ecx, %ecx; je 1f; movabsq ${NEVER}, %rdx; 1:"
     yield "fuel.all", f"imulq $hole_x, %rdx, %rdx; {endless}; {take}"
     yield "fuel.units.unpaid", f"movq (%rax), %rsi; {ask}; jmp taken"
+
+
+def _exceptions() -> Iterator[tuple[str, str]]:
+    """Calls inside of a `try_table` (runtime/native/exceptions.py), and what becomes of the exception, whose address is
+    in %rdx from the branch on.
+    """
+    via = f"{_SERVICES}; callq *{layout.service_offset('jormun_try')}(%rax); testq %rdx, %rdx; jne taken"
+    yield "try.own", f"movq %r13, %rdi; {_CODE_TABLE}; movq hole_x(%rax), %r10; {via}"
+    for name, base in (("imported", "%r13"), ("record", "%rbp")):
+        code = f"movq {layout.FUNCTION_CODE}(%rax), %r10"
+        yield f"try.{name}", f"movq hole_x({base}), %rax; {_FUNCTION_VM}; {code}; {via}"
+    yield "exception.new", "movq %rax, %rdx"
+    for h in range(HEIGHTS):
+        yield f"exception.{h}", f"movq {_R64[h]}, %rdx"
+    # On if its tag is not that in field hole_x of vm.
+    yield "exception.other", f"movq hole_x(%r13), %rax; cmpq {layout.EXCEPTION_TAG}(%rdx), %rax; jne taken"
+    for c in CLASS_NAMES:
+        scratch = {"i32": "%eax", "i64": "%rax"}.get(c, "%xmm0")
+        yield f"exception.get.{c}", f"{_MOVES[c]} hole_x(%rdx), {scratch}; {_MOVES[c]} {scratch}, hole_y(%rbp)"
+    yield "exception.put", "movq %rdx, hole_x(%rbp)"
+    yield "exception.raise", f"movq %rdx, %rdi; {_SERVICES}; callq *{layout.service_offset('jormun_raise')}(%rax)"
 
 
 def _joined(*lines: str) -> str:

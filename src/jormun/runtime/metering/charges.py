@@ -15,8 +15,8 @@ Whether a charge leaves less than nothing is looked at where a function is enter
 of them, and where a charge depends on a size. Until then, others may have taken fuel below 0, by no more than a way
 through functions without a round of a loop or a call costs.
 
-A trap in the middle of such code changes nothing about what was charged. So the count does not depend on how code is
-compiled: an engine subtracts charges at these places, and knows no cost.
+A trap or an exception in the middle of such code changes nothing about what was charged. So the count does not depend
+on how code is compiled: an engine subtracts charges at these places, and knows no cost.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from functools import cache
 from jormun.dataclass import dataclass
 from jormun.errors import WasmError
 from jormun.hints import Final
-from jormun.opcodes.immediates import ImmediateValue
+from jormun.opcodes.immediates import Catch, ImmediateValue
 from jormun.opcodes.signatures import Rule
 from jormun.opcodes.table import BY_CODE, BY_NAME
 from jormun.runtime.metering.costs import FREE, Costs
@@ -143,6 +143,8 @@ def charges(code: bytes, costs: Costs) -> Charges:
                 loops.append(block.loop)
             elif rule is Rule.IF:
                 current = block.first = begin(current)
+            elif rule is Rule.TRY_TABLE:
+                _catch(blocks, immediates)
         elif rule is Rule.ELSE:
             block = blocks[-1]
             block.is_targeted |= is_reachable
@@ -218,6 +220,15 @@ def _leave(blocks: list[_Block], immediates: tuple[ImmediateValue, ...], behind:
             block.loop.goes_back(behind)
     for depth in range(max(depths)):
         blocks[-1 - depth].is_escaped = True
+
+
+def _catch(blocks: list[_Block], immediates: tuple[ImmediateValue, ...]) -> None:
+    """Note that the try_table that has been opened may be left for the labels of its clauses, which lie outside."""
+    catches = immediates[1]
+    assert isinstance(catches, tuple)
+    labels = tuple([each.label + 1 for each in catches if isinstance(each, Catch)])
+    if labels:
+        _leave(blocks, (labels,), 0)
 
 
 @cache

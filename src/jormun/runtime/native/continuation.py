@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 
-_HOST_SP, _ACTIVATION, _HOST_LIMIT, _SCOPE, _TRAP_SP = (
+_HOST_SP, _ACTIVATION, _HOST_LIMIT, _SCOPE, _TRAP_SP, _KEPT_HANDLER, _EXCEPTION = (
     offset >> 3
     for offset in (
         layout.CONTEXT_HOST_SP,
@@ -28,6 +28,8 @@ _HOST_SP, _ACTIVATION, _HOST_LIMIT, _SCOPE, _TRAP_SP = (
         layout.CONTEXT_HOST_LIMIT,
         layout.CONTEXT_SCOPE,
         layout.CONTEXT_TRAP_SP,
+        layout.CONTEXT_KEPT + 16,
+        layout.CONTEXT_EXCEPTION,
     )
 )
 """Words of a context."""
@@ -99,12 +101,18 @@ class Continuation:
         """Call the code."""
         return self._run(self._native.enter, (self._stack.context, code, self._registers.address))
 
-    def go_on(self) -> Suspension | None:
-        """Go on where it was suspended, as if the call of the host had returned, in any thread. Raises Trap
-        (INTERRUPTED) if it is to end.
+    @property
+    def catches(self) -> bool:
+        """Whether the guest, while it is suspended, may catch what the function that it called throws."""
+        return self._stack.words[_KEPT_HANDLER] != 0
+
+    def go_on(self, exception: int = 0) -> Suspension | None:
+        """Go on where it was suspended, as if the call of the host had returned, in any thread; or had thrown an
+        exception, given by its address. Raises Trap (INTERRUPTED) if it is to end.
         """
         sp, self._sp = self._sp, 0
         assert sp, "it is not suspended"
+        self._stack.words[_EXCEPTION] = exception
         return self._run(self._native.go_on, (self._stack.context, self._activation, self._registers.address, sp))
 
     def explain(self, trap: Trap) -> None:

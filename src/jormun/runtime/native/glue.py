@@ -11,7 +11,7 @@ from jormun.dataclass import dataclass
 from jormun.errors import TrapKind
 from jormun.llvm.convention import overflow_area
 from jormun.runtime import layout
-from jormun.runtime.native import bulk, x86_64
+from jormun.runtime.native import bulk, exceptions, x86_64
 
 # The glue's data.
 DATA_CODE_BASE = 0
@@ -64,6 +64,7 @@ SERVICES = (
     Service("jormun_is_subtype", ("i64", "i64"), "i32"),
     Service("jormun_tier_up", ("ptr", "i32", "i32"), "i64"),
     Service("jormun_refuel", ("ptr", "i64"), "i64"),
+    Service("jormun_throw", ("ptr", "i32", "ptr"), "i64"),
     Service("jormun_attention", ("i32",), "i32"),
 )
 PYTHON_FUNCTIONS = (
@@ -111,7 +112,9 @@ DATA_WAKE = DATA_FAILED + 8
 """What Python calls with the address of a stop record, when nobody has its store's turn any more and somebody waits."""
 DATA_EXCEPTION = DATA_WAKE + 8
 """The class Exception."""
-DATA_BYTES = DATA_EXCEPTION + 8
+DATA_THROWN = DATA_EXCEPTION + 8
+"""What Python calls to learn which exception of WebAssembly's one of its own stands for (native/exceptions.py)."""
+DATA_BYTES = DATA_THROWN + 8
 
 
 # i1 jormun_is_stopped(ptr context): whether a stop record says that the innermost activation is to end. Safe because
@@ -430,7 +433,7 @@ def text() -> str:
     objects = {name: DATA_PYTHON_OBJECTS + layout.POINTER_BYTES * k for k, name in enumerate(PYTHON_OBJECTS)}
     calls = python_calls.text(objects, DATA_STACK_KEY, DATA_FAILED, DATA_WAKE, DATA_EXCEPTION)
     parts = [_DECLARATIONS, *map(_service, SERVICES), calls, _IS_STOPPED, *handlers, bulk.text(), wasi.text()]
-    return "".join([*assembly, *parts])
+    return "".join([*assembly, *parts, exceptions.text(DATA_THROWN)])
 
 
 def service_record(name: str) -> int:

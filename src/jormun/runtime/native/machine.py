@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _STUB_CHUNK = 4096
 _HOST_EXCEPTION = TrapKind.HOST_EXCEPTION.value
+_UNCAUGHT_EXCEPTION = TrapKind.UNCAUGHT_EXCEPTION.value
 _ATTENTION = "jormun_attention"
 
 
@@ -73,6 +74,11 @@ class Services(Protocol):
 
         `loop` is the offset in its body of the loop that it is at the head of, or 0xFFFF_FFFF at its entry. The address
         of code to go on with, or 0 to go on as before.
+        """
+
+    def throw(self, vm: int, tag: int, values: int) -> int:
+        """The address of the exception with that tag of the instance, by its index, and with the values in slots from
+        address `values` on.
         """
 
     def refuel(self, vm: int, charge: int) -> int:
@@ -121,6 +127,7 @@ class Native:
         self._watch: Watch | None = None
         self._wakers: dict[int, Callable[[], None]] = {}
         self._on_failure = self._failed  # whose address machine code knows
+        self._on_thrown = _thrown
         self._write_data()
         os.register_at_fork(after_in_child=self._after_fork)
 
@@ -180,6 +187,13 @@ class Native:
         if kind == _HOST_EXCEPTION:
             return HostError("the stack was switched (by a greenlet?) while a guest waited for a host function")
         places, is_cut = backtrace.walk(stack, self.code.find, MAX_BACKTRACE_FRAMES)
+        if kind == _UNCAUGHT_EXCEPTION:
+            from jormun.runtime.exceptions import exception_at  # few guests throw
+
+            exception = exception_at(stack.field(layout.CONTEXT_EXCEPTION))
+            exception.backtrace = frames(places)
+            note_cut(exception, is_cut)
+            return exception
         return make_trap(TrapKind(kind), places, is_cut)
 
     def _failed(self, kind: int, error: BaseException | None = None) -> None:
@@ -304,6 +318,7 @@ class Native:
         pages.write_u64(data + glue.DATA_FAILED, id(self._on_failure))
         pages.write_u64(data + glue.DATA_WAKE, id(wake_waiting))
         pages.write_u64(data + glue.DATA_EXCEPTION, id(Exception))
+        pages.write_u64(data + glue.DATA_THROWN, id(self._on_thrown))
         for name in layout.SERVICES:
             pages.write_u64(self.services + layout.service_offset(name), self.symbols[name])
         # A signal may ask for it before anybody has installed services.
@@ -359,11 +374,23 @@ def _service_callables(services: Services) -> list[Callable[[int], None]]:
         "jormun_is_subtype": services.is_subtype,
         "jormun_tier_up": services.tier_up,
         "jormun_refuel": services.refuel,
+        "jormun_throw": services.throw,
     }
     return [
         _attend if service.name == _ATTENTION else _service_callable(methods[service.name], service)
         for service in glue.SERVICES
     ]
+
+
+def _thrown(error: BaseException, key: int) -> int:
+    """The address of the exception of WebAssembly's that an exception stands for, which the host function with this key
+    raised; 0 if it stands for none.
+    """
+    if not isinstance(error, WasmError):
+        return 0
+    from jormun.runtime.exceptions import address_of  # few guests catch
+
+    return address_of(error, key)
 
 
 def _attend(values: int) -> None:

@@ -62,8 +62,10 @@ def _data(offset: int) -> str:
 #
 # THREAD_STATE is 0 meanwhile, which tells others that no guest runs. It is 0 before in an activation that holds the
 # GIL, which is neither taken nor released then. An exception stays where Python keeps it, in the thread's state: the
-# activation is left at once, and who called `jormun_enter` finds it. The owner of the callables is held, and what the
-# host record says is read before the call, since it might drop the last reference to it.
+# activation is left at once, and who called `jormun_enter` finds it. But where a guest may catch it, and it stands for
+# an exception of WebAssembly's (native/exceptions.py), that is in CONTEXT_EXCEPTION then, and the answer is
+# UNCAUGHT_EXCEPTION. The owner of the callables is held, and what the host record says is read before the call, since
+# it might drop the last reference to it.
 def _call_python(none_at: str, exception_at: str) -> str:
     return f"""
 define i32 @jormun_call_python(ptr %context, ptr %host, ptr %values) nounwind {{
@@ -81,6 +83,8 @@ take:
 begun:
   %activation_at = getelementptr i8, ptr %context, i64 {layout.CONTEXT_ACTIVATION}
   %activation = load i64, ptr %activation_at
+  %key.at = getelementptr i8, ptr %host, i64 {layout.HOST_KEY}
+  %key = load i64, ptr %key.at
   %callable = load ptr, ptr %host
   %owner.at = getelementptr i8, ptr %host, i64 {layout.HOST_OWNER}
   %owner = load ptr, ptr %owner.at
@@ -245,7 +249,32 @@ given:
   ret i32 %stopped
 leave:
   call void @Py_DecRef(ptr %owner)
-  br label %left
+  %handler_at = getelementptr i8, ptr %context, i64 {layout.CONTEXT_HANDLER}
+  %handler = load volatile i64, ptr %handler_at
+  %has.handler = icmp ne i64 %handler, 0
+  %at.leave = load volatile i64, ptr %activation_at
+  %is.this = icmp eq i64 %at.leave, %activation
+  %is.catching = and i1 %has.handler, %is.this
+  br i1 %is.catching, label %catching, label %left
+catching:
+  %exception.thrown = call i64 @jormun_thrown(i64 %key)
+  %is.thrown = icmp ne i64 %exception.thrown, 0
+  %at.throw = load volatile i64, ptr %activation_at
+  %is.still.this = icmp eq i64 %at.throw, %activation
+  %is.caught = and i1 %is.thrown, %is.still.this
+  br i1 %is.caught, label %caught, label %left
+caught:
+  %exception_at = getelementptr i8, ptr %context, i64 {layout.CONTEXT_EXCEPTION}
+  store i64 %exception.thrown, ptr %exception_at
+  br i1 %is.held, label %caught.given, label %caught.give
+caught.give:
+  %state_caught = call ptr @PyEval_SaveThread()
+  store ptr %state_caught, ptr %state_at
+  br label %caught.given
+caught.given:
+  %is_stopped_there = call i1 @jormun_is_stopped(ptr %context)
+  %how = select i1 %is_stopped_there, i32 {TrapKind.INTERRUPTED.value}, i32 {TrapKind.UNCAUGHT_EXCEPTION.value}
+  ret i32 %how
 left:
   br i1 %is.held, label %gone, label %release
 release:

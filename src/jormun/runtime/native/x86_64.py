@@ -17,6 +17,7 @@ from array import array
 from jormun.errors import TrapKind
 from jormun.hints import Mapping
 from jormun.runtime import layout
+from jormun.runtime.native import exceptions
 
 # Where ucontext_t of <ucontext.h> keeps the registers of the interrupted code (uc_mcontext.gregs).
 UCONTEXT_FP = 40 + 8 * 10
@@ -38,6 +39,7 @@ _STOP = layout.CONTEXT_STOP
 _THREAD_STATE = layout.CONTEXT_THREAD_STATE
 _HOST_LIMIT = layout.CONTEXT_HOST_LIMIT
 _SCOPE = layout.CONTEXT_SCOPE
+_HANDLER = layout.CONTEXT_HANDLER
 _TRAP_KIND = layout.CONTEXT_TRAP_KIND
 _TRAP_PC = layout.CONTEXT_TRAP_PC
 _TRAP_FP = layout.CONTEXT_TRAP_FP
@@ -92,9 +94,9 @@ _HOST_RETURN = """\
     retq"""
 
 # What the frame of an activation consists of, above what the caller's registers take: the fields of the context that it
-# changes, and the register record, in %rdx; two for the multiple of 16.
+# changes, and the register record, in %rdx.
 _FRAME = f"""\
-    pushq %rdx
+    pushq {_HANDLER}(%rdi)
     pushq %rdx
     pushq {_STOP}(%rdi)
     pushq {_HOST_SP}(%rdi)
@@ -161,7 +163,8 @@ jormun_resume:
     popq {_GUEST_SP}(%rbx)
     popq {_HOST_SP}(%rbx)
     popq {_STOP}(%rbx)
-    addq $16, %rsp
+    addq $8, %rsp
+    popq {_HANDLER}(%rbx)
 1:  popq %r15
     popq %r14
     popq %r13
@@ -209,12 +212,14 @@ def _prologue(count: int) -> str:
     movq %rax, (%rcx)
     movq %rax, {_ACTIVATION}(%rbx)
     movq {layout.REGISTERS_STOP}(%r13), %rax
-    movq %rax, {_STOP}(%rbx)"""
+    movq %rax, {_STOP}(%rbx)
+    movq $0, {_HANDLER}(%rbx)"""
 
 
 # i32 jormun_go_on(ptr context, u64 activation, ptr registers, u64 sp): go on with an activation that was left in
-# jormun_host_call because what that called raised, as if it had returned. `sp` is what CONTEXT_TRAP_SP said then, the
-# others are what the activation began with. Called and returns as jormun_enter, in any thread.
+# jormun_host_call because what that called raised, as if it had returned; or, with an exception in CONTEXT_EXCEPTION,
+# thrown that. `sp` is what CONTEXT_TRAP_SP said then, the others are what the activation began with. Called and returns
+# as jormun_enter, in any thread.
 #
 # Safe because: the guest's stack is as it was left, which nobody has changed, since its block belongs to who calls
 # this, once for each time that it was left, and no activation was on it since. The guest owns what is above `sp` there
@@ -247,7 +252,12 @@ jormun_go_on:
     jne 1f
     movq {layout.CONTEXT_KEPT}(%rbx), %r14
     movq {layout.CONTEXT_KEPT + 8}(%rbx), %r15
+    movq {layout.CONTEXT_KEPT + 16}(%rbx), %rax
+    movq %rax, {_HANDLER}(%rbx)
+    movq {layout.CONTEXT_EXCEPTION}(%rbx), %rdi
     movq %r12, %rsp
+    testq %rdi, %rdi
+    jne jormun_raise
 {_HOST_RETURN}
     # The context still says where in the guest this is.
 1:  movl ${TrapKind.INTERRUPTED.value}, {_TRAP_KIND}(%rbx)
@@ -307,15 +317,23 @@ jormun_host_call:
     jne 1f
     movq %rbx, %rsp
 {_HOST_RETURN}
-1:  movl %eax, {_TRAP_KIND}(%r12)
+1:  cmpl ${TrapKind.UNCAUGHT_EXCEPTION.value}, %eax
+    je 2f
+    movl %eax, {_TRAP_KIND}(%r12)
     movq $0, {_TRAP_PC}(%r12)
     movq %rbp, {_TRAP_FP}(%r12)
     movq %rbx, {_TRAP_SP}(%r12)
     movq %r14, {layout.CONTEXT_KEPT}(%r12)
     movq %r15, {layout.CONTEXT_KEPT + 8}(%r12)
+    movq {_HANDLER}(%r12), %rax
+    movq %rax, {layout.CONTEXT_KEPT + 16}(%r12)
     movq %r13, {_HOST_SP}(%r12)
     movq %r13, %rsp
     jmp jormun_resume
+    # It ended with an exception of WebAssembly's, for which there is a handler.
+2:  movq %rbx, %rsp
+    movq {layout.CONTEXT_EXCEPTION}(%r12), %rdi
+    jmp jormun_raise
 .size jormun_host_call, . - jormun_host_call
 """
 
@@ -545,7 +563,7 @@ jormun_has_xsave:
 EXPORTED = (
     "jormun_enter", "jormun_enter_short", "jormun_go_on", "jormun_resume", "jormun_trap", "jormun_host_call",
     "jormun_host_function", "jormun_native_function", "jormun_compile_stub", "jormun_divert", "jormun_fuel",
-    "jormun_has_xsave",
+    "jormun_has_xsave", *exceptions.EXPORTED,
 )  # fmt: skip
 
 
@@ -569,6 +587,7 @@ def glue(islands: Mapping[str, int], count: int) -> str:
             _COMPILE,
             _DIVERT,
             _FUEL,
+            exceptions.GLUE,
             _HAS_XSAVE,
             *jumps,
         ]
