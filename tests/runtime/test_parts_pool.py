@@ -259,6 +259,49 @@ def test_code_that_was_compiled_meanwhile_is_known() -> None:
     assert again.native.read(offset) == module.code(module.first_own)
 
 
+@pytest.mark.parametrize("look", ["f", "table", "f ref", "call"])
+def test_references_are_written_when_somebody_looks(look: str) -> None:
+    """Function records and tables of an instance that nobody has used hold nothing; to ask for a function, a table or a
+    global writes them. They are those of that instance, and code that is compiled later is in them.
+    """
+    module = compiled(ALL)
+    twice(module, host(1))
+    living = [make(module, host(k)) for k in range(4)]
+    idle, looked_at = living[2], living[3]
+    offset = module.layout.own_function_record_offset(module.blueprint.imported_function_count)
+    assert idle.export("memory") and idle.export("tag")
+    assert not idle.native.parts.is_filled and idle.native.read(offset) == 0
+    assert looked_at.export(look) and looked_at.native.parts.is_filled
+    assert call(living[1], "f") == 42
+    for each in (living[1], looked_at):
+        assert each.native.read(offset) == module.code(module.first_own)
+        table = each.exports["table"]
+        assert [f and f.__name__ for f in table] == [None, "f", "get", None]
+        assert table[1] is each.exports["f"]
+    assert [call(each, "call", 1) for each in living] == [42] * 4
+    assert [call(each, "host") for each in living] == [0, 1, 2, 3]
+
+
+def test_start_functions_and_imports_find_references() -> None:
+    """A start function calls by the table; so does another instance that was given it, and a snapshot has them."""
+    text = """(module (global $n (export "n") (mut i32) (i32.const 0)) (table $t (export "t") 2 2 funcref)
+      (elem (i32.const 0) $f $f) (func $f (global.set $n (i32.add (global.get $n) (i32.const 1))))
+      (func $start (call_indirect $t (i32.const 1))) (start $start))"""
+    user = jormun.Module(
+        """(module (import "e" "t" (table $t 2 funcref)) (func (export "run") (call_indirect $t (i32.const 0))))"""
+    )
+    module = jormun.Module(text)
+    living = [jormun.Instance(module) for _ in range(4)]
+    assert [each.exports.n.value for each in living] == [1] * 4
+    jormun.Instance(user, {"e": living[3].exports}).exports.run()
+    assert [each.exports.n.value for each in living] == [1, 1, 1, 2]
+    again = jormun.Module(text.replace("(start $start)", ""))
+    living = [jormun.Instance(again) for _ in range(4)]
+    copy = living[3].snapshot().instantiate()
+    jormun.Instance(user, {"e": copy.exports}).exports.run()
+    assert (copy.exports.n.value, living[3].exports.n.value) == (1, 0)
+
+
 def test_the_budget_is_the_stores_own() -> None:
     """Parts count for the store that uses them, and are given back to it."""
     module = compiled('(module (memory (export "memory") 1 3) (table 8 8 funcref))')
