@@ -251,7 +251,8 @@ CONTEXT_HANDLER = 152
 """u64: where on its stack the innermost call of the activation is noted that exceptions are caught behind, or 0
 (runtime/native/exceptions.py)."""
 CONTEXT_EXCEPTION = 160
-"""ptr: the exception that an activation is left with, or that a call of the host ended with."""
+"""ptr: the exception that an activation is left with, or that a call of the host ends with; 0 once that is known to who
+goes on with it."""
 CONTEXT_RECORD_BYTES = 176
 
 # Frames of baseline code, below the frame pointer `fp` (%rbp on x86-64), from which optimized code may take over at the

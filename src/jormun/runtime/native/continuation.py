@@ -112,7 +112,8 @@ class Continuation:
         """
         sp, self._sp = self._sp, 0
         assert sp, "it is not suspended"
-        self._stack.words[_EXCEPTION] = exception
+        if exception:
+            self._stack.words[_EXCEPTION] = exception
         return self._run(self._native.go_on, (self._stack.context, self._activation, self._registers.address, sp))
 
     def explain(self, trap: Trap) -> None:

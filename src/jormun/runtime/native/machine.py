@@ -187,10 +187,12 @@ class Native:
         if kind == _HOST_EXCEPTION:
             return HostError("the stack was switched (by a greenlet?) while a guest waited for a host function")
         places, is_cut = backtrace.walk(stack, self.code.find, MAX_BACKTRACE_FRAMES)
-        if kind == _UNCAUGHT_EXCEPTION:
+        address = stack.field(layout.CONTEXT_EXCEPTION) if kind == _UNCAUGHT_EXCEPTION else 0
+        if address:
             from jormun.runtime.exceptions import exception_at  # few guests throw
 
-            exception = exception_at(stack.field(layout.CONTEXT_EXCEPTION))
+            stack.set_field(layout.CONTEXT_EXCEPTION, 0)
+            exception = exception_at(address)
             exception.backtrace = frames(places)
             note_cut(exception, is_cut)
             return exception

@@ -255,6 +255,7 @@ jormun_go_on:
     movq {layout.CONTEXT_KEPT + 16}(%rbx), %rax
     movq %rax, {_HANDLER}(%rbx)
     movq {layout.CONTEXT_EXCEPTION}(%rbx), %rdi
+    movq $0, {layout.CONTEXT_EXCEPTION}(%rbx)
     movq %r12, %rsp
     testq %rdi, %rdi
     jne jormun_raise
@@ -333,6 +334,7 @@ jormun_host_call:
     # It ended with an exception of WebAssembly's, for which there is a handler.
 2:  movq %rbx, %rsp
     movq {layout.CONTEXT_EXCEPTION}(%r12), %rdi
+    movq $0, {layout.CONTEXT_EXCEPTION}(%r12)
     jmp jormun_raise
 .size jormun_host_call, . - jormun_host_call
 """
