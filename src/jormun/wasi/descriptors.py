@@ -325,8 +325,6 @@ _tables: WeakSet[DescriptorTable] = WeakSet()
 def _after_fork() -> None:
     global _pinning
     _pinning = Lock()  # which another thread may have had
-    global _pinning
-    _pinning = Lock()
     for table in _tables:
         table.after_fork()
 
