@@ -13,9 +13,9 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -152,21 +152,13 @@ class Folder:
         (path / "source").write_bytes(bytes(FILE_BYTES))
 
     def pipes(self) -> tuple[int, int]:
-        """A pipe that never ends, and one that somebody reads; in threads, which end with the process."""
+        """A pipe that does not end, and one that is read, by processes that end with their pipes."""
         (source, feed), (sink, target) = os.pipe(), os.pipe()
-        threading.Thread(target=_feed, args=(feed,), daemon=True).start()
-        threading.Thread(target=_drain, args=(sink,), daemon=True).start()
+        subprocess.Popen(["cat", "/dev/zero"], stdout=feed, stderr=subprocess.DEVNULL)
+        subprocess.Popen(["cat"], stdin=sink, stdout=subprocess.DEVNULL)
+        os.close(feed)
+        os.close(sink)
         return source, target
-
-
-def _feed(fd: int) -> None:
-    while True:
-        os.write(fd, bytes(1 << 16))
-
-
-def _drain(fd: int) -> None:
-    while os.read(fd, 1 << 16):
-        pass
 
 
 def jormun_loop(text: str, kind: str, folder: Folder) -> Loop:
@@ -275,7 +267,7 @@ def main() -> int:
                     return makes(text, column, folder)  # noqa: B023 - used before `text` is another
 
                 took = measure(make, options.seconds, options.rounds) if is_told else None
-                cells.append(f"{'' if took is None else f'{took:.2f}':>9}" if is_told else f"{'':9}")
+                cells.append(f"{'' if took is None else f'{took:.2f}':>9}")
             print(f"{line:46}", *cells, file=table, flush=True)
     return 0
 
