@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import cached_property
 from weakref import WeakKeyDictionary
 
 from jormun.baseline.compile import FunctionCompiler
@@ -12,6 +10,8 @@ from jormun.baseline.library import Library
 from jormun.baseline.pieces import Pieces
 from jormun.baseline.rows import Rows
 from jormun.errors import UnsupportedError
+from jormun.functions import cached_property
+from jormun.hints import Iterator, Sequence
 from jormun.prebuilt.artefact import STENCILS
 from jormun.prebuilt.load import load
 from jormun.runtime.engine import Optimizer, Progress

@@ -5,11 +5,10 @@ To be compiled by mypyc.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 from jormun import limits
+from jormun.dataclass import dataclass
 from jormun.errors import MalformedError
+from jormun.hints import Iterator
 from jormun.syntax.leb128 import UNEXPECTED_END, read_u32
 from jormun.syntax.preamble import COMPONENT_VERSION, MAGIC, VERSION, looks_like_text
 from jormun.syntax.section import PLACES, SectionId

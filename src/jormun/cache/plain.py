@@ -108,16 +108,15 @@ def from_plain(plain: Plain, file: bytes) -> Blueprint:
 
 
 def _from_datas(datas: Sequence[DataBlueprint], file: bytes) -> Plain:
-    """Segments; their bytes are in the file, mostly, and any place that has the same ones is right."""
-    plain = []
-    at = 0
-    for data in datas:
-        found = file.find(data.contents, at)
-        if found >= 0:
-            at = found + data.size_bytes
-        own = bytes(data.contents) if found < 0 else b""
-        plain.append((data.index, data.memory, data.offset, found, data.size_bytes, own))
-    return tuple(plain)
+    """Segments; of those whose bytes are in the file, the place of those there."""
+    return tuple(
+        [
+            (data.index, data.memory, data.offset, data.start, data.size_bytes, b"")
+            if data.source is file
+            else (data.index, data.memory, data.offset, -1, data.size_bytes, bytes(data.contents))
+            for data in datas
+        ]
+    )
 
 
 def _to_datas(plain: Plain, file: bytes) -> tuple[DataBlueprint, ...]:

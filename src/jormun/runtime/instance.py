@@ -153,7 +153,7 @@ class Instance:
             kind, index = constant
             return self.function_address(index) if kind == FUNCTION else self.read_global(index)
         from jormun.runtime.constant import evaluate  # which needs the table of opcodes
-        from jormun.syntax.instruction import Expr
+        from jormun.syntax.expression import Expr
 
         return evaluate(Expr(constant), self.read_global, self.function_address)
 
