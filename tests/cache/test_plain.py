@@ -45,8 +45,8 @@ def test_round_trip(name: str, is_text: bool) -> None:
     if not is_text:
         module = decode(file)
     blueprint = blueprint_of(validate(module))
-    plain = to_plain(blueprint, module.types, file)
-    again = from_plain(marshal.loads(marshal.dumps(plain, 4)), file)
+    plain, own = to_plain(blueprint, module.types, file)
+    again = from_plain(marshal.loads(marshal.dumps(plain, 4)), file, own)
     assert all(x is y for x, y in zip(blueprint.types, again.types, strict=True))
     assert tuple(again.function_types) == blueprint.function_types
     for field in Blueprint.__slots__:

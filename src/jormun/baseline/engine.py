@@ -73,6 +73,8 @@ class BaselineEngine:
         Raises UnsupportedError for a function with an instruction that this tier does not have.
         """
         facts = self.facts(module, layout)
+        if len(functions) == 1:
+            return self._image(facts, functions[0])
         return CodeImage.joined(self._image(facts, func_index) for func_index in functions)
 
     def compile_all(self, module: ValidModule, layout: Layout, progress: Progress | None = None) -> Iterator[CodeImage]:

@@ -71,8 +71,10 @@ class DataBlueprint:
     index: int
     memory: int
     offset: Constant
-    source: bytes
-    """Where its bytes are: `size_bytes` bytes from `start` on. It may be the whole file of the module."""
+    source: bytes | memoryview
+    """Where its bytes are: `size_bytes` bytes from `start` on. It may be the whole file of the module. Bytes, but for
+    what memories begin with.
+    """
     start: int
     size_bytes: int
 
