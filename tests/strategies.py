@@ -13,21 +13,11 @@ from hypothesis import strategies as st
 from jormun.opcodes.immediates import Cast, Catch, CatchKind, Immediate, ImmediateValue, MemArg
 from jormun.opcodes.table import BY_CODE, BY_NAME, Row
 from jormun.syntax.code import encode_instruction
-from jormun.syntax.instruction import Expr
-from jormun.syntax.module import (
-    Active,
-    Custom,
-    Data,
-    Declarative,
-    Element,
-    Export,
-    Function,
-    Global,
-    Import,
-    Module,
-    Passive,
-    Table,
-)
+from jormun.syntax.data import Data
+from jormun.syntax.expression import Expr
+from jormun.syntax.function import Function
+from jormun.syntax.mode import Active, Declarative, Passive
+from jormun.syntax.module import Custom, Element, Export, Global, Import, Module, Table
 from jormun.syntax.section import PLACES, SectionId
 from jormun.types import (
     AbsHeapType,

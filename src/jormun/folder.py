@@ -6,7 +6,11 @@ import errno
 import os
 import sys
 
+from jormun.hints import TYPE_CHECKING
 from jormun.interrupts import postponed
+
+if TYPE_CHECKING:
+    from io import FileIO
 
 FOLDER_VARIABLE = "JORMUN_CACHE_DIR"
 READING = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -84,10 +88,17 @@ def read_own(path: str) -> bytes:
 
     It is read, not mapped: a file that is truncated while it is mapped ends the process, and copying 10 MB takes 2 ms.
     """
-    fd = os.open(path, READING | getattr(os, "O_NOFOLLOW", 0))
-    with open(fd, "rb", buffering=0) as file:
-        if hasattr(os, "geteuid"):
-            status = os.fstat(fd)
-            if status.st_uid not in (os.geteuid(), 0) or status.st_mode & 0o022:
-                raise PermissionError(f"{path}: others may have written it")
+    with open_own(path) as file:
         return file.readall()
+
+
+def open_own(path: str) -> FileIO:
+    """The same file, open. Raises OSError likewise."""
+    fd = os.open(path, READING | getattr(os, "O_NOFOLLOW", 0))
+    file = open(fd, "rb", buffering=0)  # noqa: SIM115, the caller closes it
+    if hasattr(os, "geteuid"):
+        status = os.fstat(fd)
+        if status.st_uid not in (os.geteuid(), 0) or status.st_mode & 0o022:
+            file.close()
+            raise PermissionError(f"{path}: others may have written it")
+    return file

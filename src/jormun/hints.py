@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator as Iterator
     from collections.abc import Mapping as Mapping
     from collections.abc import Sequence as Sequence
+    from collections.abc import Sized as Sized
     from types import TracebackType as TracebackType
     from typing import Any as Any
     from typing import BinaryIO as BinaryIO
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from typing import TextIO as TextIO
     from typing import TypeAlias as TypeAlias
     from typing import TypeVar as TypeVar
+    from typing import cast as cast
     from typing import overload as overload
     from typing import runtime_checkable as runtime_checkable
 
@@ -38,6 +40,7 @@ else:
     from _collections_abc import Iterator as Iterator
     from _collections_abc import Mapping as Mapping
     from _collections_abc import Sequence as Sequence
+    from _collections_abc import Sized as Sized
 
     i32 = i64 = u8 = int  # where it is not compiled, a native integer is one like any other
 
@@ -47,11 +50,15 @@ else:
 
     Any = BinaryIO = Final = NoReturn = TextIO = TracebackType = TypeAlias = object()
 
+    def cast(t, value):
+        """The value, which type checkers take for one of this type."""
+        return value
+
     def overload(function):
         """One of the types of a function, of which the last definition is the function itself."""
         return function
 
-    def TypeVar(name):
+    def TypeVar(name, **_):
         """A type variable, which stands for nothing at run time."""
 
     _MOST_KNOWN = 64
@@ -74,6 +81,9 @@ else:
         """What classes may have in common without knowing of it."""
 
         __slots__ = ()
+
+        def __class_getitem__(cls, variables):
+            return cls
 
     class SupportsIndex(metaclass=_ProtocolType):
         """What is an integer to Python."""

@@ -19,9 +19,9 @@ from jormun.opcodes.signatures import Address, Signature
 from jormun.opcodes.table import BY_NAME, Row
 from jormun.runtime.function import Function
 from jormun.syntax.code import encode_instruction
-from jormun.syntax.instruction import Expr
+from jormun.syntax.expression import Expr
+from jormun.syntax.function import Function as FunctionSyntax
 from jormun.syntax.module import Export, Module
-from jormun.syntax.module import Function as FunctionSyntax
 from jormun.types import F32, F64, I32, I64, V128, ExternKind, FuncType, Limits, MemoryType, RecType, SubType, ValType
 
 NUMBERS = {

@@ -12,7 +12,8 @@ from jormun.binary.decode import decode
 from jormun.binary.encode import encode
 from jormun.errors import MalformedError
 from jormun.features import DEFAULT_FEATURES, Features
-from jormun.syntax.module import Active, Custom, Element, Module, Passive
+from jormun.syntax.mode import Active, Passive
+from jormun.syntax.module import Custom, Element, Module
 from jormun.types import FUNCREF
 from tests.binary.scripts import claims
 from tests.shared import name_of, needs_shared, programs, scripts

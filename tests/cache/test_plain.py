@@ -6,6 +6,7 @@ import marshal
 
 import pytest
 
+from jormun.binary.decode import decode
 from jormun.binary.encode import encode
 from jormun.cache.plain import from_plain, to_plain
 from jormun.runtime.blueprint import Blueprint, DataBlueprint, blueprint_of
@@ -41,9 +42,11 @@ def test_round_trip(name: str, is_text: bool) -> None:
     """What was marshalled and read is the blueprint that validation gives, with the same type objects."""
     module = parse_module(MODULES[name])
     file = MODULES[name].encode() if is_text else encode(module)
+    if not is_text:
+        module = decode(file)
     blueprint = blueprint_of(validate(module))
-    plain = to_plain(blueprint, module.types, file)
-    again = from_plain(marshal.loads(marshal.dumps(plain, 4)), file)
+    plain, own = to_plain(blueprint, module.types, file)
+    again = from_plain(marshal.loads(marshal.dumps(plain, 4)), file, own)
     assert all(x is y for x, y in zip(blueprint.types, again.types, strict=True))
     assert tuple(again.function_types) == blueprint.function_types
     for field in Blueprint.__slots__:

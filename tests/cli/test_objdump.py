@@ -15,8 +15,9 @@ from jormun.binary.encode import encode
 from jormun.cli.dump import Dump, section_lines
 from jormun.cli.machine_code import machine_code
 from jormun.errors import MalformedError
-from jormun.syntax.instruction import Expr
-from jormun.syntax.module import Function, Module
+from jormun.syntax.expression import Expr
+from jormun.syntax.function import Function
+from jormun.syntax.module import Module
 from jormun.text.module import parse_module
 from tests.strategies import modules
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 
+from jormun.dataclass import replace
 from tests.differential import kinds
 from tests.differential.functions import FunctionGenerator
 from tests.differential.kinds import EXACT, LOOSE, is_reference, wasm_type

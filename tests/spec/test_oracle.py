@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from jormun.binary.decode import decode
 from jormun.binary.encode import encode
+from jormun.dataclass import replace
 from jormun.errors import MalformedError
 from jormun.syntax.module import Module
 from jormun.text.lexer import decode_text

@@ -17,8 +17,8 @@ from jormun.syntax.code import (
     read_row,
     skip_expression,
 )
+from jormun.syntax.expression import Expr
 from jormun.syntax.immediate_code import reader_of, writer_of
-from jormun.syntax.instruction import Expr
 from jormun.syntax.type_code import encode_valtype, read_valtype
 from jormun.types import AbsHeapType, RefType, ValType
 from tests.strategies import Operation, assemble, expressions, immediates, operations, valtypes

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from jormun.dataclass import replace
 from jormun.syntax import code
-from jormun.syntax.instruction import Expr
-from jormun.syntax.module import Active, Declarative, Module, Passive
+from jormun.syntax.expression import Expr
+from jormun.syntax.mode import Active, Declarative, Passive
+from jormun.syntax.module import Module
 from jormun.types import ValType
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jormun.syntax.module import Active, Custom, Element, Module, Passive
+from jormun.syntax.mode import Active, Passive
+from jormun.syntax.module import Custom, Element, Module
 from jormun.syntax.names import NAME_SECTION, Names, Subsection, decode_names
 from jormun.syntax.places import Position
 from jormun.text.module import parse_module

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jormun import limits
+from jormun.dataclass import replace
 from jormun.errors import InvalidError, MalformedError
-from jormun.syntax.instruction import Expr
-from jormun.syntax.module import Custom, Function, Module, Source
+from jormun.syntax.expression import Expr, Source
+from jormun.syntax.function import Function
+from jormun.syntax.module import Custom, Module
 from jormun.syntax.names import NAME_SECTION, Names, Subsection, encode_names
 from jormun.text.annotations import last_section
 from jormun.text.module import parse_module

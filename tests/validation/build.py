@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from jormun.opcodes.immediates import ImmediateValue
 from jormun.opcodes.table import BY_NAME
 from jormun.syntax.code import encode_instruction
-from jormun.syntax.instruction import Expr
-from jormun.syntax.module import Function, Module, Source
+from jormun.syntax.expression import Expr, Source
+from jormun.syntax.function import Function
+from jormun.syntax.module import Module
 from jormun.types import CompositeType, FuncType, RecType, SubType, ValType
 from jormun.validation.module import ValidModule, validate
 

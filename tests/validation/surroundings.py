@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jormun.syntax.instruction import Expr
-from jormun.syntax.module import Data, Element, Export, Function, Global, Module, Passive, Table
+from jormun.syntax.data import Data
+from jormun.syntax.expression import Expr
+from jormun.syntax.function import Function
+from jormun.syntax.mode import Passive
+from jormun.syntax.module import Element, Export, Global, Module, Table
 from jormun.types import (
     EXTERNREF,
     F64,

@@ -11,8 +11,10 @@ import pickle
 import pytest
 
 from jormun.errors import InvalidError
-from jormun.syntax.instruction import Expr
-from jormun.syntax.module import Element, Function, Module, Passive
+from jormun.syntax.expression import Expr
+from jormun.syntax.function import Function
+from jormun.syntax.mode import Passive
+from jormun.syntax.module import Element, Module
 from jormun.types import FUNCREF, I32, FieldType, FuncType, RecType, RefType, StructType, SubType
 from jormun.validation.module import validate
 

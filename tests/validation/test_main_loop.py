@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from jormun.errors import InvalidError, MalformedError
 from jormun.features import DEFAULT_FEATURES
-from jormun.syntax.module import Source
+from jormun.syntax.expression import Source
 from jormun.text.module import parse_module
 from jormun.validation.body import _run, _step
 from jormun.validation.code_reader import PADDING

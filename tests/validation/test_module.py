@@ -9,21 +9,11 @@ import pytest
 
 from jormun.errors import InvalidError, MalformedError
 from jormun.features import Features
-from jormun.syntax.instruction import Expr
-from jormun.syntax.module import (
-    Active,
-    Data,
-    Declarative,
-    Element,
-    Export,
-    Function,
-    Global,
-    Import,
-    Module,
-    Passive,
-    Source,
-    Table,
-)
+from jormun.syntax.data import Data
+from jormun.syntax.expression import Expr, Source
+from jormun.syntax.function import Function
+from jormun.syntax.mode import Active, Declarative, Passive
+from jormun.syntax.module import Element, Export, Global, Import, Module, Table
 from jormun.syntax.places import Position
 from jormun.types import (
     EXTERNREF,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -11,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jormun.binary.encode import encode
+from jormun.dataclass import replace
 from jormun.errors import InvalidError, MalformedError
 from jormun.syntax.code import instructions
-from jormun.syntax.instruction import Expr
+from jormun.syntax.expression import Expr
 from jormun.syntax.module import Module
 from jormun.validation.module import validate
 

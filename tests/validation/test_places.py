@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from jormun.binary.decode import decode
 from jormun.binary.encode import encode
+from jormun.dataclass import replace
 from jormun.errors import InvalidError
 from jormun.syntax.module import Module
 from jormun.text.module import parse_module

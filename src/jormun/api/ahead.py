@@ -27,7 +27,7 @@ class Loaded:
     """The code of an artifact (runtime/module.py's `CodeKeeper`). Nothing is added to it."""
 
     def __init__(self, artifact: Artifact) -> None:
-        self.blueprint = from_plain(artifact.entry.plain, artifact.data)
+        self.blueprint = from_plain(artifact.entry.plain, artifact.data, artifact.entry.own)
         self._image = artifact.entry.image
 
     def images(self) -> Iterable[CodeImage]:
@@ -81,7 +81,8 @@ class Compiler:
         engine = self._optimizing or self._baseline(module.config.tiering)
         images = list(engine.compile_all(module.valid, Layout(module.blueprint), progress))
         image = CodeImage.joined(images) if images else CodeImage(b"", (), self.requirements.architecture)
-        return Artifact(self.requirements, module.config.features, module.data, Entry(module.described(), image))
+        plain, own = module.described()
+        return Artifact(self.requirements, module.config.features, module.data, Entry(plain, image, own=own))
 
     def _baseline(self, tiering: Tiering) -> Engine:
         """Makes code that counts, and gets better where that is hot, if whoever runs it wants that."""

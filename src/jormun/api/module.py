@@ -144,8 +144,8 @@ class Module:
         """The bytes that it was made from, binary or text."""
         return self._origin.data
 
-    def described(self) -> object:
-        """The blueprint as plain values (cache/plain.py)."""
+    def described(self) -> tuple[object, bytes]:
+        """The blueprint as plain values, and bytes that they refer to (cache/plain.py)."""
         return self._origin.describe()
 
     @property
@@ -286,7 +286,7 @@ class _Origin:
         key = module_key(self._data, *settings)
         return KeptModule(cache, key, self._data, self.describe)
 
-    def describe(self) -> object:
+    def describe(self) -> tuple[object, bytes]:
         """The blueprint, as the cache keeps it."""
         from jormun.cache.plain import to_plain
 

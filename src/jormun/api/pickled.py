@@ -32,7 +32,8 @@ def packed(module: Module) -> bytes | None:
     images = compiled.images()
     image = CodeImage.joined(images) if images else CodeImage(b"", (), machine())
     learned = Learned() if compiled.tier_up is None else compiled.tier_up.learned()
-    entry = Entry(module.described(), image, learned)
+    plain, own = module.described()
+    entry = Entry(plain, image, learned, own)
     return seal(entry.encode(), pickle_key(module.data), machine())
 
 
@@ -44,7 +45,8 @@ def unpacked(data: bytes, config: Config, sealed: bytes | None) -> Module:
         entry = Entry.decode(unseal(sealed, pickle_key(data), machine()), machine())
     except SealError:
         return Module(data, config=config)
-    return Module.known(data, config, from_plain(entry.plain, data), lambda find: Shipped(entry, find))
+    blueprint = from_plain(entry.plain, data, entry.own)
+    return Module.known(data, config, blueprint, lambda find: Shipped(entry, find))
 
 
 class Shipped:

@@ -9,13 +9,12 @@ far the target is from behind the 4 bytes. Sections are those of the Arm Archite
 from __future__ import annotations
 
 import struct
-from typing import Final
 
 from librt.strings import BytesWriter
 
 from jormun.baseline.words import write_word
 from jormun.errors import UnsupportedError
-from jormun.hints import i64
+from jormun.hints import Final, i64
 
 SCRATCH: Final = 15
 FRAME: Final = 21

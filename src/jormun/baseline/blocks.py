@@ -6,14 +6,12 @@ compiled by mypyc.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
 from jormun.baseline import counters, fuel
 from jormun.baseline.branches import branch, variant_of_one, write_return
 from jormun.baseline.catalogue import class_of
 from jormun.baseline.frame import BLOCK, BODY, ELSE, IF, LOOP, Frame
 from jormun.baseline.operands import CONSTANT, REGISTER
-from jormun.hints import i64
+from jormun.hints import TYPE_CHECKING, Final, i64
 from jormun.opcodes.signatures import Rule
 from jormun.syntax.code import END, read_immediates, read_row
 from jormun.syntax.type_bytes import EMPTY_BLOCK

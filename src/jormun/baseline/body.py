@@ -6,8 +6,6 @@ The first loop does the most frequent instructions itself when all is as it most
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
 from jormun.baseline import blocks, branches, calls, step
 from jormun.baseline.catalogue import CLASS_I32
 from jormun.baseline.operands import CONSTANT, REGISTER
@@ -32,7 +30,7 @@ from jormun.baseline.rows import (
     TEST,
     TWO,
 )
-from jormun.hints import i64
+from jormun.hints import TYPE_CHECKING, Final, i64
 
 if TYPE_CHECKING:
     from jormun.baseline.compile import FunctionCompiler

@@ -6,14 +6,12 @@ compiled by mypyc.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from jormun.baseline import fuel
 from jormun.baseline.catalogue import CLASS_I64
 from jormun.baseline.frame import BODY, LOOP, Frame
 from jormun.baseline.operands import CONSTANT, LOCAL, OWN, REGISTER
 from jormun.errors import TrapKind
-from jormun.hints import i64
+from jormun.hints import TYPE_CHECKING, i64
 
 if TYPE_CHECKING:
     from jormun.baseline.compile import FunctionCompiler

@@ -6,13 +6,11 @@ lives on goes to its slot first. To be compiled by mypyc.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from jormun.baseline.catalogue import CLASS_I64
 from jormun.baseline.facts import CallFacts
 from jormun.baseline.operands import CONSTANT, REGISTER
 from jormun.errors import TrapKind
-from jormun.hints import i64
+from jormun.hints import TYPE_CHECKING, i64
 from jormun.runtime import layout
 
 if TYPE_CHECKING:

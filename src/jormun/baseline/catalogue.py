@@ -7,8 +7,7 @@ vectors). Variants of a family are numbered by places, then by that number.
 
 from __future__ import annotations
 
-from typing import Final
-
+from jormun.hints import Final
 from jormun.opcodes.immediates import Immediate
 from jormun.opcodes.markers import LATER, STRUCTURAL
 from jormun.opcodes.signatures import Address, Signature

@@ -5,8 +5,6 @@ To be compiled by mypyc.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
 from librt.strings import write_i64_le
 
 from jormun.baseline import aarch64
@@ -32,7 +30,7 @@ from jormun.baseline.catalogue import (
     NO_HOLE,
 )
 from jormun.baseline.words import Words, write_word
-from jormun.hints import i64
+from jormun.hints import TYPE_CHECKING, Final, i64
 
 if TYPE_CHECKING:
     from jormun.baseline.library import Library

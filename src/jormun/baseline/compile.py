@@ -7,8 +7,6 @@ code that takes over at the head of a loop. To be compiled by mypyc.
 
 from __future__ import annotations
 
-from typing import Final
-
 from jormun.baseline import blocks, counters, exceptions, fuel
 from jormun.baseline.body import run
 from jormun.baseline.catalogue import CLASS_V128, SLOT_BYTES, class_of
@@ -19,12 +17,12 @@ from jormun.baseline.operands import CONSTANT, LOCAL, OWN, REGISTER
 from jormun.baseline.pieces import Pieces
 from jormun.baseline.reader import Reader
 from jormun.baseline.rows import Rows
-from jormun.hints import i64
+from jormun.hints import Final, i64
 from jormun.runtime import layout
 from jormun.runtime.layout import BASELINE_FRAME_BYTES
 from jormun.runtime.metering.charges import NO_CHARGES, Charges, charges
 from jormun.runtime.tiering.settings import Tiering
-from jormun.syntax.module import Function
+from jormun.syntax.function import Function
 from jormun.validation.stack import IS_COMPILED, vec
 
 _FREE_FRAME_BYTES: Final = 32 << 10

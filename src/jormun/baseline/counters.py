@@ -5,9 +5,7 @@ To be compiled by mypyc.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
-from jormun.hints import i64
+from jormun.hints import TYPE_CHECKING, Final, i64
 
 if TYPE_CHECKING:
     from jormun.baseline.compile import FunctionCompiler

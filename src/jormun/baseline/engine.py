@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import cached_property
 from weakref import WeakKeyDictionary
 
 from jormun.baseline.compile import FunctionCompiler
@@ -12,6 +10,8 @@ from jormun.baseline.library import Library
 from jormun.baseline.pieces import Pieces
 from jormun.baseline.rows import Rows
 from jormun.errors import UnsupportedError
+from jormun.functions import cached_property
+from jormun.hints import Iterator, Sequence
 from jormun.prebuilt.artefact import STENCILS
 from jormun.prebuilt.load import load
 from jormun.runtime.engine import Optimizer, Progress
@@ -73,6 +73,8 @@ class BaselineEngine:
         Raises UnsupportedError for a function with an instruction that this tier does not have.
         """
         facts = self.facts(module, layout)
+        if len(functions) == 1:
+            return self._image(facts, functions[0])
         return CodeImage.joined(self._image(facts, func_index) for func_index in functions)
 
     def compile_all(self, module: ValidModule, layout: Layout, progress: Progress | None = None) -> Iterator[CodeImage]:

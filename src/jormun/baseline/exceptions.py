@@ -9,14 +9,12 @@ To be compiled by mypyc.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
 from jormun.baseline import blocks, branches, state
 from jormun.baseline.catalogue import CLASS_I64
 from jormun.baseline.frame import TRY, Frame
 from jormun.baseline.operands import CONSTANT
 from jormun.errors import TrapKind
-from jormun.hints import i64
+from jormun.hints import TYPE_CHECKING, Final, i64
 from jormun.opcodes.immediates import Catch, CatchKind
 from jormun.opcodes.table import BY_NAME
 from jormun.runtime import layout

@@ -5,10 +5,8 @@ To be compiled by mypyc.
 
 from __future__ import annotations
 
-from typing import Final
-
 from jormun.baseline.catalogue import class_of
-from jormun.hints import i64
+from jormun.hints import Final, i64
 from jormun.llvm.convention import REGISTERS, VECTOR, places
 from jormun.runtime import layout
 from jormun.runtime.layout import Layout

@@ -5,9 +5,7 @@ To be compiled by mypyc.
 
 from __future__ import annotations
 
-from typing import Final
-
-from jormun.hints import i64
+from jormun.hints import Final, i64
 from jormun.opcodes.immediates import Catch
 
 BODY: Final = 0

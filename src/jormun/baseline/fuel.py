@@ -6,11 +6,9 @@ compiled by mypyc.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
 from jormun.baseline.catalogue import CLASS_I64
 from jormun.baseline.operands import CONSTANT
-from jormun.hints import i64
+from jormun.hints import TYPE_CHECKING, Final, i64
 from jormun.runtime.metering.charges import ENTRY
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import marshal
 import struct
 from array import array
-from dataclasses import dataclass, field
-from typing import Final
 
 from jormun.baseline.stencil import Stencil, hole_bytes
+from jormun.dataclass import dataclass, field
+from jormun.hints import Final
 
 _HEAD: Final = struct.Struct("<HB")
 _HOLE: Final = struct.Struct("<HBI")

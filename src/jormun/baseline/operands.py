@@ -7,12 +7,10 @@ say where (layout.BASELINE_FRAME_BYTES). To be compiled by mypyc.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
 from jormun.baseline.catalogue import CLASS_F32, CLASS_I64, CLASS_V128
 from jormun.baseline.code import Code
 from jormun.baseline.pieces import Pieces
-from jormun.hints import i64
+from jormun.hints import TYPE_CHECKING, Final, i64
 from jormun.runtime.layout import BASELINE_FRAME_BYTES
 from jormun.validation.stack import vec, with_room
 

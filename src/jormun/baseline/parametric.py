@@ -5,10 +5,8 @@ To be compiled by mypyc.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from jormun.baseline.operands import CONSTANT, REGISTER
-from jormun.hints import i64
+from jormun.hints import TYPE_CHECKING, i64
 from jormun.syntax.type_code import read_valtype
 
 if TYPE_CHECKING:

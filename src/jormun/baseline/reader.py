@@ -5,10 +5,8 @@ To be compiled by mypyc, where an i64 has 64 bits; in plain Python it has as man
 
 from __future__ import annotations
 
-from typing import Final
-
 from jormun.baseline.operands import Operands
-from jormun.hints import i64
+from jormun.hints import Final, i64
 from jormun.validation.stack import IS_COMPILED
 
 _MORE: Final = 0x80

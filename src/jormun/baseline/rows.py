@@ -5,12 +5,10 @@ To be compiled by mypyc.
 
 from __future__ import annotations
 
-from typing import Final
-
 from jormun.baseline import catalogue
 from jormun.baseline.catalogue import BINARY, IF, REGISTERS, UNARY, UNLESS, VALUE
 from jormun.baseline.library import Library
-from jormun.hints import i64
+from jormun.hints import Final, i64
 from jormun.opcodes.immediates import Immediate
 from jormun.opcodes.signatures import Rule
 from jormun.opcodes.table import BY_CODE, BY_NAME

@@ -5,13 +5,11 @@ Whole memories and tables are changed by services of the run time. To be compile
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from jormun.baseline import fuel
 from jormun.baseline.catalogue import CLASS_I32, CLASS_I64
 from jormun.baseline.operands import CONSTANT
 from jormun.errors import TrapKind
-from jormun.hints import i64
+from jormun.hints import TYPE_CHECKING, i64
 from jormun.opcodes.table import BY_NAME
 from jormun.runtime import layout
 

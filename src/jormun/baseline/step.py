@@ -5,15 +5,12 @@ To be compiled by mypyc.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
-
 from jormun.baseline import blocks, branches, calls, exceptions, parametric, state
 from jormun.baseline.catalogue import CLASS_F32, CLASS_F64, CLASS_V128
 from jormun.baseline.operands import CONSTANT, REGISTER
 from jormun.baseline.rows import Op
 from jormun.errors import UnsupportedError
-from jormun.hints import i64
+from jormun.hints import TYPE_CHECKING, Callable, Final, i64
 from jormun.opcodes.signatures import Rule
 from jormun.opcodes.table import BY_CODE, BY_NAME
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import gc
 from array import array
-from collections.abc import Sequence
-from typing import Final
 
 from jormun import limits
 from jormun.binary import segments, type_section
@@ -18,21 +16,13 @@ from jormun.binary.sections import Section, sections
 from jormun.binary.undecoded import UndecodedDatas
 from jormun.errors import MalformedError
 from jormun.features import DEFAULT_FEATURES, Features
+from jormun.hints import Final, Sequence
 from jormun.syntax.code import END, skip_expression
-from jormun.syntax.instruction import Expr
+from jormun.syntax.data import Data
+from jormun.syntax.expression import Expr, Source
+from jormun.syntax.function import Function
 from jormun.syntax.leb128 import UNEXPECTED_END, read_u32
-from jormun.syntax.module import (
-    Custom,
-    Data,
-    Element,
-    Export,
-    Function,
-    Global,
-    Import,
-    Module,
-    Source,
-    Table,
-)
+from jormun.syntax.module import Custom, Element, Export, Global, Import, Module, Table
 from jormun.syntax.places import SIZE, IndexStarts, Places
 from jormun.syntax.section import SectionId
 from jormun.types import ExternKind, MemoryType, RecType, TagType
@@ -155,9 +145,8 @@ class _Decoder:
         if self.data_count is not None and count != self.data_count:
             raise self._inconsistent_datas(count, at)
         if self.is_trusted:
-            contents = self.data[at : reader.end]
-            reader.at, start = reader.end, reader.at - at
-            return UndecodedDatas(contents, start, count)
+            start, reader.at = reader.at, reader.end
+            return UndecodedDatas(self.data, start, reader.end, count)
         datas: list[Data] = []
         for _ in range(count):
             starts.append(reader.at)
@@ -294,4 +283,4 @@ def _function(reader: Reader, type_index: int, runs: dict[int, object]) -> Funct
         raise MalformedError(f"{UNEXPECTED_END}: END opcode expected", offset=end)
     reader.at = end
     reader.end = section_end
-    return Function(type_index, locals, Expr(reader.data[body:end]), Source(body))
+    return Function(type_index, locals, Expr(reader.data, body, end), Source(body))

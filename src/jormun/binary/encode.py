@@ -5,15 +5,17 @@ To be compiled by mypyc.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from jormun.binary.decode import HAS_INIT
 from jormun.binary.segments import HAS_EXPRESSIONS, HAS_INDEX_OR_IS_DECLARATIVE, IS_NOT_ACTIVE
 from jormun.binary.type_section import HAS_MAXIMUM, HAS_PAGE_SIZE, IS_64_BIT, IS_SHARED
+from jormun.hints import Sequence
 from jormun.syntax.code import single
-from jormun.syntax.instruction import Expr
+from jormun.syntax.data import Data
+from jormun.syntax.expression import Expr
+from jormun.syntax.function import Function
 from jormun.syntax.leb128 import write_unsigned
-from jormun.syntax.module import INDEX_TYPE, Active, Data, Declarative, Element, Function, Module, Table
+from jormun.syntax.mode import Active, Declarative
+from jormun.syntax.module import INDEX_TYPE, Element, Module, Table
 from jormun.syntax.names import write_name
 from jormun.syntax.preamble import MAGIC, VERSION
 from jormun.syntax.section import PLACES, SectionId
@@ -274,7 +276,7 @@ def _write_function(out: bytearray, function: Function) -> None:
     for count, t in function.locals:
         write_unsigned(locals, count)
         encode_valtype(locals, t)
-    write_unsigned(out, len(locals) + len(function.body.code))
+    write_unsigned(out, len(locals) + function.body.size_bytes)
     out += locals
     out += function.body.code
 

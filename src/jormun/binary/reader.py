@@ -5,13 +5,12 @@ All offsets are those of the file, so that errors say where in it they are. To b
 
 from __future__ import annotations
 
-from typing import Final
-
 from jormun.errors import MalformedError
+from jormun.hints import Final
 from jormun.opcodes.immediates import Immediate
 from jormun.opcodes.table import BY_CODE
 from jormun.syntax.code import END, skip_expression
-from jormun.syntax.instruction import Expr
+from jormun.syntax.expression import Expr
 from jormun.syntax.leb128 import UNEXPECTED_END, read_u32, read_u64
 from jormun.syntax.type_code import read_reftype, read_storagetype, read_valtype
 from jormun.types import RefType, StorageType, ValType
@@ -74,6 +73,10 @@ class Reader:
         if size_bytes > self.end - at:
             raise MalformedError(f"length out of bounds: {size_bytes} bytes of {self.end - self.at}", offset=at)
         return size_bytes
+
+    def skip(self, size_bytes: int) -> None:
+        """Leave out the next bytes."""
+        self._move(self.at + size_bytes)
 
     def take(self, size_bytes: int) -> bytes:
         """The next bytes, as they are."""

@@ -5,24 +5,24 @@ To be compiled by mypyc.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 from jormun import limits
 from jormun.errors import MalformedError
+from jormun.hints import Final, Iterator
 from jormun.syntax.leb128 import UNEXPECTED_END, read_u32
 from jormun.syntax.preamble import COMPONENT_VERSION, MAGIC, VERSION, looks_like_text
 from jormun.syntax.section import PLACES, SectionId
 
 
-@dataclass(frozen=True, slots=True)
 class Section:
     """A section: its contents are the bytes from `start` to `end`; its header begins at `offset`."""
 
-    id: SectionId
-    offset: int
-    start: int
-    end: int
+    __slots__ = ("end", "id", "offset", "start")
+
+    def __init__(self, id: SectionId, offset: int, start: int, end: int) -> None:
+        self.id: Final = id
+        self.offset: Final = offset
+        self.start: Final = start
+        self.end: Final = end
 
 
 def sections(data: bytes) -> Iterator[Section]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from jormun import limits
 from jormun.binary.reader import Reader
 from jormun.errors import MalformedError
-from jormun.syntax.instruction import Expr
-from jormun.syntax.module import INDEX_TYPE, Active, Data, Declarative, Element, Passive, Source
+from jormun.hints import Final
+from jormun.syntax.data import Data
+from jormun.syntax.expression import Expr, Source
+from jormun.syntax.mode import Active, Declarative, Passive
+from jormun.syntax.module import INDEX_TYPE, Element
 from jormun.types import FUNCREF
 
 IS_NOT_ACTIVE: Final = 0x01
@@ -58,4 +59,7 @@ def data(reader: Reader) -> Data:
     else:
         memory = reader.u32() if flags else 0
         mode = Active(memory, reader.expression())
-    return Data(reader.take(reader.size()), mode, Source(start))
+    size_bytes = reader.size()
+    at = reader.at
+    reader.skip(size_bytes)
+    return Data(reader.data, mode, Source(start), at, reader.at)

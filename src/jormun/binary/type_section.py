@@ -5,12 +5,11 @@ To be compiled by mypyc.
 
 from __future__ import annotations
 
-from typing import Final, cast
-
 from jormun import limits
 from jormun.binary.reader import Reader
 from jormun.errors import MalformedError
 from jormun.features import Features
+from jormun.hints import Final, cast
 from jormun.syntax.leb128 import UNEXPECTED_END
 from jormun.syntax.type_bytes import ARRAY, FUNC, REC, STRUCT, SUB, SUB_FINAL
 from jormun.types import (

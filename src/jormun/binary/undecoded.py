@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import overload
-
 from jormun.binary.reader import Reader
 from jormun.binary.segments import data
-from jormun.syntax.module import Data
+from jormun.hints import Sequence, overload
+from jormun.syntax.data import Data
 
 
 class UndecodedDatas(Sequence[Data]):
@@ -15,12 +13,13 @@ class UndecodedDatas(Sequence[Data]):
     more: compilers write some modules with 40,000 of them, which take half of the time for decoding.
     """
 
-    __slots__ = ("_at", "_contents", "_count", "_datas")
+    __slots__ = ("_at", "_count", "_data", "_datas", "_end")
 
-    def __init__(self, contents: bytes, at: int, count: int) -> None:
-        """The section's contents: `count` segments from `at` on. Their sources are places in the section."""
-        self._contents = contents
+    def __init__(self, data: bytes, at: int, end: int, count: int) -> None:
+        """`count` segments in a file, from `at` to `end`."""
+        self._data = data
         self._at = at
+        self._end = end
         self._count = count
         self._datas: tuple[Data, ...] | None = None
 
@@ -35,6 +34,6 @@ class UndecodedDatas(Sequence[Data]):
 
     def __getitem__(self, index: int | slice) -> Data | Sequence[Data]:
         if self._datas is None:
-            reader = Reader(self._contents, self._at, len(self._contents))
+            reader = Reader(self._data, self._at, self._end)
             self._datas = tuple([data(reader) for _ in range(self._count)])
         return self._datas[index]

@@ -26,6 +26,7 @@ from jormun.features import Features
 from jormun.folder import READING, write_whole
 from jormun.hints import Final
 from jormun.runtime.image import ALIGNMENT_BYTES
+from jormun.runtime.native import pages
 from jormun.runtime.native.support import check_machine
 from jormun.runtime.requirements import Requirements
 from jormun.syntax.preamble import ARTIFACT_MAGIC
@@ -152,11 +153,11 @@ def read_artifact(path: str | os.PathLike[str]) -> Artifact:
     """
     check_machine()
     fd = os.open(path, READING)
-    with open(fd, "rb", buffering=0) as file:
+    with open(fd, "rb", buffering=0):
         # Of the open file, not of its name, which may stand for another one by now; and it is read, not mapped, so
         # that what was checked is what is run.
         _check_trusted(os.fspath(path), os.fstat(fd))
-        return Artifact.decode(file.readall())
+        return Artifact.decode(pages.read_file(fd, 0, os.fstat(fd).st_size))
 
 
 def _check_trusted(path: str, status: os.stat_result) -> None:

@@ -14,7 +14,8 @@ import time
 from jormun.cache import imports
 from jormun.cache.entry import Entry
 from jormun.dataclass import dataclass
-from jormun.folder import cache_folder, is_left_over, read_own, write_whole
+from jormun.folder import cache_folder, is_left_over, open_own, write_whole
+from jormun.runtime.native import pages
 from jormun.runtime.native.support import machine
 from jormun.sealed import SealError, seal, unseal
 
@@ -98,7 +99,10 @@ class Cache:
         return os.path.join(self.folder, key.hex() + _SUFFIX)
 
     def _read(self, path: str, key: bytes) -> Entry:
-        return Entry.decode(unseal(read_own(path), key, machine()), machine())
+        with open_own(path) as file:
+            fd = file.fileno()
+            data = pages.read_file(fd, 0, os.fstat(fd).st_size)
+        return Entry.decode(unseal(data, key, machine()), machine())
 
     def _listed(self) -> tuple[list[CachedFile], list[CachedFile]]:
         """The files of entries, the one last used first, and what was left over of writes, or may be."""

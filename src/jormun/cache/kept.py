@@ -30,7 +30,7 @@ _INTERVAL_COSTS = 50
 class KeptModule:
     """One module's entry in the cache, for as long as the module is in use (runtime/module.py's `CodeKeeper`)."""
 
-    def __init__(self, cache: Cache, key: bytes, data: bytes, describe: Callable[[], Plain]) -> None:
+    def __init__(self, cache: Cache, key: bytes, data: bytes, describe: Callable[[], tuple[Plain, bytes]]) -> None:
         """Look for the entry of the module whose file has the contents `data`. `describe` tells the blueprint of one
         that has no entry.
         """
@@ -48,14 +48,15 @@ class KeptModule:
     @property
     def blueprint(self) -> Blueprint | None:
         """The blueprint, if there is an entry."""
-        return None if self._found is None else from_plain(self._found.plain, self._data)
+        return None if self._found is None else from_plain(self._found.plain, self._data, self._found.own)
 
     def images(self) -> Iterable[CodeImage]:
         """The code in the entry."""
         found = self._found
         if found is None:
             return ()
-        self._found = Entry(found.plain, CodeImage(b"", (), found.image.architecture))  # its code is loaded now
+        none = CodeImage(b"", (), found.image.architecture)  # its code is loaded now
+        self._found = Entry(found.plain, none, own=found.own)
         return (found.image,)
 
     def learned(self) -> Learned:
@@ -104,8 +105,8 @@ class KeptModule:
     def _write(self, new: list[CodeImage], learned: Learned) -> None:
         entry = self._cache.find(self._key)
         if entry is None:
-            plain = self._describe() if self._found is None else self._found.plain
-            entry = Entry(plain, CodeImage(b"", (), machine()))
+            plain, own = self._describe() if self._found is None else (self._found.plain, self._found.own)
+            entry = Entry(plain, CodeImage(b"", (), machine()), own=own)
         more = entry.with_code(new).with_learned(learned)
         if more is not entry:
             self._cache.save(self._key, more)

@@ -45,12 +45,15 @@ _HEAPS: dict[int, AbsHeapType] = {heap.value: heap for heap in AbsHeapType}
 _NUMBERS: dict[int, NumType] = {t.value: t for t in NumType}
 
 
-def to_plain(blueprint: Blueprint, groups: Sequence[RecType], file: bytes) -> Plain:
-    """The blueprint of the module in `file`, whose type section is `groups`, as plain values."""
+def to_plain(blueprint: Blueprint, groups: Sequence[RecType], file: bytes) -> tuple[Plain, bytes]:
+    """The blueprint of the module in `file`, whose type section is `groups`, as plain values, and the bytes of segments
+    that are not in the file.
+    """
+    own = bytearray()
     indices: dict[DefType, int] = {}
     for index, deftype in enumerate(blueprint.types):
         indices.setdefault(deftype, index)
-    return (
+    plain = (
         tuple([tuple([_from_subtype(t) for t in group.subtypes]) for group in groups]),
         tuple([(each.module, each.name, _from_extern(each.type, indices)) for each in blueprint.imports]),
         tuple([(each.name, each.kind.value, each.index) for each in blueprint.exports]),
@@ -65,14 +68,15 @@ def to_plain(blueprint: Blueprint, groups: Sequence[RecType], file: bytes) -> Pl
         blueprint.globals,
         tuple([(each.table, each.offset, each.functions, each.items) for each in blueprint.elements]),
         blueprint.data_count,
-        _from_datas(blueprint.datas, file),
-        _from_datas(blueprint.contents, file),
+        _from_datas(blueprint.datas, file, own),
+        _from_datas(blueprint.contents, file, own),
         blueprint.start,
         blueprint.short_functions,
     )
+    return plain, bytes(own)
 
 
-def from_plain(plain: Plain, file: bytes) -> Blueprint:
+def from_plain(plain: Plain, file: bytes, own: bytes | memoryview) -> Blueprint:
     """The blueprint that `to_plain` was given, for the same file."""
     (
         groups, imports, exports, function_types, tables, memories, global_types, tags, sizes, referenced, inits,
@@ -100,33 +104,37 @@ def from_plain(plain: Plain, file: bytes) -> Blueprint:
         values,
         tuple([ElementBlueprint(*each) for each in elements]),
         data_count,
-        _to_datas(datas, file),
-        _to_datas(contents, file),
+        tuple([_to_segment(each, file, own) for each in datas]),
+        tuple([_to_data(each, file, own) for each in contents]),
         start,
         short,
     )
 
 
-def _from_datas(datas: Sequence[DataBlueprint], file: bytes) -> Plain:
-    """Segments; their bytes are in the file, mostly, and any place that has the same ones is right."""
+def _from_datas(datas: Sequence[DataBlueprint], file: bytes, own: bytearray) -> Plain:
+    """Segments: where in the file their bytes are, or where in `own`, to which they are added."""
     plain = []
-    at = 0
     for data in datas:
-        found = file.find(data.contents, at)
-        if found >= 0:
-            at = found + data.size_bytes
-        own = bytes(data.contents) if found < 0 else b""
-        plain.append((data.index, data.memory, data.offset, found, data.size_bytes, own))
+        is_in_file = data.source is file
+        start = data.start if is_in_file else len(own)
+        if not is_in_file:
+            own += data.contents
+        plain.append((data.index, data.memory, data.offset, is_in_file, start, data.size_bytes))
     return tuple(plain)
 
 
-def _to_datas(plain: Plain, file: bytes) -> tuple[DataBlueprint, ...]:
-    return tuple(
-        [
-            DataBlueprint(index, memory, offset, file if found >= 0 else own, max(found, 0), size_bytes)
-            for index, memory, offset, found, size_bytes, own in plain
-        ]
-    )
+def _to_data(plain: Plain, file: bytes, own: bytes | memoryview) -> DataBlueprint:
+    """What a memory begins with: not copied, since it may be many MB."""
+    index, memory, offset, is_in_file, start, size_bytes = plain
+    return DataBlueprint(index, memory, offset, file if is_in_file else own, start, size_bytes)
+
+
+def _to_segment(plain: Plain, file: bytes, own: bytes | memoryview) -> DataBlueprint:
+    """A segment whose bytes machine code reads: they are in an object that has an address."""
+    index, memory, offset, is_in_file, start, size_bytes = plain
+    if is_in_file:
+        return DataBlueprint(index, memory, offset, file, start, size_bytes)
+    return DataBlueprint(index, memory, offset, bytes(own[start : start + size_bytes]), 0, size_bytes)
 
 
 def _from_storage(t: StorageType, indices: Mapping[DefType, int]) -> Plain:

@@ -9,9 +9,11 @@ from jormun.binary.sections import Section, sections
 from jormun.errors import MalformedError
 from jormun.hints import Final
 from jormun.syntax.code import read_immediates, read_row
-from jormun.syntax.instruction import Expr
+from jormun.syntax.data import Data
+from jormun.syntax.expression import Expr
 from jormun.syntax.leb128 import read_u32
-from jormun.syntax.module import Active, Data, Declarative, Element, Module
+from jormun.syntax.mode import Active, Declarative
+from jormun.syntax.module import Element, Module
 from jormun.syntax.names import SUBSECTION_OF, Names, Subsection, names_of
 from jormun.syntax.section import SectionId
 from jormun.text.code_printer import CodePrinter

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from jormun.cli.directories import makes_scratch
 from jormun.cli.subparsers import Subparsers, add_verb
 from jormun.cli.tier import add_tier
@@ -119,6 +121,9 @@ def _run_file(arguments: argparse.Namespace) -> int:
             name = file
             others[preload] = _preloaded(_module(file, config), wasi, others, store)
         name = arguments.file
+        if not gc.isenabled():  # since `command` begins so
+            gc.freeze()  # what there is by now stays until the process ends
+            gc.enable()
         if arguments.invoke is None:
             return _call_start(name, module, wasi, others, store, timeout_s)
         return _invoke(module, wasi, others, store, timeout_s, arguments)

@@ -105,8 +105,15 @@ def _whole(file: BinaryIO, start: bytes, size_bytes: int) -> bytes:
         here = file.tell()
         left = file.seek(0, os.SEEK_END) - (here - len(start))
         if left > len(start):
-            file.seek(here - len(start))
-            return file.read(min(left, size_bytes))
+            start_at, size_bytes = here - len(start), min(left, size_bytes)
+            file.seek(start_at)
+            if not hasattr(os, "preadv"):
+                return file.read(size_bytes)
+            from jormun.runtime.native.pages import read_file
+
+            data = read_file(file.fileno(), start_at, size_bytes)
+            file.seek(start_at + len(data))
+            return data
         file.seek(here)  # a device, or a file that grows
     return _fill(file, size_bytes, start)
 

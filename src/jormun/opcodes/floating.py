@@ -6,8 +6,7 @@ without it, and its multiplications with addition round twice, so that no result
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from jormun.hints import Callable
 from jormun.opcodes.immediates import Immediate
 from jormun.opcodes.ops import Ops, Predicate, Rounding, Shape, Type, V
 from jormun.opcodes.signatures import BINARY, COMPARE, UNARY, signature

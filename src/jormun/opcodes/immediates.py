@@ -5,10 +5,9 @@ Indices are ints. Floats and vectors are bit patterns, so that NaNs survive ever
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum, auto, unique
-from typing import TypeAlias
-
+from jormun.dataclass import dataclass
+from jormun.enumeration import Enum, auto, unique
+from jormun.hints import TypeAlias
 from jormun.types import HeapType, RefType, ValType
 
 

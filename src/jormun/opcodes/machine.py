@@ -6,9 +6,8 @@ standard asks for, and traps.
 
 from __future__ import annotations
 
-from enum import Enum, unique
-from typing import Protocol
-
+from jormun.enumeration import Enum, unique
+from jormun.hints import Protocol
 from jormun.opcodes.immediates import MemArg
 from jormun.opcodes.ops import Ops, V
 from jormun.types import HeapType, NumType, VecType

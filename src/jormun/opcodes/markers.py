@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from jormun.hints import Callable, TypeVar
 
 F = TypeVar("F", bound=Callable[[], None])
 

@@ -8,10 +8,9 @@ arithmetic are quiet; a NaN that is only moved keeps its bits.
 
 from __future__ import annotations
 
-from enum import Enum, auto, unique
-from typing import Protocol, TypeAlias, TypeVar
-
+from jormun.enumeration import Enum, auto, unique
 from jormun.errors import TrapKind
+from jormun.hints import Protocol, TypeAlias, TypeVar
 from jormun.types import F32, F64, I32, I64, NumType
 
 V = TypeVar("V")

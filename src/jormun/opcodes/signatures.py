@@ -5,10 +5,9 @@ Core specification, chapter 3.4. A rule's meaning lives in validation/rules/.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum, auto, unique
-from typing import TypeAlias
-
+from jormun.dataclass import dataclass
+from jormun.enumeration import Enum, auto, unique
+from jormun.hints import TypeAlias
 from jormun.types import F32, F64, I32, I64, V128, ValType
 
 

@@ -6,11 +6,10 @@ Rows live in the modules named by `_CHAPTERS`, each over the function that is it
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, TypeVar
 
+from jormun.dataclass import dataclass
+from jormun.hints import Any, Callable, TypeVar
 from jormun.opcodes.immediates import Immediate
 from jormun.opcodes.ops import Shape
 from jormun.opcodes.signatures import Rule, Signature

@@ -82,7 +82,7 @@ class OptimizingEngine:
         unit = make_unit(self._shape(module, layout), functions, loops, skips_unsupported=True, skips_hard=True)
         first = module.imported_function_count
         each = [*functions, *(loop.func_index for loop in loops)]
-        size_bytes = sum(len(module.module.functions[func_index - first].body.code) for func_index in each)
+        size_bytes = sum(module.module.functions[func_index - first].body.size_bytes for func_index in each)
         is_brief = unit.effort is Effort.FULL and size_bytes > FULLY_OPTIMIZED_BYTES
         effort = Effort.BRIEF if is_brief else unit.effort
         return code_image(compile_text(unit.text, self.target, effort, unit.most_phis, is_background=True))
@@ -104,7 +104,7 @@ class OptimizingEngine:
     def _compile_units(
         self, module: ValidModule, layout: Layout, units: list[list[int]]
     ) -> Iterator[tuple[list[int], bytes]]:
-        size_bytes = sum(len(function.body.code) for function in module.module.functions)
+        size_bytes = sum(function.body.size_bytes for function in module.module.functions)
         count = min(os.cpu_count() or 1, len(units))
         if count < 2 or size_bytes <= IN_PROCESS_BYTES:
             for functions in units:
@@ -159,7 +159,7 @@ def partition(module: ValidModule) -> list[list[int]]:
     units: list[list[int]] = [[]]
     filled = 0
     for k, function in enumerate(module.module.functions):
-        size_bytes = len(function.body.code)
+        size_bytes = function.body.size_bytes
         if units[-1] and filled + size_bytes > UNIT_BYTES:
             units.append([])
             filled = 0

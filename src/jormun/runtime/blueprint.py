@@ -6,10 +6,9 @@ It is plain enough to be kept in the cache and read back at once. Types are clos
 from __future__ import annotations
 
 from array import array
-from itertools import pairwise
 
 from jormun.dataclass import dataclass
-from jormun.hints import TYPE_CHECKING, Iterator, Sequence, TypeAlias
+from jormun.hints import TYPE_CHECKING, Sequence, TypeAlias
 from jormun.types import (
     DefType,
     ExternKind,
@@ -31,8 +30,6 @@ expression's bytes, for any other (runtime/constant.py)."""
 GLOBAL, FUNCTION = "global", "function"
 NO_FUNCTION = -1
 """In an element segment: the null reference."""
-_GAP_BYTES = 1024
-"""Segments with no more than this between them become one."""
 PASSIVE, DECLARATIVE = -1, -2
 """In place of the index of a table or a memory: a segment that is not active."""
 
@@ -74,8 +71,10 @@ class DataBlueprint:
     index: int
     memory: int
     offset: Constant
-    source: bytes
-    """Where its bytes are: `size_bytes` bytes from `start` on. It may be the whole file of the module."""
+    source: bytes | memoryview
+    """Where its bytes are: `size_bytes` bytes from `start` on. It may be the whole file of the module. Bytes, but for
+    what memories begin with.
+    """
     start: int
     size_bytes: int
 
@@ -145,21 +144,12 @@ class Blueprint:
 def blueprint_of(valid: ValidModule) -> Blueprint:
     """The blueprint of a module."""
     from jormun.runtime.constant import reduce  # which needs the table of opcodes
+    from jormun.runtime.contents import datas_and_contents
     from jormun.runtime.short import short_functions
-    from jormun.syntax.module import Active
 
     module = valid.module
     first_own = valid.imported_function_count
-    places: list[tuple[int, Constant]] = []
-    for data in module.datas:
-        mode = data.mode
-        places.append((mode.index, reduce(mode.offset.code)) if isinstance(mode, Active) else (PASSIVE, 0))
-    contents = _contents(places, valid)
-    datas = [
-        DataBlueprint(index, memory, offset, data.init, 0, len(data.init))
-        for index, (data, (memory, offset)) in enumerate(zip(module.datas, places, strict=True))
-        if contents is None or memory == PASSIVE
-    ]
+    datas, contents = datas_and_contents(valid)
     return Blueprint(
         tuple(
             ImportBlueprint(each.module, each.name, t)
@@ -172,62 +162,23 @@ def blueprint_of(valid: ValidModule) -> Blueprint:
         valid.memory_types,
         valid.global_types,
         valid.tag_types,
-        array("I", [len(function.body.code) for function in module.functions]),
+        array("I", [function.body.size_bytes for function in module.functions]),
         tuple(sorted(index for index in valid.referenced_functions if index >= first_own)),
         tuple(0 if table.init is None else reduce(table.init.code) for table in module.tables),
         tuple(reduce(each.init.code) for each in module.globals),
         tuple(map(_element, module.elements)),
         len(module.datas),
         tuple(datas),
-        tuple(contents or ()),
+        tuple(contents),
         module.start,
         short_functions(valid),
     )
 
 
-def _contents(places: list[tuple[int, Constant]], valid: ValidModule) -> list[DataBlueprint] | None:
-    """What memories begin with in place of the active segments, of which `places` has the memories and offsets; None if
-    instantiation has to look at them one by one.
-
-    Segments whose places are known, within the minimum of memories that the module defines, cannot trap, and nobody
-    sees them before they are dropped: unless a segment of elements traps before, while functions of the instance are
-    in somebody else's table already.
-    """
-    imported = len(valid.memory_types) - len(valid.module.memories)
-    if len(valid.table_types) > len(valid.module.tables):
-        return None
-    sizes_bytes = [t.limits.minimum * t.page_size_bytes for t in valid.memory_types]
-    pieces: list[tuple[int, int, bytearray]] = []
-    last, end, piece = PASSIVE, 0, bytearray()
-    for data, (memory, offset) in zip(valid.module.datas, places, strict=True):
-        if memory == PASSIVE:
-            continue
-        init = data.init
-        if memory < imported or not isinstance(offset, int) or offset + len(init) > sizes_bytes[memory]:
-            return None
-        gap = offset - end
-        if memory == last and 0 <= gap <= _GAP_BYTES:
-            piece += bytes(gap)
-            piece += init
-        else:
-            piece = bytearray(init)
-            pieces.append((memory, offset, piece))
-        last, end = memory, offset + len(init)
-    if any(_overlap(pieces)):  # zeros in a gap would hide what another segment has there
-        return None
-    return [DataBlueprint(0, memory, at, bytes(piece), 0, len(piece)) for memory, at, piece in pieces]
-
-
-def _overlap(pieces: list[tuple[int, int, bytearray]]) -> Iterator[bool]:
-    """Whether each piece but the first begins before the one below it ends."""
-    places = sorted((memory, at, at + len(piece)) for memory, at, piece in pieces)
-    return (one[0] == other[0] and other[1] < one[2] for one, other in pairwise(places))
-
-
 def _element(element: Element) -> ElementBlueprint:
     from jormun.runtime.constant import reduce
-    from jormun.syntax.instruction import Expr
-    from jormun.syntax.module import Active, Declarative
+    from jormun.syntax.expression import Expr
+    from jormun.syntax.mode import Active, Declarative
 
     table, offset = PASSIVE, b""
     if isinstance(element.mode, Active):

@@ -14,7 +14,7 @@ from jormun.opcodes.signatures import Rule, Signature
 from jormun.runtime import references
 from jormun.runtime.blueprint import FUNCTION, GLOBAL, Constant
 from jormun.syntax.code import END, instructions, read_immediates, read_row
-from jormun.syntax.instruction import Expr
+from jormun.syntax.expression import Expr
 from jormun.types import HeapType, NumType
 
 ReadGlobal: TypeAlias = Callable[[int], int]

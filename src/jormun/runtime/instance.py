@@ -153,7 +153,7 @@ class Instance:
             kind, index = constant
             return self.function_address(index) if kind == FUNCTION else self.read_global(index)
         from jormun.runtime.constant import evaluate  # which needs the table of opcodes
-        from jormun.syntax.instruction import Expr
+        from jormun.syntax.expression import Expr
 
         return evaluate(Expr(constant), self.read_global, self.function_address)
 
@@ -307,6 +307,7 @@ def _allocate_datas(instance: Instance) -> None:
     native, offsets = instance.native, instance.compiled.layout
     for data in instance.compiled.blueprint.datas:
         at = offsets.data_offset(data.index)
+        assert isinstance(data.source, bytes)
         native.write(at + layout.SEGMENT_START, pages.address_of(data.source) + data.start)
         native.write(at + layout.SEGMENT_SIZE, data.size_bytes)
 
@@ -343,7 +344,9 @@ def _run_datas(instance: Instance) -> None:
     """memory.init and data.drop for each active segment (4.7.2, run-data)."""
     blueprint, native = instance.compiled.blueprint, instance.native
     for data in blueprint.contents:
-        instance.memories[data.memory].write(instance.evaluate(data.offset), data.contents)
+        memory, start = instance.memories[data.memory], instance.evaluate(data.offset)
+        pages.expect_all(memory.base + start, data.size_bytes)
+        memory.write(start, data.contents)
     for data in blueprint.datas:
         if data.memory >= 0:
             memory = instance.memories[data.memory]

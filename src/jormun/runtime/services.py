@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from jormun.limits import PARAMETERS
 from jormun.locks import Lock
 from jormun.runtime import layout
@@ -32,6 +34,7 @@ class RuntimeServices:
 
     def compile(self, vm: int, index: int) -> int:
         """Compile the module's function `index`, imports not counted, and return the address of its code."""
+        since_ns = time.thread_time_ns()
         compiled = _instance(vm).compiled
         func_index = compiled.first_own + index
         area = Native.get().overflow_area(slots_of(compiled.func_type(func_index)).overflow_slots)
@@ -40,6 +43,8 @@ class RuntimeServices:
             return compiled.ensure(func_index)
         finally:
             area[:] = arguments
+            if compiled.tier_up is not None:
+                compiled.tier_up.compiled(since_ns)
 
     def memory_grow(self, vm: int, memory: int, delta_pages: int) -> int:
         """The size in pages before, or -1."""

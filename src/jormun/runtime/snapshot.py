@@ -7,8 +7,8 @@ all indices stay, those of segments too: one that was dropped becomes an empty o
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 
+from jormun.dataclass import replace
 from jormun.errors import WasmError
 from jormun.hints import Final
 from jormun.limits import DATA_SEGMENTS
@@ -18,8 +18,10 @@ from jormun.runtime.memory import Memory
 from jormun.runtime.native.machine import Native
 from jormun.runtime.turn import OWNER
 from jormun.syntax.code import END, single
-from jormun.syntax.instruction import Expr
-from jormun.syntax.module import INDEX_TYPE, Active, Data, Declarative, Element, Module, Passive
+from jormun.syntax.data import Data
+from jormun.syntax.expression import Expr
+from jormun.syntax.mode import Active, Declarative, Passive
+from jormun.syntax.module import INDEX_TYPE, Element, Module
 from jormun.syntax.module import Global as GlobalSyntax
 from jormun.types import (
     F32,

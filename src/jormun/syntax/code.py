@@ -6,12 +6,11 @@ errors carry offsets in the bytes given. To be compiled by mypyc.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Final
-
 from jormun.errors import MalformedError
+from jormun.hints import Final, Iterator, Sequence
 from jormun.opcodes.immediates import Immediate, ImmediateValue
 from jormun.opcodes.table import BY_CODE, BY_NAME, Row
+from jormun.syntax.expression import Expr
 from jormun.syntax.immediate_code import (
     Reader,
     Writer,
@@ -20,7 +19,7 @@ from jormun.syntax.immediate_code import (
     write_label_and_cast,
     writer_of,
 )
-from jormun.syntax.instruction import Expr, Instruction
+from jormun.syntax.instruction import Instruction
 from jormun.syntax.leb128 import UNEXPECTED_END, read_u32, write_unsigned
 
 END: Final = 0x0B

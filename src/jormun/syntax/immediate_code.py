@@ -5,10 +5,8 @@ Readers return the value and the offset behind it; errors carry offsets in the b
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, TypeAlias, cast
-
 from jormun.errors import MalformedError
+from jormun.hints import Callable, Final, TypeAlias, cast
 from jormun.opcodes.immediates import BlockType, Cast, Catch, CatchKind, Immediate, ImmediateValue, MemArg
 from jormun.syntax.leb128 import (
     UNEXPECTED_END,

@@ -1,10 +1,8 @@
-"""An instruction as a value, and expressions (core specification, sections 2.4 and 2.4.10)."""
+"""An instruction as a value (core specification, section 2.4)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
-
+from jormun.dataclass import dataclass
 from jormun.opcodes.immediates import ImmediateValue
 from jormun.opcodes.table import Row
 
@@ -21,15 +19,3 @@ class Instruction:
 
     def __str__(self) -> str:
         return " ".join([self.row.name, *map(str, self.immediates)])
-
-
-@dataclass(slots=True, unsafe_hash=True)  # FAST: see syntax/module.py
-class Expr:
-    """A sequence of instructions, kept as the bytes that encode it, its final `end` (0x0B) included.
-
-    Bytes are what every pass reads: a list of objects would take 50 times the memory. syntax/code.py iterates over
-    them. Equality is that of the bytes; the decoder keeps non-minimal LEB128 numbers as they were, so two encodings of
-    the same instructions may differ (syntax/code.py has `canonical`, which rewrites them).
-    """
-
-    code: Final[bytes]

@@ -1,19 +1,18 @@
 """Modules (core specification, section 2.5), as immutable values.
 
-Index spaces count imports first. Offsets say where in the file a thing was; they do not take part in equality.
-
-FAST: a large module has tens of thousands of functions and data segments, and a frozen dataclass takes 3 times as
-long to make as one whose fields are final to the type checker. Values that come in such numbers are of that kind.
+Index spaces count imports first. Offsets say where in the file a thing was; they do not take part in equality. What a
+large module has tens of thousands of is in files of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Final, NamedTuple
-
-from jormun.syntax.instruction import Expr
-from jormun.syntax.places import Places, Position
+from jormun.dataclass import dataclass, field
+from jormun.hints import Final, Sequence
+from jormun.syntax.data import Data
+from jormun.syntax.expression import NOWHERE, Expr, Source
+from jormun.syntax.function import Function
+from jormun.syntax.mode import Active, Declarative, Passive
+from jormun.syntax.places import Places
 from jormun.types import (
     AbsHeapType,
     ExternKind,
@@ -24,20 +23,8 @@ from jormun.types import (
     RefType,
     TableType,
     TagType,
-    ValType,
     kind_of,
 )
-
-
-class Source(NamedTuple):
-    """Where an expression came from: its byte offset in a binary, or, for text, a position for each instruction.
-
-    `positions` pairs the offset of an instruction within the expression with its place in the text, ascending. FAST: a
-    tuple, since each function and segment has one: half the time of a frozen dataclass.
-    """
-
-    offset: int | None = None
-    positions: Sequence[tuple[int, Position]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +41,13 @@ class Import:
         return kind_of(self.type)
 
 
-@dataclass(slots=True, unsafe_hash=True)  # FAST, see above
-class Function:
-    """A function that the module defines. `locals` are runs (count, type), parameters not among them."""
-
-    type_index: Final[int]
-    locals: Final[tuple[tuple[int, ValType], ...]]
-    body: Final[Expr]
-    source: Final[Source] = field(default=Source(), compare=False)
-
-
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table with the value its elements start with; None is the null reference."""
 
     type: TableType
     init: Expr | None = None
-    source: Source = field(default=Source(), compare=False)
+    source: Source = field(default=NOWHERE, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +56,7 @@ class Global:
 
     type: GlobalType
     init: Expr
-    source: Source = field(default=Source(), compare=False)
+    source: Source = field(default=NOWHERE, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +66,6 @@ class Export:
     name: str
     kind: ExternKind
     index: int
-
-
-@dataclass(slots=True, unsafe_hash=True)  # FAST, see above
-class Active:
-    """A segment that is copied into table or memory `index`, at `offset`, when the module is instantiated."""
-
-    index: Final[int]
-    offset: Final[Expr]
-
-
-@dataclass(frozen=True, slots=True)
-class Passive:
-    """A segment that instructions copy."""
-
-
-@dataclass(frozen=True, slots=True)
-class Declarative:
-    """An element segment that only declares functions whose references are taken."""
 
 
 INDEX_TYPE: Final = RefType(False, AbsHeapType.FUNC)
@@ -123,16 +82,7 @@ class Element:
     type: RefType
     init: tuple[int, ...] | tuple[Expr, ...]
     mode: Active | Passive | Declarative
-    source: Source = field(default=Source(), compare=False)
-
-
-@dataclass(slots=True, unsafe_hash=True)  # FAST, see above
-class Data:
-    """A data segment."""
-
-    init: Final[bytes]
-    mode: Final[Active | Passive]
-    source: Final[Source] = field(default=Source(), compare=False)
+    source: Source = field(default=NOWHERE, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

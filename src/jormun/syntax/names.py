@@ -5,12 +5,10 @@ Here, below both formats, because the binary one keeps names as a custom section
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import Enum, unique
-from typing import TypeAlias
-
+from jormun.dataclass import dataclass, field
+from jormun.enumeration import Enum, unique
 from jormun.errors import MalformedError
+from jormun.hints import Mapping, TypeAlias
 from jormun.syntax.leb128 import UNEXPECTED_END, read_u32, write_unsigned
 from jormun.syntax.module import Module
 from jormun.types import ExternKind

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
 
 from jormun.dataclass import dataclass, field
-from jormun.hints import Final, overload
+from jormun.hints import Final, Mapping, Sequence, overload
 from jormun.syntax.leb128 import read_u32
 from jormun.syntax.section import SectionId
 

@@ -9,7 +9,8 @@ from typing import TypeAlias, cast
 from jormun.opcodes.immediates import BlockType, Cast, Catch, Immediate, ImmediateValue, MemArg
 from jormun.opcodes.table import BY_CODE, Row
 from jormun.syntax.code import instructions
-from jormun.syntax.instruction import Expr, Instruction
+from jormun.syntax.expression import Expr
+from jormun.syntax.instruction import Instruction
 from jormun.syntax.names import Names, Subsection
 from jormun.text.identifiers import NamedSpace, identifier, quote_name
 from jormun.text.literals import float_bits

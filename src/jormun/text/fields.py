@@ -6,22 +6,12 @@ from array import array
 from collections import defaultdict
 
 from jormun.syntax.code import single
-from jormun.syntax.instruction import Expr
+from jormun.syntax.data import Data
+from jormun.syntax.expression import Expr, Source
+from jormun.syntax.function import Function
 from jormun.syntax.leb128 import write_unsigned
-from jormun.syntax.module import (
-    INDEX_TYPE,
-    Active,
-    Data,
-    Declarative,
-    Element,
-    Export,
-    Function,
-    Global,
-    Import,
-    Passive,
-    Source,
-    Table,
-)
+from jormun.syntax.mode import Active, Declarative, Passive
+from jormun.syntax.module import INDEX_TYPE, Element, Export, Global, Import, Table
 from jormun.syntax.places import SIZE
 from jormun.syntax.section import SectionId
 from jormun.syntax.type_code import encode_valtype

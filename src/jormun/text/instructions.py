@@ -5,13 +5,12 @@ Nesting is kept on a stack of frames, so that its depth is bounded by memory and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from jormun.dataclass import dataclass
 from jormun.opcodes.immediates import CatchKind
-from jormun.syntax.instruction import Expr
+from jormun.syntax.expression import Expr, Source
 from jormun.syntax.leb128 import write_signed, write_unsigned
-from jormun.syntax.module import Source
 from jormun.syntax.type_bytes import EMPTY_BLOCK
 from jormun.syntax.type_code import encode_valtype
 from jormun.text.context import ModuleContext

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from array import array
-from dataclasses import dataclass, field
 
+from jormun.dataclass import dataclass, field
 from jormun.errors import MalformedError
 from jormun.syntax.places import SIZE, Position, position_in
 

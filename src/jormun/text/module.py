@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import replace
 
+from jormun.dataclass import replace
 from jormun.syntax.module import Module
 from jormun.syntax.names import NAME_SECTION, Names, Subsection, encode_names
 from jormun.syntax.places import Places

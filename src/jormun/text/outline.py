@@ -6,8 +6,7 @@ Identifiers may be used before they are declared, so that all of them are collec
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from jormun.dataclass import dataclass
 from jormun.text.context import ModuleContext, Space
 from jormun.text.cursor import Cursor
 from jormun.text.lexer import END_OF_TEXT

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 
 from jormun import limits
 from jormun.errors import InvalidError, MalformedError
-from jormun.syntax.instruction import Expr
-from jormun.syntax.module import INDEX_TYPE, Active, Data, Declarative, Element, Function, Import, Module, Source
+from jormun.syntax.data import Data
+from jormun.syntax.expression import Expr, Source
+from jormun.syntax.function import Function
+from jormun.syntax.mode import Active, Declarative
+from jormun.syntax.module import INDEX_TYPE, Element, Import, Module
 from jormun.syntax.names import NAME_SECTION, SUBSECTION_OF, Subsection, encode_names, names_of
 from jormun.text.annotations import last_section, place_of
 from jormun.text.code_printer import CodePrinter

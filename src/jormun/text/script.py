@@ -6,10 +6,10 @@ spoils one command and not its script. text/script_parser.py makes these values.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum, unique
 from typing import TypeAlias
 
+from jormun.dataclass import dataclass, field
 from jormun.syntax.module import Module
 from jormun.text.keywords import LANE_SHAPES
 from jormun.text.lexer import Tokens, decode_text

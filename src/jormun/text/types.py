@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from jormun.dataclass import dataclass, field
 from jormun.text.context import ModuleContext, Space
 from jormun.text.cursor import Cursor, shorten
 from jormun.text.keywords import HEAP_TYPES, PACKED_TYPES, VALUE_TYPES

@@ -6,15 +6,13 @@ everything else, errors included, to `step`. To be compiled by mypyc.
 
 from __future__ import annotations
 
-from typing import Final
-
 from jormun.errors import InvalidError, MalformedError
-from jormun.hints import i64
+from jormun.hints import Final, i64
 from jormun.limits import NESTING
 from jormun.opcodes.immediates import Immediate
 from jormun.opcodes.signatures import Rule
 from jormun.opcodes.table import BY_CODE
-from jormun.syntax.module import Function
+from jormun.syntax.function import Function
 from jormun.syntax.type_bytes import EMPTY_BLOCK
 from jormun.validation.code_reader import PADDING, index_end, long_index
 from jormun.validation.context import Context

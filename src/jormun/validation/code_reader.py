@@ -7,10 +7,8 @@ from the start of the body. To be compiled by mypyc.
 
 from __future__ import annotations
 
-from typing import Final
-
 from jormun.errors import InvalidError, MalformedError
-from jormun.hints import i64
+from jormun.hints import Final, i64
 from jormun.syntax import leb128
 from jormun.syntax.leb128 import UNEXPECTED_END
 from jormun.syntax.type_bytes import EMPTY_BLOCK, REF, REF_NULL

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from jormun.errors import InvalidError, MalformedError
-from jormun.hints import i64
+from jormun.hints import Final, i64
 from jormun.opcodes.table import BY_NAME
 from jormun.syntax.code import END
-from jormun.syntax.instruction import Expr
-from jormun.syntax.module import Module, Source
+from jormun.syntax.expression import Expr, Source
+from jormun.syntax.module import Module
 from jormun.types import ExternKind
 from jormun.validation.code_reader import PADDING
 from jormun.validation.context import Context

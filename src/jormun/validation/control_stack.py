@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from itertools import accumulate
-from typing import Final
 
 from jormun.errors import InvalidError
-from jormun.hints import i64, mypyc_attr
+from jormun.hints import Final, i64, mypyc_attr
 from jormun.limits import LOCALS, NESTING, OPERANDS
 from jormun.validation.context import Context
 from jormun.validation.operand import (

@@ -6,11 +6,8 @@ To be compiled by mypyc.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, TypeAlias
-
 from jormun.errors import InvalidError, MalformedError
-from jormun.hints import i64
+from jormun.hints import Callable, Final, TypeAlias, i64
 from jormun.opcodes.immediates import Immediate
 from jormun.opcodes.signatures import Address, OperandType, Rule, Signature
 from jormun.opcodes.table import BY_CODE, Row

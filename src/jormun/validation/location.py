@@ -5,8 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 
 from jormun.errors import InvalidError, MalformedError
+from jormun.syntax.expression import Source
 from jormun.syntax.leb128 import UNEXPECTED_END
-from jormun.syntax.module import Source
 from jormun.syntax.places import Position
 from jormun.validation.control_stack import Body
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence, Sized
-from dataclasses import dataclass
-from typing import TypeVar
-
+from jormun.dataclass import dataclass
 from jormun.errors import InvalidError
 from jormun.features import DEFAULT_FEATURES, Features
+from jormun.hints import Callable, Iterator, Sequence, Sized, TypeVar
 from jormun.limits import PARAMETERS, RESULTS, STRUCT_FIELDS
-from jormun.syntax.module import Active, Element, Export, Module
+from jormun.syntax.mode import Active
+from jormun.syntax.module import Element, Export, Module
 from jormun.syntax.section import SectionId
 from jormun.types import (
     I32,

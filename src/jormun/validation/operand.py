@@ -7,9 +7,7 @@ of one module are equal exactly when their codes are. To be compiled by mypyc.
 
 from __future__ import annotations
 
-from typing import Final
-
-from jormun.hints import i64
+from jormun.hints import Final, i64
 from jormun.types import AbsHeapType, NumType, PackedType, VecType
 from jormun.validation.matching import ABSTRACT_SUPERTYPES
 

@@ -6,9 +6,7 @@ of its items at once. To be compiled by mypyc.
 
 from __future__ import annotations
 
-from typing import Final
-
-from jormun.hints import i64
+from jormun.hints import Final, i64
 
 IS_COMPILED: Final = not __file__.endswith(".py")
 """setup.py tells mypyc that it is true, so that the other branches below are not compiled."""

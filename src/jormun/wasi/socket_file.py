@@ -11,13 +11,18 @@ from pathlib import Path
 
 from jormun.hints import Final
 from jormun.runtime.interruption import poll
-from jormun.wasi.abi import FdFlags, FileType
+from jormun.wasi.abi import FdFlags, FileType, SdFlags
 from jormun.wasi.filesystem import Buffers, Stat, refusal
 from jormun.wasi.host_file import stat_of, unread_bytes
 from jormun.wasi.unseekable import Unseekable
 
 _BACKLOG: Final = 128
 """How many connections wait to be accepted."""
+_HOW: Final = {
+    SdFlags.RD: socket.SHUT_RD,
+    SdFlags.WR: socket.SHUT_WR,
+    SdFlags.RD | SdFlags.WR: socket.SHUT_RDWR,
+}
 
 
 class SocketFile(Unseekable):
@@ -47,7 +52,7 @@ class SocketFile(Unseekable):
 
     def read(self, buffers: Buffers) -> int:
         """See File."""
-        return self.receive(buffers, 0)[0]
+        return self.receive(buffers, is_peek=False)[0]
 
     def write(self, buffers: Buffers) -> int:
         """See File."""
@@ -65,8 +70,11 @@ class SocketFile(Unseekable):
             connection.setblocking(True)
             return SocketFile(connection, flags=flags)
 
-    def receive(self, buffers: Buffers, flags: int) -> tuple[int, int]:
-        """How many bytes were received, and the host's flags of the message. `flags` are those of recvmsg(2)."""
+    def receive(self, buffers: Buffers, is_peek: bool) -> tuple[int, bool]:
+        """How many bytes were received, and whether the datagram was longer. With `is_peek` they stay to be received
+        again.
+        """
+        flags = socket.MSG_PEEK if is_peek else 0
         while True:
             self._refuse_to_wait(select.POLLIN)
             try:
@@ -74,7 +82,7 @@ class SocketFile(Unseekable):
             except BlockingIOError:
                 self._await(select.POLLIN)
             else:
-                return size, message_flags
+                return size, message_flags & socket.MSG_TRUNC != 0
 
     def send(self, buffers: Buffers) -> int:
         """How many bytes were sent."""
@@ -87,8 +95,8 @@ class SocketFile(Unseekable):
                 self._await(select.POLLOUT)
 
     def shutdown(self, how: int) -> None:
-        """Closes directions of a connection: socket.SHUT_RD, SHUT_WR or SHUT_RDWR."""
-        self._socket.shutdown(how)
+        """Closes directions of a connection, given by SdFlags."""
+        self._socket.shutdown(_HOW[how])
 
     def _refuse_to_wait(self, event: int) -> None:
         """EAGAIN for a guest that does not want to wait and would have to."""

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import socket
 from struct import Struct
 
-from jormun.hints import Final
+from jormun.hints import TYPE_CHECKING, Final
 from jormun.wasi.abi import SUCCESS, FdFlags, FileType, RiFlags, Rights, RoFlags, SdFlags
 from jormun.wasi.descriptors import Descriptor
 from jormun.wasi.errno import Errno, WasiError
 from jormun.wasi.function import U32, Pointer, wasi_function
-from jormun.wasi.socket_file import SocketFile
 from jormun.wasi.waiting import await_reading, await_writing
 from jormun.wasi.wasi import Wasi
 
-_HOW: Final = {
-    SdFlags.RD: socket.SHUT_RD,
-    SdFlags.WR: socket.SHUT_WR,
-    SdFlags.RD | SdFlags.WR: socket.SHUT_RDWR,
-}
+if TYPE_CHECKING:
+    from jormun.wasi.socket_file import SocketFile
+
 _U16: Final = Struct("<H")
 
 
@@ -88,18 +84,18 @@ def sock_recv(
     wasi.memory.require(ro_datalen, 4)
     wasi.memory.require(ro_flags, 2)
     buffers = list(wasi.memory.buffers(ri_data, ri_data_len))
-    host_flags = socket.MSG_PEEK if ri_flags & RiFlags.PEEK else 0
-    total = flags = 0
+    is_peek = ri_flags & RiFlags.PEEK != 0
+    total, is_cut = 0, False
     while buffers:
         if wasi.threads is not None:
             await_reading(wasi.threads, file)
-        size, flags = file.receive(buffers, host_flags)
+        size, is_cut = file.receive(buffers, is_peek)
         total += size
-        if not ri_flags & RiFlags.WAITALL or host_flags or not size or file.type is FileType.SOCKET_DGRAM:
+        if not ri_flags & RiFlags.WAITALL or is_peek or not size or file.type is FileType.SOCKET_DGRAM:
             break
         buffers = _behind(buffers, size)
     wasi.memory.write_u32(ro_datalen, total)
-    wasi.memory.pack(_U16, ro_flags, RoFlags.DATA_TRUNCATED if flags & socket.MSG_TRUNC else 0)
+    wasi.memory.pack(_U16, ro_flags, RoFlags.DATA_TRUNCATED if is_cut else 0)
     return SUCCESS
 
 
@@ -147,13 +143,15 @@ def sock_shutdown(wasi: Wasi, fd: U32, how: U32) -> int:
     ENOTCAPABLE: `fd` has not the right SOCK_SHUTDOWN
     """
     file = _socket(wasi, fd, Rights.SOCK_SHUTDOWN)
-    if how not in _HOW:
+    if how not in (SdFlags.RD, SdFlags.WR, SdFlags.RD | SdFlags.WR):
         raise WasiError(Errno.EINVAL)
-    file.shutdown(_HOW[how])
+    file.shutdown(how)
     return SUCCESS
 
 
 def _socket(wasi: Wasi, fd: int, right: int) -> SocketFile:
+    from jormun.wasi.socket_file import SocketFile  # 10 ms, and most guests that import these functions have no socket
+
     descriptor = wasi.table.get(fd)
     if not isinstance(descriptor.file, SocketFile):
         raise WasiError(Errno.ENOTSOCK)

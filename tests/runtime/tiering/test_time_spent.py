@@ -63,3 +63,18 @@ def test_threads_have_clocks_of_their_own(clock: list[int], monkeypatch: pytest.
     clock[0] += 30
     spent.credit(8, 1000, 500)
     assert (spent.of(8), spent.total_ns) == (30, 130)
+
+
+def test_time_for_compiling_does_not_count(clock: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the first tier took is no time of the guest's; of a thread that has never asked there is none yet."""
+    spent = TimeSpent()
+    clock[0] += 100
+    began = clock[0]
+    clock[0] += 5000
+    spent.leave_out(began)
+    assert spent.elapsed_ns() == 100
+    clock[0] += 7
+    assert spent.elapsed_ns() == 107
+    monkeypatch.setattr(time_spent, "get_ident", lambda: -1)
+    spent.leave_out(began)
+    assert spent.elapsed_ns() == 107

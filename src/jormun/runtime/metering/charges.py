@@ -21,10 +21,9 @@ on how code is compiled: an engine subtracts charges at these places, and knows 
 
 from __future__ import annotations
 
-from functools import cache
-
 from jormun.dataclass import dataclass
 from jormun.errors import WasmError
+from jormun.functions import cache
 from jormun.hints import Final
 from jormun.opcodes.immediates import Catch, ImmediateValue
 from jormun.opcodes.signatures import Rule

@@ -138,7 +138,10 @@ class CodeRegion:
         loaded = LoadedCode(address, size_bytes, owner_ref, self, functions)
         with self._lock:
             images = self._loaded.copy()
-            insort(images, loaded)
+            if images and loaded < images[-1]:
+                insort(images, loaded)
+            else:
+                images.append(loaded)
             self._loaded = images
         return loaded
 
@@ -161,6 +164,7 @@ class CodeRegion:
         """Write code to inaccessible pages of its own and seal them."""
         assert len(code) <= size_bytes
         pages.protect(address, size_bytes, READ_WRITE)
+        pages.expect_all(address, len(code))
         pages.write_bytes(address, code)
         pages.protect(address, size_bytes, READ_EXECUTE)
 

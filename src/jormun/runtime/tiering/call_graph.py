@@ -23,7 +23,7 @@ class CallGraph:
 
     def size_bytes(self, func_index: int) -> int:
         """The size of a function's body."""
-        return len(self._functions[func_index - self._first].body.code)
+        return self._functions[func_index - self._first].body.size_bytes
 
     def callees(self, func_index: int) -> tuple[int, ...]:
         """The own functions that a function calls, without itself, in the order of their first calls."""

@@ -153,6 +153,13 @@ class TierUp:
             self._submit()
         return answer
 
+    def compiled(self, since_ns: int) -> None:
+        """A function of the first tier has been compiled, since then by the thread's clock: a large program that has
+        just begun compiles for longer than it runs, and would load LLVM for that.
+        """
+        with self._lock:
+            self._time_spent.leave_out(since_ns)
+
     def _is_kept_waiting(self, func_index: int, candidate: _Candidate) -> bool:
         """Set the counter for the next time; whether that is all."""
         if candidate.is_refused:

@@ -40,6 +40,12 @@ class TimeSpent:
         self._unclaimed_ns += took_ns
         return self._elapsed_ns
 
+    def leave_out(self, since_ns: int) -> None:
+        """The calling thread ran no guest since then, by its clock (`time.thread_time_ns`): it compiled."""
+        thread = get_ident()
+        if thread in self._seen_ns:
+            self._seen_ns[thread] += time.thread_time_ns() - since_ns
+
     def credit(self, func_index: int, units: int, size_bytes: int) -> None:
         """A function whose body has this size has counted so many units since it was last credited."""
         elapsed_ns = self.elapsed_ns()
