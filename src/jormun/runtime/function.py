@@ -186,13 +186,11 @@ def call_native(
     owned = store.owned
     values = pages.Block(slots.size_bytes, 16)
     slots.pack_call(values.address, vm, args, store.stop.address)
-    timeout_s = store.limits.timeout
-    if timeout_s is None:
+    bounds = store.bounds
+    if bounds is None:
         _call_in_turn(store.turn, code, values.address, what)
     else:
-        from jormun.runtime.interruption import time_limit  # few stores have one
-
-        with time_limit(timeout_s):
+        with bounds.call():
             _call_in_turn(store.turn, code, values.address, what)
     del owned
     return slots.unpack_returned(values.address)
