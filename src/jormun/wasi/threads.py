@@ -55,6 +55,8 @@ class ThreadGroup:
         self._over = Event()
         self._outcome: BaseException | None = None
         self._threads: dict[int, threading.Thread] = {}
+        self._ending: list[threading.Thread] = []
+        """Those that have done all that they do for the group, but may be there for a moment yet."""
         self._last_id = 0
         self._is_closed = False
 
@@ -149,7 +151,8 @@ class ThreadGroup:
             if is_main:
                 self._say_where(outcome)
             with self._lock:
-                del self._threads[thread_id]
+                self._ending = [each for each in self._ending if each.is_alive()]
+                self._ending.append(self._threads.pop(thread_id))
                 is_last = self._is_closed and not self._threads
             if is_last:
                 self.interruption.close()
@@ -183,10 +186,12 @@ class ThreadGroup:
         deadline = time.monotonic() + _GRACE_S
         while True:
             with self._lock:
-                thread = next(iter(self._threads.values()), None)
+                thread = next(iter((*self._threads.values(), *self._ending)), None)
             left_s = deadline - time.monotonic()
             if thread is None or left_s <= 0:
                 return
             thread.join(left_s)
             if thread.is_alive():
                 return
+            with self._lock:
+                self._ending = [each for each in self._ending if each is not thread]
