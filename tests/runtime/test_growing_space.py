@@ -7,7 +7,7 @@ import threading
 import pytest
 
 import jormun
-from jormun.runtime.address_space import Budget
+from jormun.runtime.budget import Budget
 from jormun.runtime.growing_space import GrowingSpace
 from jormun.runtime.native import pages
 

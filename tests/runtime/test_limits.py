@@ -1,10 +1,13 @@
-"""Limits and the budget that they give."""
+"""Limits, and the budget that they give."""
 
 from __future__ import annotations
 
 import pytest
 
-from jormun.runtime.address_space import AddressSpace, Budget
+from jormun import limits, machine_memory
+from jormun.runtime import limits as runtime_limits
+from jormun.runtime.address_space import AddressSpace
+from jormun.runtime.budget import Budget
 from jormun.runtime.limits import Limits, parse_size
 
 
@@ -25,6 +28,38 @@ def test_no_sizes(text: int | str) -> None:
         Limits(memory=text)
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"timeout": -1}, "a timeout is a number of seconds, not -1"),
+        ({"cpu_timeout": float("nan")}, "a processor time is a number of seconds, not nan"),
+        ({"fuel": -1}, "fuel is a number from 0"),
+        ({"table_elements": -1}, "a number of table elements cannot be negative: -1"),
+        ({"instances": -5}, "a number of instances cannot be negative: -5"),
+        ({"stack": "4KiB"}, "a stack is of 64 KiB to 8 MiB, not '4KiB'"),
+        ({"stack": (8 << 20) + 1}, "a stack is of 64 KiB to 8 MiB, not 8388609"),
+        ({"stack": "deep"}, "'deep' is no size"),
+    ],
+)
+def test_what_is_no_limit(given: dict[str, int], said: str) -> None:
+    """Is refused where it is written, too."""
+    with pytest.raises(ValueError, match=said):
+        Limits(**given)
+
+
+@pytest.mark.parametrize(("there_is", "limit"), [(1 << 40, 4 << 30), (6 << 30, 3 << 30), (256 << 20, 128 << 20)])
+def test_the_default_protects_the_host(monkeypatch: pytest.MonkeyPatch, there_is: int, limit: int) -> None:
+    """Guests get half of the memory that there is, and what a 32-bit memory can have at most."""
+    monkeypatch.setattr(runtime_limits, "machine_memory_bytes", lambda: there_is)
+    assert Limits().memory_bytes == Limits(fuel=1).memory_bytes == limit
+    assert Limits(memory="1 GB").memory_bytes == 10**9, "what is given is given"
+
+
+def test_the_default_is_of_this_machine() -> None:
+    """Of its memory, a part."""
+    assert Limits().memory_bytes <= min(limits.STORE_BYTES, machine_memory.memory_bytes() // 2)
+
+
 def test_a_budget_is_shared_and_given_back() -> None:
     """What is taken is there again when its taker dies."""
     budget = Budget(8192)
@@ -36,3 +71,14 @@ def test_a_budget_is_shared_and_given_back() -> None:
     assert second.commit(8192)
     assert not second.commit(8193)
     assert "reserved" in second.reason
+
+
+def test_a_budget_has_several_bounds() -> None:
+    """Who asks for more than one thing gets all or nothing."""
+    budget = Budget(100, elements=10, instances=2)
+    assert budget.take(60, 6, 1)
+    assert not budget.take(41) and not budget.take(0, 5) and not budget.take(0, 0, 2)
+    assert budget.taken == (60, 6, 1), "what was refused took nothing"
+    budget.give_back(60, 6, 1)
+    assert budget.take(100, 10, 2)
+    assert budget.peak_bytes == 100

@@ -171,10 +171,10 @@ def test_results_of_the_host_are_converted_as_by_python(make, same: Instance, re
         returned.append(value)
         expected = outcome(same.exports[result].call, value)
         if isinstance(expected, tuple) and expected[0] in (TypeError, OverflowError):
-            words = str(expected[1]).partition(": ")[2]
+            words = str(expected[1]).partition(": ")[2].rpartition(" (its type is")[0]
             with pytest.raises(HostError, match="host function f returned what is not") as raised:
                 f(-1, -(2**63), -0.0, math.inf)
-            assert str(raised.value).endswith(words)
+            assert words and words in str(raised.value)
         else:
             assert outcome(f, -1, -(2**63), -0.0, math.inf) == expected, repr(value)
         assert seen[-1] == (-1, -(2**63), 0.0, math.inf)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jormun.runtime import references
+from jormun.runtime.budget import Budget
 from jormun.runtime.references import Externals
 
 
@@ -26,7 +27,7 @@ def test_i31_takes_the_low_31_bits(value: int, wrapped: int) -> None:
 
 def test_objects_keep_their_identity() -> None:
     """Equal objects that are not the same have handles of their own; the same object has one."""
-    externals = Externals()
+    externals = Externals(Budget(1 << 20))
     first, second = [1], [1]
     a, b = externals.handle(first), externals.handle(second)
     assert a != b and externals.handle(first) == a and len(externals) == 2
@@ -36,6 +37,6 @@ def test_objects_keep_their_identity() -> None:
 
 def test_none_is_null() -> None:
     """And takes no handle."""
-    externals = Externals()
+    externals = Externals(Budget(1 << 20))
     assert externals.handle(None) == references.NULL
     assert len(externals) == 0

@@ -363,3 +363,16 @@ def test_the_store_of_a_guest_with_threads_dies_with_it() -> None:
         assert reference() is None
     finally:
         gc.enable()
+
+
+def test_no_thread_is_left_a_moment_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the guest's end is told its threads have ended, not just what they did."""
+    run = threading.Thread.run
+
+    def run_slowly(thread: threading.Thread) -> None:
+        run(thread)
+        time.sleep(0.05)
+
+    monkeypatch.setattr(threading.Thread, "run", run_slowly)
+    assert run_command(Module('(module (func (export "_start")))').compiled, ["app"], timeout_s=60) == 0
+    assert not [each for each in threading.enumerate() if each.name.startswith("guest thread")]

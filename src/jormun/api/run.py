@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from jormun.api.config import Config
 from jormun.api.module import open_program
 from jormun.api.streams import Streams
-from jormun.dataclass import dataclass, field
+from jormun.dataclass import dataclass, field, replace
 from jormun.errors import TimeoutError
-from jormun.hints import TYPE_CHECKING, TypeAlias
+from jormun.hints import TYPE_CHECKING, Any, TypeAlias
 from jormun.runtime.allowance import Usage
 from jormun.runtime.limits import Limits
 from jormun.runtime.store import Store
+from jormun.runtime.time_spent import ProcessorTime
 from jormun.wasi.given import KeptFiles, ready
 from jormun.wasi.run import Directories, require_start, run_command
 from jormun.wasi.streams import Input, Output
@@ -40,7 +41,7 @@ class CompletedProcess:
     files: Mapping[str, bytes] = field(default_factory=dict)
     """What the program left in directories that were given as dicts, or changed in overlays, by its own paths."""
     usage: Usage | None = None
-    """What it took of its limits."""
+    """What it took of its limits, its time included."""
 
     def check_returncode(self) -> None:
         """Raise subprocess.CalledProcessError unless the exit status is 0."""
@@ -69,6 +70,9 @@ def run(
     deterministic: bool = False,
     memory_limit: int | str | None = None,
     fuel: int | None = None,
+    cpu_timeout: float | None = None,
+    output_limit: int | str | None = None,
+    limits: Limits | None = None,
     config: Config | None = None,
 ) -> CompletedProcess:
     r"""Run a WASI program to its end.
@@ -92,9 +96,17 @@ def run(
     The program sees the directories in `dirs`, by the names that it knows them by, and the environment variables in
     `env`; no others. A directory is a path of the host's ({"/data": "./data"}), a dict of files that exist in memory
     alone ({"/data": {"in.txt": "hello"}}, readable afterwards in the result's `files`), or a HostDirectory,
-    MemoryDirectory, OverlayDirectory or ScratchDirectory. `memory_limit`, in bytes or like "64MiB", bounds its memory.
-    `fuel` bounds how much code it runs, whatever the machine (see `Limits`): ExhaustionError is raised then. What was
-    used is in the result's `usage`.
+    MemoryDirectory, OverlayDirectory or ScratchDirectory.
+
+    `memory_limit`, in bytes or like "64MiB", bounds its memory; the default is that of `Limits`, which protects this
+    process. `fuel` bounds how much code it runs, whatever the machine: ExhaustionError is raised then. `cpu_timeout` is
+    like `timeout`, in seconds that all its threads together have a processor; a program that sleeps or waits pays
+    nothing. `limits` sets all that `Limits` has; what is given beside it goes before. What was used is in the result's
+    `usage`.
+
+    `output_limit`, in bytes or like "64MiB", bounds what is kept of captured output, and of a line that a function is
+    to get: ExhaustionError is raised then. Without, it is 256 MiB, or an eighth of the memory that this process may use
+    where that is less. What files and functions of Python's do with what they are given is theirs.
 
     `sockets` listen or are connected; their descriptors come behind those of the directories, the first is 3. With
     `deterministic` the program runs alike each time: fixed clocks (a sleep takes no time), random numbers from a
@@ -122,12 +134,18 @@ def run(
     if not args:
         raise ValueError("args must have the program's file at least")
     arguments = [_argument(argument) for argument in args]
-    streams = Streams(stdin, stdout, stderr, input=input, capture_output=capture_output, text=text)
+    streams = Streams(
+        stdin, stdout, stderr, input=input, capture_output=capture_output, text=text, output_limit=output_limit
+    )
     stdin_file, stdout_file, stderr_file = streams.files
     # Made before the program is read, so that what is wrong with it is said first.
-    limits = Limits(fuel=fuel) if memory_limit is None else Limits(memory=memory_limit, fuel=fuel)
+    limits = _limits(limits, memory=memory_limit, fuel=fuel, timeout=timeout, cpu_timeout=cpu_timeout)
+    timeout, cpu_timeout = limits.timeout, limits.cpu_timeout
     directories = ready(dirs or {})
-    store = Store(limits=limits)
+    # Times bound the whole run, and not each call.
+    store = Store(limits=replace(limits, timeout=None, cpu_timeout=None), is_measured=True)
+    assert store.bounds is not None
+    processor = None if cpu_timeout is None else ProcessorTime(cpu_timeout, store.bounds.spent)
     compiled = open_program(args[0], config).compiled_for(store)
     require_start(compiled)
     try:
@@ -142,14 +160,16 @@ def run(
             sockets=handed_over(sockets),
             deterministic=deterministic,
             timeout_s=timeout,
+            processor=processor,
             store=store,
         )
     except TimeoutError as error:
-        if timeout is None:
+        limit = cpu_timeout if timeout is None or (processor is not None and processor.left_s <= 0) else timeout
+        if limit is None:
             raise
         from subprocess import TimeoutExpired  # costs 10 ms, and programs mostly end in time
 
-        raise TimeoutExpired(arguments, timeout, *streams.captured) from error
+        raise TimeoutExpired(arguments, limit, *streams.captured) from error
     finally:
         streams.finish()
     outputs = streams.output, streams.error
@@ -157,6 +177,12 @@ def run(
     if check:
         done.check_returncode()
     return done
+
+
+def _limits(given: Limits | None, **single: Any) -> Limits:
+    """The limits, of which single ones are given beside it."""
+    limits = Limits() if given is None else given
+    return replace(limits, **{name: value for name, value in single.items() if value is not None})
 
 
 def handed_over(sockets: Sequence[socket.socket]) -> list[File]:

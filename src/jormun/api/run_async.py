@@ -11,6 +11,7 @@ from jormun.api.config import Config
 from jormun.api.run import Argument, CompletedProcess, run
 from jormun.hints import TYPE_CHECKING
 from jormun.runtime.interruption import Interruption, running_under
+from jormun.runtime.limits import Limits
 from jormun.wasi.run import Directories
 from jormun.wasi.streams import Input, Output
 
@@ -35,6 +36,9 @@ async def run_async(
     deterministic: bool = False,
     memory_limit: int | str | None = None,
     fuel: int | None = None,
+    cpu_timeout: float | None = None,
+    output_limit: int | str | None = None,
+    limits: Limits | None = None,
     config: Config | None = None,
 ) -> CompletedProcess:
     r"""Run a WASI program to its end, as `run` does, while the event loop runs on.
@@ -73,6 +77,9 @@ async def run_async(
             deterministic=deterministic,
             memory_limit=memory_limit,
             fuel=fuel,
+            cpu_timeout=cpu_timeout,
+            output_limit=output_limit,
+            limits=limits,
             config=config,
         )
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from jormun.hints import TYPE_CHECKING
-from jormun.wasi.memory_stream import MemoryStream
+from jormun.runtime.limits import parse_size
+from jormun.wasi.memory_stream import MemoryStream, OutputRoom
 from jormun.wasi.streams import PIPE, STDOUT, Input, OpenedStream, Output, open_input, open_output
 
 if TYPE_CHECKING:
@@ -24,8 +25,11 @@ class Streams:
         input: str | bytes | None = None,
         capture_output: bool = False,
         text: bool = False,
+        output_limit: int | str | None = None,
     ) -> None:
-        """Raises ValueError where two of these exclude each other, TypeError for what is no stream, OSError for a
+        """`output_limit` is a size, which bounds what is kept of both outputs; None is what protects this process.
+
+        Raises ValueError where two of these exclude each other, TypeError for what is no stream, OSError for a
         descriptor that is not open.
         """
         if input is not None and stdin is not None:
@@ -36,11 +40,12 @@ class Streams:
             stdout = stderr = PIPE
         opened_in = open_input(stdin) if input is None else OpenedStream(MemoryStream(_bytes(input, text)))
         self._is_text = text
-        self._output = open_output(stdout, is_text=text, name="stdout")
+        room = OutputRoom(None if output_limit is None else parse_size(output_limit))
+        self._output = open_output(stdout, is_text=text, name="stdout", room=room)
         if stderr != STDOUT:
-            self._error = open_output(stderr, is_text=text, name="stderr")
+            self._error = open_output(stderr, is_text=text, name="stderr", room=room)
         elif self._output.file is None:
-            self._error = open_output(1, is_text=text, name="stderr")
+            self._error = open_output(1, is_text=text, name="stderr", room=room)
         else:
             self._error = OpenedStream(self._output.file)
         self.files: tuple[File | None, File | None, File | None] = opened_in.file, self._output.file, self._error.file

@@ -68,8 +68,11 @@ class Wasi:
         env: Mapping[str, str] | None = None,
         sockets: Sequence[socket.socket] = (),
         deterministic: bool = False,
+        output_limit: int | str | None = None,
     ) -> None:
-        self._streams = Streams(stdin, stdout, stderr, input=input, capture_output=capture_output, text=text)
+        self._streams = Streams(
+            stdin, stdout, stderr, input=input, capture_output=capture_output, text=text, output_limit=output_limit
+        )
         self._directories = ready(dirs or {})
         world = open_wasi(
             args,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 
 from jormun.cli.directories import makes_scratch
+from jormun.cli.limits import GivenLimits, add_limits, given_limits
 from jormun.cli.subparsers import Subparsers, add_verb
 from jormun.cli.tier import add_tier
 from jormun.cli.world import add_world, make_world
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from jormun.api.config import Config
     from jormun.api.module import Module
     from jormun.hints import Mapping
-    from jormun.runtime.limits import Limits
     from jormun.runtime.linking import ImportModule
     from jormun.runtime.store import Store
     from jormun.wasi.wasi import Wasi
@@ -31,7 +31,7 @@ examples:
   jormun run --dir ./data::/data:ro app.wasm     under another name, and without changing anything
   jormun run --overlay . --quota 1MiB app.wasm   it sees this directory, and its changes are gone at the end
   jormun run --scratch /tmp app.wasm             a temporary directory of its own
-  jormun run --max-memory 64MiB --timeout 5 app.wasm
+  jormun run --max-memory 64MiB --timeout 5 --cpu-timeout 2 app.wasm
   jormun run --stdin in.txt --stdout out.txt app.wasm
   jormun run --env LANG=C --env HOME app.wasm    HOME as it is here
   jormun run --invoke add calc.wasm 1 2          call one function, and print what it returns
@@ -70,15 +70,7 @@ def add_parser(verbs: Subparsers) -> None:
         default=[],
         help="a module whose exports can be imported from NAME; it may import from those before it",
     )
-    parser.add_argument(
-        "--timeout", metavar="SECONDS", help="end the program after this time; it is a trap, and ends with 134"
-    )
-    parser.add_argument(
-        "--fuel", metavar="N", help="end the program when it has run so many instructions; it is a trap too"
-    )
-    parser.add_argument(
-        "--max-memory", metavar="SIZE", help="how much all its memories and tables may take together, like 64MiB"
-    )
+    add_limits(parser)
     add_tier(parser)
     parser.add_argument(
         "--no-cache", dest="has_cache", action="store_false", help="neither use nor keep code of other runs"
@@ -102,20 +94,18 @@ def _run_file(arguments: argparse.Namespace) -> int:
     from jormun.api.config import Config
     from jormun.cli.report import module_error, report_trap
     from jormun.errors import Exit, WasmError
-    from jormun.runtime.store import Store
     from jormun.wasi.run import stoppable
 
-    timeout_s = _timeout(arguments.timeout)
+    limits = given_limits(arguments)
     preloads = [_preload(text) for text in arguments.preloads]
-    limits = _limits(arguments.max_memory, arguments.fuel)
     world = make_world(arguments)
     wasi = world.wasi
     name = arguments.file
     config = Config(tier=arguments.tier, cache=arguments.has_cache)
     try:
         module = _module(name, config)
-        store = Store(module.config.engine, limits)
-        wasi = stoppable(wasi, module.compiled_for(store), timeout_s)
+        store = limits.store(module.config.engine)
+        wasi = stoppable(wasi, module.compiled_for(store), has_limit=limits.has_time)
         others: dict[str, ImportModule] = {}
         for preload, file in preloads:
             name = file
@@ -125,8 +115,8 @@ def _run_file(arguments: argparse.Namespace) -> int:
             gc.freeze()  # what there is by now stays until the process ends
             gc.enable()
         if arguments.invoke is None:
-            return _call_start(name, module, wasi, others, store, timeout_s)
-        return _invoke(module, wasi, others, store, timeout_s, arguments)
+            return _call_start(name, module, wasi, others, store, limits)
+        return _invoke(module, wasi, others, store, limits, arguments)
     except Exit as end:
         return end.status
     except WasmError as error:
@@ -143,53 +133,13 @@ def _run_file(arguments: argparse.Namespace) -> int:
             save_all()
 
 
-def _timeout(text: str | None) -> float | None:
-    """The seconds of --timeout."""
-    from jormun.cli.report import UsageError
-
-    if text is None:
-        return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < float("inf"):
-        raise UsageError(f"--timeout {text}: a time is a number of seconds, like 2.5")
-    return seconds
-
-
-def _limits(max_memory: str | None, fuel: str | None) -> Limits | None:
-    """What --max-memory and --fuel leave to the program."""
-    from jormun.cli.report import UsageError
-    from jormun.runtime.limits import Limits
-
-    if max_memory is None and fuel is None:
-        return None
-    try:
-        limits = Limits() if max_memory is None else Limits(memory=max_memory)
-    except ValueError as error:
-        raise UsageError(f"--max-memory {max_memory}: {error}") from error
-    return limits if fuel is None else Limits(memory=limits.memory, fuel=_fuel(fuel))
-
-
-def _fuel(text: str) -> int:
-    """The amount of --fuel."""
-    from jormun.cli.report import UsageError
-    from jormun.limits import FUEL
-
-    amount = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else -1
-    if not 0 <= amount <= FUEL:
-        raise UsageError(f"--fuel {text}: fuel is a number from 0 to {FUEL}, like 1000000000")
-    return amount
-
-
 def _call_start(
     path: str,
     module: Module,
     wasi: Wasi,
     others: Mapping[str, ImportModule],
     store: Store,
-    timeout_s: float | None,
+    limits: GivenLimits,
 ) -> int:
     from jormun.types import ExternKind
     from jormun.wasi.run import START, call_start
@@ -201,7 +151,14 @@ def _call_start(
 
         hint = f"; call one of its functions with --invoke NAME: {list_names(names)}" if names else ""
         raise CommandError(f"{path}: is a library, not a program: it exports no function {START}{hint}")
-    return call_start(module.compiled_for(store), wasi, imports=others, store=store, timeout_s=timeout_s)
+    return call_start(
+        module.compiled_for(store),
+        wasi,
+        imports=others,
+        store=store,
+        timeout_s=limits.timeout_s,
+        processor=limits.processor(store),
+    )
 
 
 def _invoke(
@@ -209,7 +166,7 @@ def _invoke(
     wasi: Wasi,
     others: Mapping[str, ImportModule],
     store: Store,
-    timeout_s: float | None,
+    limits: GivenLimits,
     arguments: argparse.Namespace,
 ) -> int:
     from jormun.cli.invoke import invoke
@@ -224,7 +181,7 @@ def _invoke(
         initialize(instance)
         lines.extend(invoke(instance, arguments.invoke, arguments.arguments))
 
-    run_in(wasi, call, timeout_s)
+    run_in(wasi, call, limits.timeout_s, limits.processor(store))
     for line in lines:
         write_line(line)
     return 0

@@ -7,7 +7,7 @@ import gc
 from jormun.containers import WeakSet
 from jormun.errors import ExhaustionError
 from jormun.hints import TYPE_CHECKING, Protocol
-from jormun.locks import Lock
+from jormun.runtime.budget import Budget
 from jormun.runtime.native import pages
 
 if TYPE_CHECKING:
@@ -16,47 +16,6 @@ if TYPE_CHECKING:
 
 GROW_FAILED = -1
 """The result of memory.grow and table.grow when there is no more room."""
-
-
-class Budget:
-    """A number of bytes that the memories and tables of a store share. Safe to use from several threads."""
-
-    __slots__ = ("_lock", "_returned", "_taken_bytes", "peak_bytes", "size_bytes")
-
-    def __init__(self, size_bytes: int) -> None:
-        self.size_bytes = size_bytes
-        self.peak_bytes = 0
-        """The most that was taken at once."""
-        self._taken_bytes = 0
-        # What was given back since the last `take`. Objects give back as they die, which a garbage collection may cause
-        # at any place, in `take` too: so that must not need the lock.
-        self._returned: list[int] = []
-        self._lock = Lock()
-
-    def take(self, size_bytes: int) -> bool:
-        """Take so many bytes, if there are."""
-        with self._lock:
-            self._collect()
-            if size_bytes > self.size_bytes - self._taken_bytes:
-                return False
-            self._taken_bytes += size_bytes
-            self.peak_bytes = max(self.peak_bytes, self._taken_bytes)
-            return True
-
-    @property
-    def taken_bytes(self) -> int:
-        """How many are taken now."""
-        with self._lock:
-            self._collect()
-            return self._taken_bytes
-
-    def _collect(self) -> None:
-        while self._returned:
-            self._taken_bytes -= self._returned.pop()
-
-    def give_back(self, size_bytes: int) -> None:
-        """Undo a `take`."""
-        self._returned.append(size_bytes)
 
 
 class Space(Protocol):
@@ -113,7 +72,7 @@ class AddressSpace:
             return False
         assert self._budget is not None
         if not self._budget.take(more):
-            self.reason = _beyond(self._budget)
+            self.reason = self._budget.bytes_reason
             return False
         try:
             pages.protect(self.base + self._committed_bytes, more, pages.READ_WRITE)
@@ -184,7 +143,7 @@ class FixedSpace:
         """See `Space`."""
         assert size_bytes <= self._block.size_bytes and self._budget is not None
         if not self._budget.take(size_bytes - self._committed_bytes):
-            self.reason = _beyond(self._budget)
+            self.reason = self._budget.bytes_reason
             return False
         self._committed_bytes = size_bytes
         return True
@@ -204,10 +163,6 @@ class FixedSpace:
     def __del__(self) -> None:
         if hasattr(self, "_block") and self._budget is not None:
             self._budget.give_back(self._committed_bytes)
-
-
-def _beyond(budget: Budget) -> str:
-    return f"all memories and tables of a store may have {budget.size_bytes:,} bytes"
 
 
 def _reserve(size_bytes: int) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from jormun.dataclass import dataclass
 from jormun.hints import TYPE_CHECKING
-from jormun.runtime.address_space import Budget
+from jormun.runtime.budget import Budget
 
 if TYPE_CHECKING:
+    from jormun.runtime.bounds import CallBounds
     from jormun.runtime.metering.fuel import Fuel
 
 
@@ -17,20 +18,32 @@ class Usage:
     fuel: int
     """What metered code has paid; 0 for a store without a limit on fuel."""
     memory_bytes: int
-    """What all memories and tables take now."""
+    """What memories and tables take now, in bytes, and objects of the host that guests have references to."""
     memory_peak_bytes: int
     """The most that they took at once."""
+    table_elements: int
+    """How many elements all tables have now."""
+    instances: int
+    """How many instances there are."""
+    wall_s: float
+    """How many seconds calls from Python took, with all that they called and what they waited for; those of several
+    threads add up. Where a call is awaited, not what the coroutines took that it waited for. It is measured by
+    `jormun.run`, and in stores with a `timeout`, a `cpu_timeout` (math.inf will do) or a `stack`; else it is 0.
+    """
+    cpu_s: float
+    """How many seconds of them their threads had a processor; measured in the same stores."""
 
 
 class Allowance:
     """The limits of a store while its guests run."""
 
-    __slots__ = ("_budget", "_fuel")
+    __slots__ = ("_bounds", "_budget", "_fuel")
 
-    def __init__(self, fuel: Fuel | None, budget: Budget) -> None:
-        """Of a store whose code is not metered, `fuel` is None."""
+    def __init__(self, fuel: Fuel | None, budget: Budget, bounds: CallBounds | None) -> None:
+        """Of a store whose code is not metered, `fuel` is None; `bounds` where calls have none beyond that."""
         self._fuel = fuel
         self._budget = budget
+        self._bounds = bounds
 
     @property
     def fuel(self) -> int:
@@ -50,7 +63,9 @@ class Allowance:
     def usage(self) -> Usage:
         """What was used."""
         used = 0 if self._fuel is None else self._fuel.used
-        return Usage(used, self._budget.taken_bytes, self._budget.peak_bytes)
+        size_bytes, elements, instances = self._budget.taken
+        wall_s, cpu_s = (0.0, 0.0) if self._bounds is None else self._bounds.spent.seconds
+        return Usage(used, size_bytes, self._budget.peak_bytes, elements, instances, wall_s, cpu_s)
 
     @property
     def _metered(self) -> Fuel:

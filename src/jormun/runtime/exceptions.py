@@ -22,7 +22,7 @@ from jormun.runtime.values import width_bytes
 from jormun.types import V128, DefType, FuncType, ValType
 
 if TYPE_CHECKING:
-    from jormun.runtime.address_space import Budget
+    from jormun.runtime.budget import Budget
     from jormun.runtime.store import Store
 
 _CHUNK_BYTES = 64 << 10

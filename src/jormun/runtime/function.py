@@ -120,7 +120,7 @@ class Function:
     def call(self, *args: object, **keywords: object) -> object:
         """Call it; see the class."""
         if keywords:
-            raise TypeError(f"{self.__name__}() takes no keyword arguments")
+            raise TypeError(f"{self.__name__}() takes no keyword arguments{self._typed}")
         return self._from_bits(self.call_bits(self._to_bits(args)))
 
     __call__ = call
@@ -152,14 +152,21 @@ class Function:
     def _to_bits(self, args: Sequence[object]) -> list[int]:
         store, params = self.store, self.func_type.params
         if len(args) != len(params):
-            raise TypeError(f"{self.__name__}() takes {_count(len(params))} but {len(args)} were given")
+            given = f"{len(args)} {'was' if len(args) == 1 else 'were'} given"
+            raise TypeError(f"{self.__name__}() takes {_count(len(params))} but {given}{self._typed}")
         bits = []
         for k, (t, value) in enumerate(zip(params, args, strict=True)):
             try:
                 bits.append(store.to_bits(t, value))
             except (TypeError, OverflowError) as error:
-                raise type(error)(f"{self.__name__}() argument {k + 1}: {error}") from None
+                kind = TypeError if isinstance(error, TypeError) else OverflowError
+                raise kind(f"{self.__name__}() argument {k + 1}: {error}{self._typed}") from None
         return bits
+
+    @property
+    def _typed(self) -> str:
+        """What errors say of it at their end."""
+        return f" (its type is {self.func_type})"
 
     def _from_bits(self, results: Sequence[int]) -> object:
         if not results:
@@ -186,13 +193,11 @@ def call_native(
     owned = store.owned
     values = pages.Block(slots.size_bytes, 16)
     slots.pack_call(values.address, vm, args, store.stop.address)
-    timeout_s = store.limits.timeout
-    if timeout_s is None:
+    bounds = store.bounds
+    if bounds is None:
         _call_in_turn(store.turn, code, values.address, what)
     else:
-        from jormun.runtime.interruption import time_limit  # few stores have one
-
-        with time_limit(timeout_s):
+        with bounds.call():
             _call_in_turn(store.turn, code, values.address, what)
     del owned
     return slots.unpack_returned(values.address)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from jormun.errors import ExhaustionError
-from jormun.runtime.address_space import AddressSpace, Budget, FixedSpace
+from jormun.runtime.address_space import AddressSpace, FixedSpace
+from jormun.runtime.budget import Budget
 from jormun.runtime.native import pages
 
 

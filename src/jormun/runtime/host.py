@@ -193,16 +193,20 @@ def _callback(func_type: FuncType, is_async: bool) -> Callable[..., None]:
         store = host.store
         if count == 0:
             if returned is not None:
-                raise HostError(f"host function {host.name} has no results, it returned {type(returned).__name__}")
+                raise HostError(
+                    f"host function {host.name} has no results, it returned {type(returned).__name__} "
+                    f"(its type is {func_type})"
+                )
             return
-        values = _results(host.name, count, returned)
+        values = _results(host.name, func_type, returned)
         bits = []
         for t, value in zip(results, values, strict=True):
             try:
                 bits.append(store.to_bits(t, value))
             except (TypeError, OverflowError) as error:
                 raise HostError(
-                    f"host function {host.name} returned what is not {_types(func_type)}: {error}"
+                    f"host function {host.name} returned what is not {_types(func_type)}: {error} "
+                    f"(its type is {func_type})"
                 ) from error
         slots.pack_results(address, bits)
 
@@ -257,13 +261,19 @@ def _bits_callback(func_type: FuncType, failed: Failed, takes_self: bool) -> Cal
     return (lambda passed, address, raised: answer(address, raised)) if takes_self else answer
 
 
-def _results(name: str, count: int, returned: object) -> tuple[object, ...]:
+def _results(name: str, func_type: FuncType, returned: object) -> tuple[object, ...]:
+    count = len(func_type.results)
     if count == 1:
         return (returned,)
     if not isinstance(returned, (tuple, list)):
-        raise HostError(f"host function {name} has {count} results, it returned {type(returned).__name__}, not a tuple")
+        raise HostError(
+            f"host function {name} has {count} results, it returned {type(returned).__name__}, not a tuple "
+            f"(its type is {func_type})"
+        )
     if len(returned) != count:
-        raise HostError(f"host function {name} has {count} results, it returned {len(returned)}")
+        raise HostError(
+            f"host function {name} has {count} results, it returned {len(returned)} (its type is {func_type})"
+        )
     return tuple(returned)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 
-from jormun.errors import Trap, TrapKind, WasmError
+from jormun.errors import ExhaustionError, Trap, TrapKind, WasmError
 from jormun.hints import Callable, Sequence
 from jormun.runtime import layout, references
 from jormun.runtime.blueprint import DECLARATIVE, FUNCTION, NO_FUNCTION, Constant, ElementBlueprint
@@ -204,7 +204,7 @@ def _again(store: Store, compiled: CompiledModule, imports: Sequence[Given]) -> 
     parts = None if pool is None else pool.take(store.budget)
     if pool is None or parts is None:
         return None
-    native = store.keep(ModuleInstance(compiled, parts, None, pool.lease(parts)))
+    native = store.keep(ModuleInstance(compiled, parts, None, store.budget, pool.lease(parts)))
     instance = Instance(store, native, imports)
     for index in range(len(compiled.blueprint.tag_types)):
         native.write(compiled.layout.tag_offset(index), new_identity())
@@ -256,7 +256,10 @@ def _allocate(
         memories = [each.parts for each in handles]
     else:  # handles are made when somebody wants them
         memories = parts.memories = [MemoryParts.of(t, store.budget) for t in blueprint.memory_types]
-    native = ModuleInstance(compiled, parts, handles)
+    if not store.budget.take(0, 0, 1):
+        reason = store.budget.instances_reason
+        raise ExhaustionError(TrapKind.RESOURCE_LIMIT, message=f"there cannot be another instance: {reason}")
+    native = ModuleInstance(compiled, parts, handles, store.budget)
     instance = Instance(store, native, imports)
     offsets = compiled.layout
     for index, deftype in enumerate(blueprint.types):

@@ -8,16 +8,23 @@ from __future__ import annotations
 
 import os
 import select
+from time import monotonic
 
 from jormun.errors import TimeoutError, Trap, TrapKind
 from jormun.functions import contextmanager, nullcontext
-from jormun.hints import Callable, Final, Iterator
+from jormun.hints import TYPE_CHECKING, Callable, Final, Iterator
 from jormun.locks import RLock, local
 from jormun.runtime.native.machine import Native
 from jormun.runtime.native.stop_record import StopRecord
 
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
 MOST_MS: Final = 86_400_000
 """A day: the longest wait that poll(2) is asked for at once."""
+_SHORTEST_S: Final = 0.001
+_LONGEST_S: Final = 0.05
+"""How often it is looked at how much of its processor's time a thread has left."""
 
 
 def poll(wanted: dict[int, int], timeout_ms: int | None) -> dict[int, int]:
@@ -141,27 +148,72 @@ def running_under(interruption: Interruption) -> Iterator[None]:
             _local.interruption = before
 
 
+class Pace:
+    """When to look again at the processor's time, which may stand still: less and less often while it does."""
+
+    __slots__ = ("_left_s", "_pause_s")
+
+    def __init__(self) -> None:
+        self._left_s = -1.0
+        self._pause_s = _SHORTEST_S
+
+    def until(self, left_s: float, threads: int = 1) -> float:
+        """In how many seconds to look, where so much is left to so many threads."""
+        self._pause_s = min(2 * self._pause_s, _LONGEST_S) if left_s == self._left_s else _SHORTEST_S
+        self._left_s = left_s
+        return max(left_s / threads, self._pause_s)
+
+
+def time_limit(left_s: float, timeout_s: float | None = None) -> AbstractContextManager[None]:
+    """What the calling thread runs while the context lasts is stopped after `left_s`. Raises TimeoutError then, which
+    names `timeout_s` if that is another time.
+    """
+    ends_at = monotonic() + left_s
+    return _limit(lambda: ends_at - monotonic(), f"timed out after {left_s if timeout_s is None else timeout_s:g} s")
+
+
+def cpu_time_limit(left_s: float, timeout_s: float | None = None) -> AbstractContextManager[None]:
+    """As `time_limit`, by the processor's time of the calling thread."""
+    from jormun.runtime.time_spent import ProcessorClock  # few calls are limited so
+
+    clock = ProcessorClock()
+    began_ns = clock.now_ns()
+    return _limit(
+        lambda: left_s - (clock.now_ns() - began_ns) / 1e9,
+        f"timed out after {left_s if timeout_s is None else timeout_s:g} s of processor time",
+    )
+
+
 @contextmanager
-def time_limit(timeout_s: float) -> Iterator[None]:
-    """What the calling thread runs while the context lasts is stopped after this time. Raises TimeoutError then."""
+def _limit(left: Callable[[], float], message: str) -> Iterator[None]:
+    """What the calling thread runs while the context lasts is stopped when nothing is left of some time, of which no
+    more goes by than of time. Raises TimeoutError then.
+    """
     interruption = Interruption()
-    is_late = False
-
-    def stop() -> None:
-        nonlocal is_late
-        is_late = True
-        interruption.interrupt()
-
     watch = Native.get().watch
-    alarm = watch.set_alarm(timeout_s, stop)
+    is_late = is_over = False
+    pace, alarm = Pace(), 0
+
+    def ring() -> None:
+        nonlocal alarm, is_late
+        left_s = left()
+        if left_s <= 0:
+            is_late = True
+            interruption.interrupt()
+            return
+        alarm = watch.set_alarm(pace.until(left_s), ring)
+        if is_over:  # whoever sets that cancels the alarm that it sees
+            watch.cancel_alarm(alarm)
+
+    alarm = watch.set_alarm(left(), ring)
     try:
         with running_under(interruption):
             yield
     except Trap as trap:
         if trap.kind is not TrapKind.INTERRUPTED or isinstance(trap, TimeoutError) or not is_late:
             raise
-        message = f"timed out after {timeout_s:g} s"
         raise TimeoutError(TrapKind.INTERRUPTED, trap.backtrace, message=message) from None
     finally:
+        is_over = True
         watch.cancel_alarm(alarm)
         interruption.close()

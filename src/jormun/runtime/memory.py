@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
     from jormun.hints import Any, Sequence
-    from jormun.runtime.address_space import Budget
+    from jormun.runtime.budget import Budget
     from jormun.runtime.native.memory_image import MemoryImage
     from jormun.runtime.store import Store
 

@@ -18,6 +18,7 @@ from jormun.runtime.table import TableInstance
 from jormun.types import DefType
 
 if TYPE_CHECKING:
+    from jormun.runtime.budget import Budget
     from jormun.runtime.exceptions import Exceptions
     from jormun.runtime.metering.fuel import Fuel
 
@@ -31,16 +32,22 @@ class ModuleInstance:
     """
 
     __slots__ = (
-        "__weakref__", "_key", "_lease", "_memories", "_words", "compiled", "exceptions", "fuel", "parts",
+        "__weakref__", "_budget", "_key", "_lease", "_memories", "_words", "compiled", "exceptions", "fuel", "parts",
         "segments", "tables",
     )  # fmt: skip
 
     def __init__(
-        self, compiled: CompiledModule, parts: Parts, memories: Sequence[Memory] | None, lease: object = None
+        self,
+        compiled: CompiledModule,
+        parts: Parts,
+        memories: Sequence[Memory] | None,
+        budget: Budget,
+        lease: object = None,
     ) -> None:
         """With `memories`, all of them, imported ones first; without, those that the parts have. `lease` sees to it
-        that nobody else has the parts.
+        that nobody else has the parts. The instance has been taken from `budget`.
         """
+        self._budget = budget
         self.compiled = compiled
         self.parts = parts
         self.tables: list[TableInstance] = parts.tables
@@ -59,6 +66,7 @@ class ModuleInstance:
     def __del__(self) -> None:
         if hasattr(self, "_key"):
             forget(self._key)
+            self._budget.give_back(0, 0, 1)
 
     @property
     def vm(self) -> int:

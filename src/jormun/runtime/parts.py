@@ -6,7 +6,8 @@ from array import array
 
 from jormun.hints import TYPE_CHECKING, Sequence
 from jormun.runtime import layout
-from jormun.runtime.address_space import Budget, Space
+from jormun.runtime.address_space import Space
+from jormun.runtime.budget import Budget
 from jormun.runtime.memory import MemoryParts
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
@@ -42,8 +43,8 @@ class Parts:
     """An instance's record (runtime/layout.py), and, once it is `noted`, the memories and tables of its own."""
 
     __slots__ = (
-        "__weakref__", "_committed_bytes", "_contents", "_initial", "_memories", "_record", "_spaces", "_state",
-        "_tables", "is_filled", "memories", "tables", "words",
+        "__weakref__", "_committed_bytes", "_contents", "_elements", "_initial", "_lend", "_memories", "_record",
+        "_state", "_tables", "is_filled", "memories", "tables", "words",
     )  # fmt: skip
 
     def __init__(self, compiled: CompiledModule) -> None:
@@ -81,15 +82,16 @@ class Parts:
         self._tables = [each.space.committed_bytes for each in tables]
         spaces: list[Space] = [each.space for each in memories]
         spaces += [each.space for each in tables]
-        self._spaces = spaces
+        self._lend = [*[space.lend for space in spaces], *[table.lend for table in tables]]
         self._committed_bytes = sum([space.committed_bytes for space in spaces])
+        self._elements = sum([each.size for each in tables])
 
     def lend(self, budget: Budget) -> bool:
-        """Take from a store's budget what memories and tables begin with, if there is as much."""
-        if self._committed_bytes and not budget.take(self._committed_bytes):
+        """Take from a store's budget an instance, and what its memories and tables begin with, if there is as much."""
+        if not budget.take(self._committed_bytes, self._elements, 1):
             return False
-        for space in self._spaces:
-            space.lend(budget)
+        for lend in self._lend:
+            lend(budget)
         return True
 
     def reset(self) -> None:

@@ -11,8 +11,9 @@ from sys import is_finalizing
 
 from jormun.errors import WasmError
 from jormun.hints import Sequence
-from jormun.runtime.address_space import Budget, keep_spares
+from jormun.runtime.address_space import keep_spares
 from jormun.runtime.blueprint import DECLARATIVE, FUNCTION, NO_FUNCTION, Blueprint, Constant
+from jormun.runtime.budget import Budget
 from jormun.runtime.native import pages
 from jormun.runtime.native.memory_image import MemoryImage, image_of
 from jormun.runtime.parts import Parts, TableContents
@@ -38,8 +39,8 @@ class PartsPool:
         keep_spares(self)
 
     def take(self, budget: Budget) -> Parts | None:
-        """Parts that are as new, whose memories and tables are taken from this budget; None if there are none, or not
-        enough is left of the budget.
+        """Parts that are as new, for an instance that is taken from this budget with its memories and tables; None if
+        there are none, or not enough is left of the budget.
         """
         try:
             parts = self._spares.pop()

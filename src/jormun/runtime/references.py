@@ -7,13 +7,20 @@ is an address. any.convert_extern and extern.convert_any keep the bits as they a
 
 from __future__ import annotations
 
+from jormun.errors import ExhaustionError, TrapKind
+from jormun.hints import TYPE_CHECKING, Final
 from jormun.locks import Lock
+
+if TYPE_CHECKING:
+    from jormun.runtime.budget import Budget
 
 NULL = 0
 _I31_MASK = 0x7FFF_FFFF
 _I31_SIGN = 0x4000_0000
 _EXTERNAL_TAG = 0b010
 _TAG_MASK = 0b111
+EXTERNAL_BYTES: Final = 256
+"""What an object of the host counts as, whatever it is: its handle takes half of it, and a small object the rest."""
 
 
 def i31(value: int) -> int:
@@ -41,26 +48,37 @@ class Externals:
     """The host's objects that guests of one store hold references to.
 
     An object keeps its handle, so that passing it a second time costs nothing and gives equal bits. Objects live as
-    long as the store: where a guest keeps its references is not known to the host.
+    long as the store: where a guest keeps its references is not known to the host. So each is paid from the store's
+    budget, since a guest may call what makes them for ever.
     """
 
-    __slots__ = ("_handles", "_lock", "_objects")
+    __slots__ = ("_budget", "_handles", "_lock", "_objects")
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget) -> None:
         self._objects: list[object] = []
         self._handles: dict[int, int] = {}
         self._lock = Lock()
+        self._budget = budget
+
+    def __del__(self) -> None:
+        self._budget.give_back(EXTERNAL_BYTES * len(self._objects))
 
     def __len__(self) -> int:
         return len(self._objects)
 
     def handle(self, value: object) -> int:
-        """The reference to this very object; that of None is null."""
+        """The reference to this very object; that of None is null. Raises ExhaustionError beyond the store's limit."""
         if value is None:
             return NULL
         with self._lock:
             bits = self._handles.get(id(value))
             if bits is None:
+                if not self._budget.take(EXTERNAL_BYTES):
+                    raise ExhaustionError(
+                        TrapKind.RESOURCE_LIMIT,
+                        message=f"guests hold {len(self._objects):,} objects of the host already: "
+                        f"{self._budget.bytes_reason}",
+                    )
                 bits = len(self._objects) << 3 | _EXTERNAL_TAG
                 self._objects.append(value)
                 self._handles[id(value)] = bits

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from jormun.containers import WeakValueDictionary, ref
 from jormun.errors import WasmError
-from jormun.functions import cached_property, lru_cache
+from jormun.functions import cache, cached_property, lru_cache
 from jormun.hints import TYPE_CHECKING, Callable, NoReturn, TracebackType, TypeVar
+from jormun.limits import INSTANCES
 from jormun.locks import RLock
 from jormun.runtime import layout, values
-from jormun.runtime.address_space import Budget
+from jormun.runtime.budget import NO_BOUND, Budget
 from jormun.runtime.function import Function
 from jormun.runtime.host import BitsFunction, Failed, HostFunction
 from jormun.runtime.host_records import HostFunctions
@@ -31,13 +32,13 @@ from jormun.validation.canonical import close_group
 
 if TYPE_CHECKING:
     from jormun.runtime.allowance import Allowance
+    from jormun.runtime.bounds import CallBounds
     from jormun.runtime.engine import Engine
     from jormun.runtime.exceptions import Exceptions
     from jormun.runtime.metering.fuel import Fuel
 
 T = TypeVar("T")
 _DEFAULT_LIMITS = Limits()
-_DEFAULT_BYTES = _DEFAULT_LIMITS.memory_bytes
 _CLOSED = "the store is closed"
 
 
@@ -60,11 +61,24 @@ class Store:
     jormun.errors.WasmError: the store is closed
     """
 
-    def __init__(self, engine: Engine | None = None, limits: Limits | None = None) -> None:
-        """An empty store. `engine` is kept for those who compile modules for it; the store does not use it."""
+    def __init__(
+        self, engine: Engine | None = None, limits: Limits | None = None, *, is_measured: bool = False
+    ) -> None:
+        """An empty store. `engine` is kept for those who compile modules for it; the store does not use it.
+        `is_measured`: what its calls take is measured though there is no limit to it.
+        """
         self.engine = engine
-        self.limits = _DEFAULT_LIMITS if limits is None else limits
-        self.budget = Budget(_DEFAULT_BYTES if limits is None else limits.memory_bytes)
+        self.bounds: CallBounds | None = None
+        """What bounds its calls beyond fuel, if anything does."""
+        if limits is None:
+            self.limits = _DEFAULT_LIMITS
+            self.budget = Budget(_default_bytes(), NO_BOUND, INSTANCES)
+        else:
+            self.limits = limits
+            elements = limits.table_elements
+            self.budget = Budget(limits.memory_bytes, NO_BOUND if elements is None else elements, limits.instances)
+        if limits is not None or is_measured:
+            self.bounds = _bounds(self.limits, is_measured)
         self.lock = RLock()
         self._fuel: Fuel | None = None
         self._owned: list[object] | None = []
@@ -74,7 +88,7 @@ class Store:
     @cached_property
     def externals(self) -> Externals:
         """The host's objects that guests of the store refer to."""
-        made: Externals = self.__dict__.setdefault("externals", Externals())
+        made: Externals = self.__dict__.setdefault("externals", Externals(self.budget))
         return made
 
     @cached_property
@@ -95,7 +109,7 @@ class Store:
             made: StopRecord | None = self.__dict__.get("stop")
             if made is None:
                 made = StopRecord()
-                if self.limits.timeout is None:
+                if self.bounds is None:
                     made.keep(self._owned)
                 self.__dict__["stop"] = made
             return made
@@ -147,6 +161,7 @@ class Store:
         """An empty store that takes from the same limits, for another thread of a guest; that calls for it."""
         store = Store(self.engine, self.limits)
         store.budget = self.budget
+        store.bounds = self.bounds
         if self._fuel is not None:
             store._fuel = self._fuel.sibling()
         return store
@@ -162,7 +177,7 @@ class Store:
         if self._fuel is None:
             with self.lock:
                 if self._fuel is None:
-                    self._fuel = _fuel(self.limits, self.budget)
+                    self._fuel = _fuel(self.limits, self.budget, self.bounds)
         return self._fuel
 
     @property
@@ -170,7 +185,7 @@ class Store:
         """What the limits leave, and what was used."""
         from jormun.runtime.allowance import Allowance
 
-        return Allowance(self.fuel if self.is_metered else self._fuel, self.budget)
+        return Allowance(self.fuel if self.is_metered else self._fuel, self.budget, self.bounds)
 
     @property
     def owned(self) -> list[object]:
@@ -229,7 +244,21 @@ class Store:
         return values.from_bits(self, t, bits)
 
 
-def _fuel(limits: Limits, budget: Budget) -> Fuel:
+@cache  # FAST: 0.5 us for each store of a service
+def _default_bytes() -> int:
+    return _DEFAULT_LIMITS.memory_bytes
+
+
+def _bounds(limits: Limits, is_measured: bool) -> CallBounds | None:
+    timeout_s, cpu_timeout_s, stack_bytes = limits.timeout, limits.cpu_timeout, limits.stack_bytes
+    if timeout_s is None and cpu_timeout_s is None and stack_bytes is None and not is_measured:
+        return None
+    from jormun.runtime.bounds import CallBounds  # few stores have any
+
+    return CallBounds(timeout_s, cpu_timeout_s, stack_bytes)
+
+
+def _fuel(limits: Limits, budget: Budget, bounds: CallBounds | None) -> Fuel:
     """What a store with these limits is given; it refers to no store."""
     from jormun.limits import FUEL as MOST  # few stores have fuel
     from jormun.runtime.allowance import Allowance
@@ -237,7 +266,7 @@ def _fuel(limits: Limits, budget: Budget) -> Fuel:
 
     on_empty = limits.on_empty
     amount = MOST if limits.fuel is None else limits.fuel
-    return Fuel(amount, None if on_empty is None else lambda fuel: on_empty(Allowance(fuel, budget)))
+    return Fuel(amount, None if on_empty is None else lambda fuel: on_empty(Allowance(fuel, budget, bounds)))
 
 
 @lru_cache(maxsize=1024)  # FAST: 30 us a type, which each instance of a program with WASI asks for dozens of times

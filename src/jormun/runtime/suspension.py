@@ -10,12 +10,12 @@ import builtins
 import sys
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from functools import partial
+from math import inf
 from time import monotonic
 
 from jormun.errors import HostError, TimeoutError, Trap, TrapKind
 from jormun.hints import TYPE_CHECKING, Any, TypeAlias
 from jormun.runtime.exceptions import WasmException
-from jormun.runtime.interruption import time_limit
 from jormun.runtime.native import pages
 from jormun.runtime.native.continuation import Continuation, Suspension
 from jormun.runtime.native.machine import Native
@@ -64,15 +64,16 @@ async def call_async(
     owned = store.owned
     registers = pages.Block(slots.size_bytes, 16)
     slots.pack_call(registers.address, vm, args, store.stop.address)
-    timeout_s = store.limits.timeout
-    call = _Call(store, Continuation(registers), code, what)
+    bounds = store.bounds
+    continuation = Continuation(registers, None if bounds is None else bounds.stack_bytes)
+    call = _Call(store, continuation, code, what)
     try:
-        if timeout_s is None:
+        if bounds is None:
             await call.run()
-        elif _has_event_loop():
-            await _run_for(timeout_s, call)
+        elif bounds.timeout_s is None or not _has_event_loop():
+            await call.run(bounds.steps(bounds.timeout_s))  # one that waits is stopped when it goes on
         else:
-            await call.run(_within(timeout_s))
+            await _run_for(bounds.timeout_s, call, bounds.steps(None))
     finally:
         call.close()
         del owned
@@ -140,23 +141,12 @@ class _Call:
         self._turn.leave(self._claim)
 
 
-def _within(timeout_s: float) -> Callable[[_Step], Suspension | None]:
-    """Does steps until the time is up, where no event loop keeps it: a guest that waits is stopped when it goes on."""
-    ends_at = monotonic() + timeout_s
-
-    def do(step: _Step) -> Suspension | None:
-        with time_limit(max(ends_at - monotonic(), 0.0)):
-            return step()
-
-    return do
-
-
-async def _run_for(timeout_s: float, call: _Call) -> None:
+async def _run_for(timeout_s: float, call: _Call, do: Callable[[_Step], Suspension | None]) -> None:
     import asyncio
 
     try:
-        async with asyncio.timeout(timeout_s) as limit:
-            await call.run()
+        async with asyncio.timeout(None if timeout_s == inf else timeout_s) as limit:
+            await call.run(do)
     except builtins.TimeoutError as error:
         if not limit.expired() or isinstance(error, TimeoutError):
             raise

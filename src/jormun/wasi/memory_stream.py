@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from jormun import limits
+from jormun.errors import ExhaustionError, TrapKind
 from jormun.hints import Callable, TypeAlias
+from jormun.runtime.limits import share_bytes
 from jormun.runtime.native_stream import NativeStream
 from jormun.wasi.abi import FileType
 from jormun.wasi.filesystem import Buffers, Stat
@@ -14,16 +17,50 @@ Sink: TypeAlias = Callable[[bytes], object]
 """Takes all bytes that it is given."""
 
 
+class OutputRoom:
+    """How much output may be kept that nobody takes, of all streams that share it."""
+
+    __slots__ = ("_left_bytes", "_size_bytes")
+
+    def __init__(self, size_bytes: int | None = None) -> None:
+        """None is what protects this process."""
+        self._size_bytes = share_bytes(limits.OUTPUT_BYTES, limits.OUTPUT_SHARE) if size_bytes is None else size_bytes
+        self._left_bytes = self._size_bytes
+
+    def take(self, size_bytes: int) -> None:
+        """Keep so much more. Raises ExhaustionError when that is too much."""
+        if size_bytes > self._left_bytes:
+            raise ExhaustionError(
+                TrapKind.RESOURCE_LIMIT,
+                message=f"output beyond its limit: {self._size_bytes:,} bytes are kept (output_limit), and not "
+                f"{size_bytes - self._left_bytes:,} more",
+            )
+        self._left_bytes -= size_bytes
+
+    def give_back(self, size_bytes: int) -> None:
+        """Somebody took so much."""
+        self._left_bytes += size_bytes
+
+
 class MemoryStream(Unseekable):
     """Behaves as a pipe.
 
     Reading takes from `input` to its end, and then from `source`, if there is one. Writing goes to `sink`, or is added
-    to `output` where there is none.
+    to `output` where there is none, as far as there is `room`: ExhaustionError ends the guest that writes more, when
+    Python sees it.
     """
 
-    __slots__ = ("_native", "_output", "_position", "_sink", "_source", "flags", "input", "type")
+    __slots__ = ("_native", "_output", "_position", "_room", "_sink", "_source", "flags", "input", "type")
 
-    def __init__(self, input: bytes = b"", *, source: Source | None = None, sink: Sink | None = None) -> None:
+    def __init__(
+        self,
+        input: bytes = b"",
+        *,
+        source: Source | None = None,
+        sink: Sink | None = None,
+        room: OutputRoom | None = None,
+    ) -> None:
+        self._room = OutputRoom() if room is None else room
         self.input = input
         self._output = bytearray()
         self.type = FileType.UNKNOWN
@@ -91,9 +128,12 @@ class MemoryStream(Unseekable):
             return len(data)
         native = self._native
         if native is None:
+            self._room.take(sum(map(len, buffers)))
             return self._write(buffers)
         with native:
-            self._output += native.drain()
+            written = native.drain()
+            self._room.take(len(written) + sum(map(len, buffers)))
+            self._output += written
             return self._write(buffers)
 
     def _write(self, buffers: Buffers) -> int:

@@ -8,7 +8,7 @@ from threading import Lock
 from jormun import limits
 from jormun.dataclass import dataclass
 from jormun.hints import Final
-from jormun.runtime.limits import parse_size
+from jormun.runtime.limits import parse_size, share_bytes
 from jormun.wasi.filesystem import refusal
 
 _NO_BOUND: Final = 1 << 64
@@ -43,7 +43,8 @@ class Quota:
         return None if self.size is None else parse_size(self.size)
 
 
-IN_MEMORY: Final = Quota(limits.TREE_BYTES, limits.TREE_FILES)
+_TREE_BYTES: Final = share_bytes(limits.TREE_BYTES, limits.TREE_SHARE)
+IN_MEMORY: Final = Quota(_TREE_BYTES, min(limits.TREE_FILES, _TREE_BYTES // 1000))
 """What holds for trees in memory if nobody says otherwise."""
 
 

@@ -22,6 +22,7 @@ from jormun.wasi.memory_stream import MemoryStream
 from jormun.wasi.wasi import Wasi, make_wasi
 
 if TYPE_CHECKING:
+    from jormun.runtime.time_spent import ProcessorTime
     from jormun.wasi.trace import Trace
 
 START: Final = "_start"
@@ -44,6 +45,7 @@ def run_command(
     sockets: Sequence[File] = (),
     deterministic: bool = False,
     timeout_s: float | None = None,
+    processor: ProcessorTime | None = None,
     imports: Imports | None = None,
     store: Store | None = None,
 ) -> int:
@@ -51,8 +53,8 @@ def run_command(
 
     The first of `arguments` is the program's name. Standard streams that are None are the host's own. `imports` is what
     the module may import beside WASI, of `store`. Raises LinkError for a module that is no program or wants what it is
-    not given, Trap when it traps, TimeoutError when it takes longer than `timeout_s`, OSError for a directory that
-    cannot be opened.
+    not given, Trap when it traps, TimeoutError when it takes longer than `timeout_s`, or than what `processor`, of
+    `store`, has left, OSError for a directory that cannot be opened.
     """
     require_start(compiled)
     wasi = open_wasi(
@@ -63,9 +65,9 @@ def run_command(
         sockets,
         deterministic=deterministic,
     )
-    wasi = stoppable(wasi, compiled, timeout_s)
+    wasi = stoppable(wasi, compiled, has_limit=timeout_s is not None or processor is not None)
     try:
-        return call_start(compiled, wasi, imports=imports, store=store, timeout_s=timeout_s)
+        return call_start(compiled, wasi, imports=imports, store=store, timeout_s=timeout_s, processor=processor)
     finally:
         wasi.close()
 
@@ -77,6 +79,7 @@ def call_start(
     imports: Imports | None = None,
     store: Store | None = None,
     timeout_s: float | None = None,
+    processor: ProcessorTime | None = None,
 ) -> int:
     """As run_command, in a world that was opened before and stays open. One with a time limit must be stoppable."""
     require_start(compiled)
@@ -87,7 +90,7 @@ def call_start(
         start.call()
 
     try:
-        run_in(wasi, main, timeout_s)
+        run_in(wasi, main, timeout_s, processor)
     except Exit as end:
         return end.status
     return 0
@@ -133,27 +136,29 @@ def open_wasi(
         raise
 
 
-def run_in(wasi: Wasi, body: Callable[[], None], timeout_s: float | None) -> None:
+def run_in(
+    wasi: Wasi, body: Callable[[], None], timeout_s: float | None, processor: ProcessorTime | None = None
+) -> None:
     """Runs what calls a guest, until it and all of the guest's threads have ended. A world with a time limit must be
     stoppable. Raises what comes out of the guest, and TimeoutError.
     """
     if wasi.threads is None:
-        assert timeout_s is None
+        assert timeout_s is None and processor is None
         body()
     else:
         from jormun.wasi.threads import ThreadGroup
 
         assert isinstance(wasi.threads, ThreadGroup)
-        wasi.threads.run(body, timeout_s)
+        wasi.threads.run(body, timeout_s, processor)
 
 
-def stoppable(wasi: Wasi, compiled: CompiledModule, timeout_s: float | None) -> Wasi:
+def stoppable(wasi: Wasi, compiled: CompiledModule, *, has_limit: bool) -> Wasi:
     """The same world, such that it can be stopped where the guest may have threads or has a time limit, or runs under
     an interruption.
 
     To be made before the guest's instances.
     """
-    if timeout_s is None and not wants_threads(compiled) and current() is None:
+    if not has_limit and not wants_threads(compiled) and current() is None:
         return wasi
     from jormun.wasi.threads import ThreadGroup  # most guests run without
 

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from jormun.hints import Final, Protocol, TypeAlias, runtime_checkable
 from jormun.wasi.filesystem import File
 from jormun.wasi.host_file import HostFile
-from jormun.wasi.memory_stream import MemoryStream
+from jormun.wasi.memory_stream import MemoryStream, OutputRoom
 
 PIPE: Final = -1
 STDOUT: Final = -2
 DEVNULL: Final = -3
 """subprocess.PIPE and its like. Importing subprocess costs 10 ms."""
+_PIECE_BYTES: Final = 1 << 16
 
 
 @runtime_checkable
@@ -93,8 +94,8 @@ def open_input(given: Input) -> OpenedStream:
     raise _wrong("stdin", given, "read")
 
 
-def open_output(given: Output, *, is_text: bool, name: str) -> OpenedStream:
-    """A guest's standard output or error.
+def open_output(given: Output, *, is_text: bool, name: str, room: OutputRoom | None = None) -> OpenedStream:
+    """A guest's standard output or error. `room` is for what is kept of it.
 
     Files and functions get bytes, or str in UTF-8 with `is_text`; io.StringIO and other files of text get str in any
     case. Raises TypeError for what is none of these, OSError for a descriptor that is not open.
@@ -102,7 +103,7 @@ def open_output(given: Output, *, is_text: bool, name: str) -> OpenedStream:
     if given is None:
         return OpenedStream()
     if given == PIPE:
-        return OpenedStream(captured=MemoryStream())
+        return OpenedStream(captured=MemoryStream(room=room))
     if given == DEVNULL:
         return OpenedStream(MemoryStream(sink=len))
     fd = _descriptor(given)
@@ -111,7 +112,7 @@ def open_output(given: Output, *, is_text: bool, name: str) -> OpenedStream:
     if isinstance(given, Writer):
         return _to_file(given, is_text or isinstance(given, io.TextIOBase))
     if callable(given):
-        lines = _Lines(given, is_text)
+        lines = _Lines(given, is_text, OutputRoom() if room is None else room)
         return OpenedStream(MemoryStream(sink=lines.write), finish=lines.finish)
     raise _wrong(name, given, "write")
 
@@ -143,21 +144,29 @@ def _to_file(given: Writer, is_text: bool) -> OpenedStream:
 class _Lines:
     """Cuts output into lines, and calls a function with each."""
 
-    def __init__(self, call: Callable[..., object], is_text: bool) -> None:
+    def __init__(self, call: Callable[..., object], is_text: bool, room: OutputRoom) -> None:
         self._call = call
         self._is_text = is_text
-        self._rest: list[bytes] = []
+        self._room = room
+        self._rest = bytearray()
 
     def write(self, data: bytes) -> None:
-        first, *others = data.split(b"\n")
-        self._rest.append(first)
-        for line in others:
-            self.finish(is_line=True)
-            self._rest.append(line)
+        # By pieces: an empty line takes a byte of the guest's, and eight in a list.
+        for at in range(0, len(data), _PIECE_BYTES):
+            first, *others = data[at : at + _PIECE_BYTES].split(b"\n")
+            self._keep(first)
+            for line in others:
+                self.finish(is_line=True)
+                self._keep(line)
+
+    def _keep(self, data: bytes) -> None:
+        self._room.take(len(data))
+        self._rest += data
 
     def finish(self, *, is_line: bool = False) -> None:
         """Calls the function with what there is, if that is a line or at least something."""
-        line = b"".join(self._rest)
+        line = bytes(self._rest)
+        self._room.give_back(len(line))
         self._rest.clear()
         if is_line or line:
             self._call(line.removesuffix(b"\r").decode(errors="replace") if self._is_text else line)

@@ -14,7 +14,8 @@ from threading import Event, Lock, RLock
 
 from jormun.errors import Exit, TimeoutError, Trap, TrapKind, WasmError
 from jormun.hints import Final, TypeAlias
-from jormun.runtime.interruption import Interruption, current, running_under
+from jormun.runtime.interruption import Interruption, Pace, current, running_under
+from jormun.runtime.time_spent import ProcessorTime
 
 THREAD_START: Final = "wasi_thread_start"
 """What a module must export to have threads: takes the thread's number and what thread-spawn was given."""
@@ -54,25 +55,27 @@ class ThreadGroup:
         self._over = Event()
         self._outcome: BaseException | None = None
         self._threads: dict[int, threading.Thread] = {}
+        self._ending: list[threading.Thread] = []
+        """Those that have done all that they do for the group, but may be there for a moment yet."""
         self._last_id = 0
         self._is_closed = False
 
-    def run(self, main: Body, timeout_s: float | None = None) -> None:
+    def run(self, main: Body, timeout_s: float | None = None, processor: ProcessorTime | None = None) -> None:
         """Runs `main` as the guest's first thread, and waits for the group's end. What interrupts the calling thread
         ends the group.
 
         Raises what ended it, if that was no return: Exit, a Trap, what a host function raised, TimeoutError
-        when the time was up. A signal's handler may raise meanwhile, as Ctrl-C's does: that is the end too.
+        when the time was up, or that of the processor for all threads. A signal's handler may raise meanwhile, as
+        Ctrl-C's does: that is the end too.
         """
         outer = current()
         with nullcontext() if outer is None else outer.waking(lambda: self._end(Trap(TrapKind.INTERRUPTED))):
-            self._run(main, timeout_s)
+            self._run(main, timeout_s, processor)
 
-    def _run(self, main: Body, timeout_s: float | None) -> None:
+    def _run(self, main: Body, timeout_s: float | None, processor: ProcessorTime | None) -> None:
         self._start(0, main, is_main=True)
         try:
-            if not self._over.wait(None if timeout_s is None else min(timeout_s, threading.TIMEOUT_MAX)):
-                self._end(TimeoutError(TrapKind.INTERRUPTED, message=f"timed out after {timeout_s:g} s"))
+            self._wait(timeout_s, processor)
         except BaseException as error:
             self._end(error)
             raise
@@ -84,6 +87,25 @@ class ThreadGroup:
                 raise outcome
             finally:
                 outcome = None  # its traceback leads here
+
+    def _wait(self, timeout_s: float | None, processor: ProcessorTime | None) -> None:
+        """Until the group has ended; ends it when a time is up."""
+        ends_at = None if timeout_s is None else time.monotonic() + timeout_s
+        pace, late = Pace(), ""
+        while not late:
+            left_s = threading.TIMEOUT_MAX
+            if ends_at is not None:
+                left_s = min(left_s, ends_at - time.monotonic())
+                if left_s <= 0:
+                    late = f"timed out after {timeout_s:g} s"
+            if processor is not None:
+                processor_left_s = processor.left_s
+                if processor_left_s <= 0:
+                    late = f"timed out after {processor.timeout_s:g} s of processor time"
+                left_s = min(left_s, pace.until(processor_left_s, len(self._threads) or 1))
+            if self._over.wait(0.0 if late else left_s):
+                return
+        self._end(TimeoutError(TrapKind.INTERRUPTED, message=late))
 
     def spawn(self, make: Callable[[int], Body]) -> int:
         """Starts a thread; its number, from 1, or a negative number when there can be none.
@@ -129,7 +151,8 @@ class ThreadGroup:
             if is_main:
                 self._say_where(outcome)
             with self._lock:
-                del self._threads[thread_id]
+                self._ending = [each for each in self._ending if each.is_alive()]
+                self._ending.append(self._threads.pop(thread_id))
                 is_last = self._is_closed and not self._threads
             if is_last:
                 self.interruption.close()
@@ -163,10 +186,12 @@ class ThreadGroup:
         deadline = time.monotonic() + _GRACE_S
         while True:
             with self._lock:
-                thread = next(iter(self._threads.values()), None)
+                thread = next(iter((*self._threads.values(), *self._ending)), None)
             left_s = deadline - time.monotonic()
             if thread is None or left_s <= 0:
                 return
             thread.join(left_s)
             if thread.is_alive():
                 return
+            with self._lock:
+                self._ending = [each for each in self._ending if each is not thread]

@@ -52,11 +52,13 @@ class Continuation:
 
     __slots__ = ("_activation", "_native", "_registers", "_sp", "_stack", "slice_ends_at", "thread")
 
-    def __init__(self, registers: pages.Block) -> None:
-        """`registers` is a register record for the call, where results come back."""
+    def __init__(self, registers: pages.Block, stack_bytes: int | None = None) -> None:
+        """`registers` is a register record for the call, where results come back; `stack_bytes` bounds its stack."""
         self._native = Native.get()
         self._registers = registers
         self._stack = self._native.stacks.new()
+        if stack_bytes is not None:
+            self._stack.bound(stack_bytes)
         self._activation = 0
         self._sp = 0  # of the guest while it is suspended
         self.thread = 0

@@ -9,7 +9,8 @@ suspended (suspension.py), which it has until the call is.
 from __future__ import annotations
 
 from jormun.errors import ExhaustionError, TrapKind, WasmError
-from jormun.hints import TYPE_CHECKING, Callable
+from jormun.functions import contextmanager
+from jormun.hints import TYPE_CHECKING, Callable, Iterator
 from jormun.locks import RLock, get_native_id, local
 from jormun.runtime import layout
 from jormun.runtime.native import c_types as ctypes
@@ -64,6 +65,23 @@ class GuestStack:
     def set_field(self, offset: int, value: int) -> None:
         """Set such a field."""
         self.words[offset >> 3] = value
+
+    def bound(self, size_bytes: int) -> None:
+        """Activations begin with so much room at most from now on: nearer to the guard, which finds who takes more as
+        it finds the end of a whole stack.
+        """
+        top = self.context + layout.STACK_LIMIT + (size_bytes & -16)
+        self.set_field(layout.CONTEXT_GUEST_SP, min(top, self.field(layout.CONTEXT_GUEST_SP)))
+
+    @contextmanager
+    def within(self, size_bytes: int) -> Iterator[None]:
+        """They do while the context lasts. It is the calling thread's stack."""
+        before = self.field(layout.CONTEXT_GUEST_SP)
+        self.bound(size_bytes)
+        try:
+            yield
+        finally:
+            self.set_field(layout.CONTEXT_GUEST_SP, before)
 
     def close(self) -> None:
         """Give the block back now; no activation may be on it, nor may it be a thread's."""
