@@ -19,6 +19,7 @@ MODULES = [
     "jormun.api.vectorize",
     "jormun.api.wasi",
     "jormun.errors",
+    "jormun.runtime.exceptions",
     "jormun.runtime.function",
     "jormun.runtime.globals",
     "jormun.runtime.limits",
