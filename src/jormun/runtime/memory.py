@@ -32,15 +32,19 @@ WAIT_OK, WAIT_NOT_EQUAL, WAIT_TIMED_OUT = 0, 1, 2
 """Results of memory.atomic.wait32 and wait64."""
 
 
+_record = pages.words(layout.MEMORY_RECORD_BYTES >> 3)
+
+
 class MemoryParts:
     """What a memory is made of natively; another one of the same type may have it afterwards."""
 
-    __slots__ = ("image", "record", "space", "type")
+    __slots__ = ("_words", "image", "record", "space", "type")
 
     def __init__(self, type: MemoryType, space: AddressSpace, record: pages.Block) -> None:
         self.type = type
         self.space = space
         self.record = record
+        self._words = _record(record.address)
         self.image: MemoryImage | None = None
         """What was mapped into it."""
 
@@ -64,12 +68,12 @@ class MemoryParts:
     @property
     def size_bytes(self) -> int:
         """The present size in bytes."""
-        return self.record.read_u64(layout.MEMORY_SIZE_BYTES)
+        return self._words[layout.MEMORY_SIZE_BYTES >> 3]
 
     def reset(self, size_bytes: int, committed_bytes: int) -> None:
         """Be as it was when it was new, of this size; all handles and views of it are dead."""
         self.space.reset(committed_bytes, self.image)
-        self.record.write_u64(layout.MEMORY_SIZE_BYTES, size_bytes)
+        self._words[layout.MEMORY_SIZE_BYTES >> 3] = size_bytes
 
 
 class Memory:

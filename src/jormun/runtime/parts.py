@@ -77,9 +77,9 @@ class Parts:
         # All else in the record is constant, or written for each instance, or changes with the module's code.
         state = compiled.layout.state
         self._state = slice(state.start >> 3, state.stop >> 3)
-        self._initial = self.words[self._state].tobytes()
-        self._memories = [(each.size_bytes, each.space.committed_bytes) for each in memories]
-        self._tables = [each.space.committed_bytes for each in tables]
+        self._initial = array("Q", self.words[self._state])
+        self._memories = [(each, each.size_bytes, each.space.committed_bytes) for each in memories]
+        self._tables = [(each, each.space.committed_bytes) for each in tables]
         spaces: list[Space] = [each.space for each in memories]
         spaces += [each.space for each in tables]
         self._lend = [*[space.lend for space in spaces], *[table.lend for table in tables]]
@@ -99,11 +99,12 @@ class Parts:
 
         Nobody uses the instance any more: it, its handles and all views of its memories are dead.
         """
-        for memory, (size_bytes, committed_bytes) in zip(self.memories, self._memories, strict=True):
+        for memory, size_bytes, committed_bytes in self._memories:
             memory.reset(size_bytes, committed_bytes)
-        for k, (table, committed_bytes) in enumerate(zip(self.tables, self._tables, strict=True)):
+        for k, (table, committed_bytes) in enumerate(self._tables):
             table.reset(self._contents[k].at(self.vm) if self.is_filled else None, committed_bytes)
-        self.words[self._state] = memoryview(self._initial).cast("Q")
+        if self._initial:
+            self.words[self._state] = memoryview(self._initial)
 
     def contents(self) -> list[TableContents]:
         """What the tables have in them now, for other instances."""
