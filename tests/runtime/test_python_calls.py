@@ -215,7 +215,8 @@ def test_functions_are_objects_like_others(make) -> None:
     assert list(map(function, [1, 2])) == [1, 2]
     assert isinstance(function, Function) and "like any other" in (Function.__doc__ or "")
     gone = weakref.ref(function)
-    del function, instance.__dict__["exports"]
+    instance._exports = None
+    del function
     gc.collect()
     assert gone() is None
     with pytest.raises(TypeError):
