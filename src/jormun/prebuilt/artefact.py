@@ -50,9 +50,9 @@ GLUE = Artefact(
         "runtime/native/wasi/__init__.py", "runtime/native/wasi/buffers.py", "runtime/native/wasi/call.py",
         "runtime/native/wasi/clock.py", "runtime/native/wasi/file.py", "runtime/native/wasi/offset.py",
         "runtime/native/wasi/poll.py", "runtime/native/wasi/position.py", "runtime/native/wasi/random.py",
-        "runtime/native/wasi/sched.py", "runtime/native/wasi/status.py", "runtime/native/wasi/stream.py",
-        "runtime/native/wasi/strings.py",
-        "runtime/native/wasi/transfer.py", "runtime/native/x86_64.py", "runtime/world.py",
+        "runtime/native/wasi/sched.py", "runtime/native/wasi/size.py", "runtime/native/wasi/status.py",
+        "runtime/native/wasi/stream.py", "runtime/native/wasi/strings.py", "runtime/native/wasi/transfer.py",
+        "runtime/native/x86_64.py", "runtime/world.py",
     ),
 )  # fmt: skip
 _STENCIL_SOURCES = (

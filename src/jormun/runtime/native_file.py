@@ -23,6 +23,8 @@ _SIZE: Final = world.CONTENT_SIZE >> 3
 _IS_TOLD: Final = world.CONTENT_IS_TOLD >> 2
 _IS_MODIFIED: Final = world.CONTENT_IS_MODIFIED >> 2
 _POSITION: Final = world.FILE_POSITION >> 3
+_CLAIMED: Final = world.TREE_CLAIMED >> 2
+_BUSY: Final = world.TREE_BUSY >> 2
 
 
 class TreeLock:
@@ -46,8 +48,8 @@ class TreeLock:
         self._depth += 1
         if self._depth == 1 and self._block is not None:
             try:
-                self._words[world.TREE_CLAIMED >> 2] = 1
-                await_machine_code(self._words, world.TREE_BUSY >> 2)
+                self._words[_CLAIMED] = 1
+                await_machine_code(self._words, _BUSY)
             except BaseException:  # a signal's handler raised
                 self.__exit__()
                 raise
@@ -56,7 +58,7 @@ class TreeLock:
         self._depth -= 1
         if not self._depth:
             if self._block is not None:
-                self._words[world.TREE_CLAIMED >> 2] = 0
+                self._words[_CLAIMED] = 0
             self._owner = 0
         self._lock.release()
 
@@ -66,7 +68,7 @@ class TreeLock:
         if self._block is None:
             block = pages.Block(world.TREE_BYTES)
             self._words = block.view().cast("I")
-            self._words[world.TREE_CLAIMED >> 2] = 1
+            self._words[_CLAIMED] = 1
             self._block = block
             _locks.add(self)
         return self._block
@@ -78,9 +80,9 @@ class TreeLock:
 
     def after_fork(self) -> None:
         """In a new process, which has none of the threads that may have been in machine code, or in here."""
-        self._words[world.TREE_BUSY >> 2] = 0
+        self._words[_BUSY] = 0
         if self._owner not in (0, get_ident()):
-            self._words[world.TREE_CLAIMED >> 2] = 0
+            self._words[_CLAIMED] = 0
             self._lock, self._depth, self._owner = RLock(), 0, 0
 
 
@@ -169,7 +171,7 @@ class NativeFile:
         self._words[world.FILE_TREE >> 3] = lock.record.address
         self._words[world.FILE_CONTENT >> 3] = content.address
         self.address: Final = self._block.address
-        writing = world.WRITE_FILE | world.WRITE_AT if can_write else 0
+        writing = world.WRITE_FILE | world.WRITE_AT | world.RESIZE | world.ALLOCATE if can_write else 0
         reading = world.READ_FILE | world.READ_AT | world.SEEK | world.TELL | world.FILE_STATUS
         self.operations: Final = world.IN_MEMORY | reading | writing
         """What machine code may do with it: bits of ENTRY_OPERATIONS."""

@@ -12,9 +12,9 @@ from jormun.hints import Final
 from jormun.runtime import layout
 
 ANSWERED: Final = (
-    "args_get", "args_sizes_get", "clock_res_get", "clock_time_get", "environ_get", "environ_sizes_get",
-    "fd_fdstat_get", "fd_filestat_get", "fd_pread", "fd_prestat_dir_name", "fd_prestat_get", "fd_pwrite", "fd_read",
-    "fd_seek", "fd_tell", "fd_write", "poll_oneoff", "random_get", "sched_yield",
+    "args_get", "args_sizes_get", "clock_res_get", "clock_time_get", "environ_get", "environ_sizes_get", "fd_allocate",
+    "fd_fdstat_get", "fd_filestat_get", "fd_filestat_set_size", "fd_pread", "fd_prestat_dir_name", "fd_prestat_get",
+    "fd_pwrite", "fd_read", "fd_seek", "fd_tell", "fd_write", "poll_oneoff", "random_get", "sched_yield",
 )  # fmt: skip
 """The functions of WASI that machine code answers where they are plain. Named here, so that a start does not read its
 text."""
@@ -115,6 +115,10 @@ IN_MEMORY: Final = 1 << 14
 and FILE_STATUS are of that."""
 BLANK: Final = 1 << 15
 """The attributes are zeros, but for one link."""
+RESIZE: Final = 1 << 16
+"""The size of the file in memory may be set."""
+ALLOCATE: Final = 1 << 17
+"""And room be made sure of in it."""
 
 STREAM_BUSY: Final = 0
 """u32: 1 while machine code uses the record."""

@@ -22,6 +22,8 @@ _NEEDS: Final = (
     (world.READ_AT | world.WRITE_AT | world.SEEK, Rights.FD_SEEK),
     (world.TELL, Rights.FD_TELL),
     (world.FILE_STATUS | world.BLANK, Rights.FD_FILESTAT_GET),
+    (world.RESIZE, Rights.FD_FILESTAT_SET_SIZE),
+    (world.ALLOCATE, Rights.FD_ALLOCATE),
 )
 """Operations, and the right that each of them needs."""
 FEW_USES: Final = 4

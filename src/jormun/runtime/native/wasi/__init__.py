@@ -33,13 +33,14 @@ from jormun.runtime.native.wasi import (
     position,
     random,
     sched,
+    size,
     status,
     strings,
     transfer,
 )
 from jormun.runtime.native.wasi.call import DECLARATIONS
 
-TOPICS = (strings, clock, transfer, offset, position, status, random, sched, poll)
+TOPICS = (strings, clock, transfer, offset, position, status, random, sched, poll, size)
 
 
 def text() -> str:

@@ -121,6 +121,27 @@ copy.piece:
   %o.next = select i1 %is.used, i64 0, i64 %o.more
   br label %copy.head
 """
+# Lines that define %is.allowed: whether the tree has room for %grown bytes more; %left is what it has.
+_ROOM: Final = f"""
+  %left.at = getelementptr i8, ptr %tree, i64 {world.TREE_LEFT}
+  %left = load i64, ptr %left.at
+  %is.room = icmp sge i64 %left, %grown
+  %is.still = icmp eq i64 %grown, 0
+  %is.allowed = or i1 %is.room, %is.still
+"""
+# Lines that note that the file, of %size.bytes, has grown so much, at %time.
+_GROWN: Final = f"""
+  %left.next = sub i64 %left, %grown
+  store i64 %left.next, ptr %left.at
+  %size.next = add i64 %size.bytes, %grown
+  store i64 %size.next, ptr %content.size.at
+  %modified.at = getelementptr i8, ptr %content, i64 {world.CONTENT_MODIFIED}
+  store i64 %time, ptr %modified.at
+  %changed.at = getelementptr i8, ptr %content, i64 {world.CONTENT_CHANGED}
+  store i64 %time, ptr %changed.at
+  %is.modified.at = getelementptr i8, ptr %content, i64 {world.CONTENT_IS_MODIFIED}
+  store i32 1, ptr %is.modified.at
+"""
 _LEAVE: Final = f"""
 {leave_file("refused")}
 refused:
@@ -193,30 +214,46 @@ own:
   %is.growing = icmp ugt i64 %reached, %size.bytes
   %more = sub i64 %reached, %size.bytes
   %grown = select i1 %is.growing, i64 %more, i64 0
-  %left.at = getelementptr i8, ptr %tree, i64 {world.TREE_LEFT}
-  %left = load i64, ptr %left.at
-  %is.room = icmp sge i64 %left, %grown
-  %is.still = icmp eq i64 %grown, 0
-  %is.allowed = or i1 %is.room, %is.still
-  br i1 %is.allowed, label %check, label %refuse
+{_ROOM}  br i1 %is.allowed, label %check, label %refuse
 {_COPY.replace("<target>", "there").replace("<source>", "here")}
 copied:
-  %left.next = sub i64 %left, %grown
-  store i64 %left.next, ptr %left.at
-  %size.next = add i64 %size.bytes, %grown
-  store i64 %size.next, ptr %content.size.at
-  %modified.at = getelementptr i8, ptr %content, i64 {world.CONTENT_MODIFIED}
-  store i64 %time, ptr %modified.at
-  %changed.at = getelementptr i8, ptr %content, i64 {world.CONTENT_CHANGED}
-  store i64 %time, ptr %changed.at
-  %is.modified.at = getelementptr i8, ptr %content, i64 {world.CONTENT_IS_MODIFIED}
-  store i32 1, ptr %is.modified.at
-  %position.kept = select i1 %is.at, i64 %position, i64 %end
+{_GROWN}  %position.kept = select i1 %is.at, i64 %position, i64 %end
   store i64 %position.kept, ptr %position.at
 {unlock("tree")}
   ret i64 %moved
 {_LEAVE}}}
 """
 
-TEXT: Final = _TAKE + _PUT
-"""The functions of LLVM text that fd_read, fd_pread, fd_write and fd_pwrite call, when the table is theirs."""
+# i64 jormun_wasi_grow(file, size, keeps): makes the content of an open file at least as large; 0, or REFUSED, also
+# where it is larger, unless it keeps that. Blocks that are not there are zeros.
+_GROW: Final = f"""
+define internal i64 @jormun_wasi_grow(ptr %file, i64 %bytes, i1 %keeps) {ATTRIBUTES} {{
+{TIMESPEC}
+  %failed = call i32 @clock_gettime(i32 {_REALTIME}, ptr %timespec)
+  %is.read = icmp eq i32 %failed, 0
+  br i1 %is.read, label %told, label %refused
+told:
+{NANOSECONDS}
+{enter_file("%file", "refused")}
+  %size.bytes = load i64, ptr %content.size.at
+  %is.cut = icmp ult i64 %bytes, %size.bytes
+  %is.changing = xor i1 %keeps, 1
+  %is.wrong = and i1 %is.cut, %is.changing
+  %is.own = icmp eq i64 %lower, {world.OWN}
+  %is.right = xor i1 %is.wrong, 1
+  %is.known = and i1 %is.own, %is.right
+  br i1 %is.known, label %own, label %refuse
+own:
+  %more = sub i64 %bytes, %size.bytes
+  %grown = select i1 %is.cut, i64 0, i64 %more
+{_ROOM}
+  br i1 %is.allowed, label %grow, label %refuse
+grow:
+{_GROWN}
+{unlock("tree")}
+  ret i64 0
+{_LEAVE}}}
+"""
+
+TEXT: Final = _TAKE + _PUT + _GROW
+"""The functions of LLVM text that calls make, when the table is theirs."""
