@@ -100,6 +100,7 @@ class CodeRegion:
     def __init__(self, data_bytes: int = PAGE_BYTES) -> None:
         self.base, self.size_bytes = pages.reserve_most(REGION_BYTES, _LEAST_REGION_BYTES)
         self.end = self.base + self.size_bytes
+        self._architecture = machine()
         self.data = self.base
         pages.protect(self.data, pages.round_up(data_bytes), READ_WRITE)
         self._unused = self.base + pages.round_up(data_bytes)
@@ -114,8 +115,8 @@ class CodeRegion:
         """Make an image's code executable. `owner` is kept weakly, for backtraces. Raises WasmError for code of
         another machine.
         """
-        if image.architecture != machine():
-            raise WasmError(f"code for {image.architecture}, not for {machine()}")
+        if image.architecture != self._architecture:
+            raise WasmError(f"code for {image.architecture}, not for {self._architecture}")
         return self.place(len(image.code), lambda address: image.code, image.functions, owner)
 
     def place(
