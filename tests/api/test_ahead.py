@@ -225,3 +225,29 @@ print(sorted(name for name in sys.modules for each in heavy if name == each or n
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+SUM = """(module (func (export "sum") (param i64) (result i64) (local i64)
+  (loop (local.set 1 (i64.add (local.get 1) (local.get 0)))
+    (br_if 0 (i64.ne (local.tee 0 (i64.sub (local.get 0) (i64.const 1))) (i64.const 0)))) (local.get 1)))"""
+
+
+@pytest.mark.parametrize("tier", ["optimizing", "baseline"])
+@pytest.mark.parametrize("costs", [None, jormun.Costs(default=3, instructions={"i64.sub": 7})])
+def test_metered_code_is_saved(tmp_path: Path, tier: Tier, costs: jormun.Costs | None) -> None:
+    """It counts as code does that is compiled when it is called, by the costs that it was saved with; code without
+    fuel is made of the module.
+    """
+    config = jormun.Config(costs=costs, cache=False)
+    limits = jormun.Limits(fuel=10**6)
+    module = jormun.Module(SUM, config=config)
+    module.save(tmp_path / "sum", tier=tier, is_metered=True)
+    opened = jormun.Module.open(tmp_path / "sum")
+    assert opened.config.table == config.table
+    expected, instance = module.instantiate(limits=limits), opened.instantiate(limits=limits)
+    assert expected.exports.sum(100) == instance.exports.sum(100) == 5050
+    assert expected.limits.usage.fuel == instance.limits.usage.fuel > 0
+    assert opened._origin._valid is None, "nothing was decoded, and so nothing compiled"
+    assert opened.instantiate().exports.sum(100) == 5050
+    other = jormun.Module.open(tmp_path / "sum", config=jormun.Config(costs=jormun.Costs(default=5)))
+    assert other.instantiate(limits=limits).exports.sum(100) == 5050

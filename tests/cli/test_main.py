@@ -12,7 +12,7 @@ from jormun.version import VERSION, build_kind
 
 from .conftest import COMMAND, Command, environment
 
-VERBS = ["run", "compile", "validate", "parse", "print", "objdump", "stubs", "wast"]
+VERBS = ["run", "compile", "snapshot", "validate", "parse", "print", "objdump", "stubs", "wast"]
 
 
 def test_version(command: Command) -> None:

@@ -56,3 +56,15 @@ def test_what_is_no_limit_is_a_usage_error(capsys: pytest.CaptureFixture[str], o
     """Said of the option, before anything else."""
     assert main(["run", *options, "app.wasm"]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_compiled_files_with_fuel(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`jormun compile --fuel` makes what `jormun run --fuel` runs, and what runs without."""
+    program, compiled = tmp_path / "program.wat", tmp_path / "program"
+    program.write_text('(module (func (export "count") (param i32) (loop (br_if 0 (local.tee 0 (i32.sub'
+                       ' (local.get 0) (i32.const 1)))))))')  # fmt: skip
+    assert main(["compile", "--fuel", "--tier", "baseline", str(program), "-o", str(compiled)]) == 0
+    assert main(["run", "--fuel", "1000", "--invoke", "count", str(compiled), "100"]) == 0
+    assert main(["run", "--fuel", "1000", "--invoke", "count", str(compiled), "10000"]) == 134
+    assert "out of fuel" in capsys.readouterr().err
+    assert main(["run", "--invoke", "count", str(compiled), "10000"]) == 0

@@ -15,7 +15,9 @@ from jormun.runtime.tiering.learned import Learned
 if TYPE_CHECKING:
     from jormun.api.module import Module
     from jormun.api.tier import Tier
+    from jormun.llvm.target import Target
     from jormun.runtime.engine import Engine, Progress
+    from jormun.runtime.metering.costs import Costs
     from jormun.runtime.requirements import Requirements
     from jormun.runtime.tiering.settings import Tiering
 
@@ -48,13 +50,17 @@ class Loaded:
 class Compiler:
     """What compiles whole modules ahead of time, for one kind of machine."""
 
-    def __init__(self, tier: Tier, target: str | None = None, cpu: str | None = None) -> None:
-        """Of one of AHEAD_TIERS; for a target and a CPU as `Module.save` has them. Raises UnsupportedError for those
-        that there is no code for, and ValueError for another tier.
+    def __init__(
+        self, tier: Tier, target: str | None = None, cpu: str | None = None, *, is_metered: bool = False
+    ) -> None:
+        """Of one of AHEAD_TIERS; for a target and a CPU as `Module.save` has them. Code that `is_metered` pays fuel by
+        the costs of a module's config. Raises UnsupportedError for a target or CPU that there is no code for, and
+        ValueError for another tier.
         """
         self.tier = tier
+        self._is_metered = is_metered
         self.requirements: Requirements
-        self._optimizing: Engine | None = None
+        self._target: Target | None = None
         if tier == "baseline":
             from jormun.baseline.engine import REQUIREMENTS
 
@@ -66,11 +72,10 @@ class Compiler:
             self.requirements = REQUIREMENTS
         elif tier == "optimizing":
             from jormun.optimizing.destination import destination
-            from jormun.optimizing.engine import OptimizingEngine
 
             to = destination(target, cpu)
             self.requirements = to.requirements
-            self._optimizing = OptimizingEngine(to.target)
+            self._target = to.target
         else:
             raise ValueError(f"no tier {tier!r} compiles ahead of time, there are {', '.join(AHEAD_TIERS)}")
 
@@ -78,14 +83,21 @@ class Compiler:
         """All functions of a module, as far as the tier compiles them."""
         from jormun.runtime.layout import Layout
 
-        engine = self._optimizing or self._baseline(module.config.tiering)
+        costs = module.config.table if self._is_metered else None
+        engine = self._baseline(module.config.tiering, costs)
+        if self._target is not None:
+            from jormun.optimizing.engine import OptimizingEngine
+
+            engine = OptimizingEngine(self._target, costs)
         images = list(engine.compile_all(module.valid, Layout(module.blueprint), progress))
         image = CodeImage.joined(images) if images else CodeImage(b"", (), self.requirements.architecture)
         plain, own = module.described()
-        return Artifact(self.requirements, module.config.features, module.data, Entry(plain, image, own=own))
+        entry = Entry(plain, image, own=own)
+        return Artifact(self.requirements, module.config.features, module.data, entry, costs)
 
-    def _baseline(self, tiering: Tiering) -> Engine:
+    def _baseline(self, tiering: Tiering, costs: Costs | None) -> Engine:
         """Makes code that counts, and gets better where that is hot, if whoever runs it wants that."""
         from jormun.api.config import Config
 
-        return Config(tier="auto", tiering=tiering).engine
+        config = Config(tier="auto", tiering=tiering, costs=costs)
+        return config.engine if costs is None else config.metered_engine

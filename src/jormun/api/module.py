@@ -77,6 +77,8 @@ class Module:
     "memory": a memory of i32 1 or more pages
     """
 
+    _metered_keeper: CodeKeeper | None = None
+
     def __init__(self, source: Source, *, config: Config | None = None) -> None:
         self.config = Config() if config is None else config
         self._origin = _Origin(read_data(source), self.config)
@@ -95,7 +97,8 @@ class Module:
         outside of the sandbox, and no check finds out what it does. The file has to be marked as a native program is:
         executable, yours or root's, not writable for others, and not called .wasm or .wat. Raises ArtifactError for
         one that is not, that is damaged, or that another version or another machine needs, and OSError. `config` is
-        for functions that were not compiled; its features and cache are not used.
+        for functions that were not compiled; its features and cache are not used. What was saved for stores with a
+        limit on fuel is for those alone, and if `config` says nothing else, with the costs that it was saved with.
         """
         from jormun.api.ahead import Loaded
         from jormun.cache.artifact import read_artifact
@@ -103,8 +106,14 @@ class Module:
         artifact = read_artifact(path)
         module = cls.__new__(cls)
         module.config = replace(Config() if config is None else config, features=artifact.features, cache=False)
+        if artifact.costs is not None and module.config.costs is None:
+            module.config = replace(module.config, costs=artifact.costs)
         module._origin = _Origin(artifact.data, module.config)
-        module._keeper = loaded = Loaded(artifact)
+        loaded = Loaded(artifact)
+        module._keeper = loaded if artifact.costs is None else None
+        module._metered_keeper = (
+            loaded if artifact.costs is not None and artifact.costs == module.config.table else None
+        )
         module.blueprint = loaded.blueprint
         return module
 
@@ -163,7 +172,8 @@ class Module:
     def metered(self) -> CompiledModule:
         """Machine code that pays fuel for what it runs, by `config.costs`: for stores with a limit on fuel."""
         origin, config = self._origin, self.config
-        return CompiledModule(lambda: origin.valid, config.metered_engine, self.blueprint, origin.find(config.table))
+        keeper = self._metered_keeper or origin.find(config.table)
+        return CompiledModule(lambda: origin.valid, config.metered_engine, self.blueprint, keeper)
 
     def compiled_for(self, store: Store) -> CompiledModule:
         """The one of the two that a store's limits ask for."""
@@ -211,6 +221,7 @@ class Module:
         tier: Tier = "optimizing",
         target: str | None = None,
         cpu: str | None = None,
+        is_metered: bool = False,
         progress: Progress | None = None,
     ) -> None:
         """Compile all functions, and write a file that `open` loads. It appears whole or not at all, and executable.
@@ -219,16 +230,19 @@ class Module:
         code that turn out to be hot are optimized while they run, where `open`'s `config` has tier "auto". `target` is
         the triple of another machine ("aarch64-unknown-linux-gnu") and `cpu` a CPU of its architecture by LLVM's name
         ("x86-64-v3", "znver4"), for the optimizing tier. By default they are this machine and its CPU; with a target,
-        the least CPU that Jormun supports. The file is for this version of Jormun, and has the module in it. What
-        cannot be compiled yet fails when it is called. Raises UnsupportedError for a target or CPU that there is no
-        code for, ValueError for a tier that there is not, or a name that no such file is opened by, and OSError.
+        the least CPU that Jormun supports. With `is_metered` the code is for stores with a limit on fuel, and pays by
+        the costs of the module's `config`; all others compile anew what they call.
+
+        The file is for this version of Jormun, and has the module in it. What cannot be compiled yet fails when it is
+        called. Raises UnsupportedError for a target or CPU that there is no code for, ValueError for a tier that there
+        is not, or a name that no such file is opened by, and OSError.
         """
         from jormun.api.ahead import Compiler
         from jormun.cache.artifact import NEVER, write_artifact
 
         if fspath(path).lower().endswith(NEVER):
             raise ValueError(f"{path}: machine code is not opened by the name of a module, {' or '.join(NEVER)}")
-        write_artifact(path, Compiler(tier, target, cpu).compile(self, progress).encode())
+        write_artifact(path, Compiler(tier, target, cpu, is_metered=is_metered).compile(self, progress).encode())
 
     def __repr__(self) -> str:
         return f"<Module of {len(self.imports)} imports and {len(self.exports)} exports>"

@@ -24,13 +24,16 @@ from jormun.digest import DIGEST_BYTES, digest
 from jormun.errors import ArtifactError
 from jormun.features import Features
 from jormun.folder import READING, write_whole
-from jormun.hints import Final
+from jormun.hints import TYPE_CHECKING, Final
 from jormun.runtime.image import ALIGNMENT_BYTES
 from jormun.runtime.native import pages
 from jormun.runtime.native.support import check_machine
 from jormun.runtime.requirements import Requirements
 from jormun.syntax.preamble import ARTIFACT_MAGIC
 from jormun.version import VERSION
+
+if TYPE_CHECKING:
+    from jormun.runtime.metering.costs import Costs
 
 FORMAT: Final = 1
 SUFFIX: Final = ".jormun"
@@ -61,12 +64,15 @@ class Artifact:
     data: bytes
     """The module as it was given, binary or text: for segments, names, and functions that were not compiled."""
     entry: Entry
+    costs: Costs | None = None
+    """By what the code pays for what it runs, if it is metered."""
 
     def encode(self) -> bytes:
         """The bytes of the file."""
-        needs, features = self.requirements, self.features
+        needs, features, costs = self.requirements, self.features, self.costs
+        told = None if costs is None else (costs.default, costs.pairs, costs.unit_bytes)
         head = marshal.dumps(
-            (needs.cpu, needs.features, features.threads, features.wide_arithmetic, features.custom_page_sizes), 4
+            (needs.cpu, needs.features, told, features.threads, features.wide_arithmetic, features.custom_page_sizes), 4
         )
         front = _LENGTHS.pack(len(head), len(self.data)) + head + self.data
         contents = b"".join([front, bytes(-len(front) % ALIGNMENT_BYTES), self.entry.encode()])
@@ -94,14 +100,21 @@ class Artifact:
         made = made_for(file)
         head_bytes, data_bytes = _LENGTHS.unpack_from(contents)
         end = _LENGTHS.size + head_bytes
-        cpu, needed, *features = marshal.loads(contents[_LENGTHS.size : end])
+        cpu, needed, told, *features = marshal.loads(contents[_LENGTHS.size : end])
         requirements = Requirements(made.architecture, made.system, cpu, needed)
         unmet = requirements.unmet()
         if unmet is not None:
             raise ArtifactError(unmet)
         data = bytes(contents[end : end + data_bytes])
         start = -(-(end + data_bytes) // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
-        return Artifact(requirements, Features(*features), data, Entry.decode(contents[start:], made.architecture))
+        entry = Entry.decode(contents[start:], made.architecture)
+        return Artifact(requirements, Features(*features), data, entry, None if told is None else _costs(*told))
+
+
+def _costs(default: int, pairs: tuple[tuple[str, int], ...], unit_bytes: int) -> Costs:
+    from jormun.runtime.metering.costs import Costs  # few artifacts are metered
+
+    return Costs(default, pairs, unit_bytes)
 
 
 def _check_header(file: bytes) -> None:

@@ -18,6 +18,7 @@ examples:
   jormun compile --tier baseline app.wasm        in a moment, for what is large and runs shortly
   jormun compile --cpu x86-64-v3 app.wasm        for all CPUs with AVX2, into app.jormun
   jormun compile --target x86_64-linux app.wasm  for all that Jormun supports, with SSE4.2
+  jormun compile --fuel app.wasm -o app          and then: jormun run --fuel 1000000000 app
   jormun compile --target aarch64-linux-gnu --cpu neoverse-n1 app.wasm -o app-arm
 
 The file holds machine code and the module. It starts without anything being decoded, validated or compiled. It is for
@@ -68,6 +69,12 @@ def add_parser(verbs: Subparsers) -> None:
         help="the CPU that it must run on, by LLVM's name, or native (default: native; with --target, the least one "
         "that Jormun supports)",
     )
+    parser.add_argument(
+        "--fuel",
+        dest="is_metered",
+        action="store_true",
+        help="make code that pays for what it runs, for `jormun run --fuel`, in place of code that does not",
+    )
     parser.set_defaults(run=_compile)
 
 
@@ -86,7 +93,7 @@ def _compile(arguments: argparse.Namespace) -> int:
     with Progress(arguments.file) as progress:
         source = read_source(arguments.file)
         try:
-            compiler = Compiler(arguments.tier, arguments.target, arguments.cpu)
+            compiler = Compiler(arguments.tier, arguments.target, arguments.cpu, is_metered=arguments.is_metered)
         except WasmError as error:
             raise UsageError(str(error)) from error
         progress.announce("validating", len(source.data))

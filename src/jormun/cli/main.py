@@ -19,6 +19,7 @@ examples:
   jormun run --dir . app.wasm         let it use the files of this directory, and no others
   jormun run --invoke add calc.wasm 1 2
   jormun compile app.wasm -o app      all of it to machine code, ahead of time; `jormun run app` runs it
+  jormun snapshot --invoke boot app.wasm -o booted.wasm
   jormun validate app.wasm
   jormun parse app.wat -o app.wasm    text to binary; `jormun print app.wasm` goes the other way
   jormun objdump app.wasm             what is in a module
@@ -95,7 +96,7 @@ def make_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     import argparse
 
-    from jormun.cli import cache, compile, objdump, parse, run, stubs, validate, wast
+    from jormun.cli import cache, compile, objdump, parse, run, snapshot, stubs, validate, wast
     from jormun.cli import print as print_verb
     from jormun.cli.version import ShowVersion
 
@@ -110,6 +111,6 @@ def make_parser() -> argparse.ArgumentParser:
         "--version", action=ShowVersion, nargs=0, default=argparse.SUPPRESS, help="show the version and exit"
     )
     verbs = parser.add_subparsers(metavar="VERB", required=True)
-    for verb in (run, compile, validate, parse, print_verb, objdump, stubs, wast, cache):
+    for verb in (run, compile, snapshot, validate, parse, print_verb, objdump, stubs, wast, cache):
         verb.add_parser(verbs)
     return parser
