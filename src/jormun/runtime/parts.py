@@ -77,7 +77,7 @@ class Parts:
         # All else in the record is constant, or written for each instance, or changes with the module's code.
         state = compiled.layout.state
         self._state = slice(state.start >> 3, state.stop >> 3)
-        self._initial = self.words[self._state].tobytes()
+        self._initial = array("Q", self.words[self._state].tobytes())
         self._memories = [(each.size_bytes, each.space.committed_bytes) for each in memories]
         self._tables = [each.space.committed_bytes for each in tables]
         spaces: list[Space] = [each.space for each in memories]
@@ -99,11 +99,13 @@ class Parts:
 
         Nobody uses the instance any more: it, its handles and all views of its memories are dead.
         """
-        for memory, (size_bytes, committed_bytes) in zip(self.memories, self._memories, strict=True):
+        # FAST: without `strict`, and tables only if there are any: 0.4 us.
+        for memory, (size_bytes, committed_bytes) in zip(self.memories, self._memories):  # noqa: B905
             memory.reset(size_bytes, committed_bytes)
-        for k, (table, committed_bytes) in enumerate(zip(self.tables, self._tables, strict=True)):
-            table.reset(self._contents[k].at(self.vm) if self.is_filled else None, committed_bytes)
-        self.words[self._state] = memoryview(self._initial).cast("Q")
+        if self.tables:
+            for k, (table, committed_bytes) in enumerate(zip(self.tables, self._tables, strict=True)):
+                table.reset(self._contents[k].at(self.vm) if self.is_filled else None, committed_bytes)
+        self.words[self._state] = self._initial
 
     def contents(self) -> list[TableContents]:
         """What the tables have in them now, for other instances."""
