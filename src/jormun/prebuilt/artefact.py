@@ -45,14 +45,18 @@ GLUE = Artefact(
     "jormun.runtime.native.glue_image:build",
     (
         "errors.py", "llvm/convention.py", "llvm/object.py", "llvm/target.py", "runtime/layout.py",
-        "runtime/native/bulk.py", "runtime/native/exceptions.py", "runtime/native/glue.py",
-        "runtime/native/glue_image.py", "runtime/native/python_calls.py", "runtime/native/python_values.py",
+        "runtime/native/bulk.py", "runtime/native/call_end.py", "runtime/native/call_shape.py",
+        "runtime/native/calls_from_python.py", "runtime/native/calls_of_python.py", "runtime/native/exceptions.py",
+        "runtime/native/glue.py", "runtime/native/glue_data.py", "runtime/native/glue_image.py",
+        "runtime/native/python_values.py", "runtime/native/service.py", "runtime/native/signal_handlers.py",
+        "runtime/native/signals.py", "runtime/native/stopping.py", "runtime/native/straight_calls.py",
         "runtime/native/wasi/__init__.py", "runtime/native/wasi/buffers.py", "runtime/native/wasi/call.py",
         "runtime/native/wasi/clock.py", "runtime/native/wasi/file.py", "runtime/native/wasi/offset.py",
         "runtime/native/wasi/poll.py", "runtime/native/wasi/position.py", "runtime/native/wasi/random.py",
         "runtime/native/wasi/sched.py", "runtime/native/wasi/size.py", "runtime/native/wasi/status.py",
         "runtime/native/wasi/stream.py", "runtime/native/wasi/strings.py", "runtime/native/wasi/transfer.py",
-        "runtime/native/x86_64.py", "runtime/world.py",
+        "runtime/native/x86_64.py", "runtime/native/x86_64_activation.py", "runtime/native/x86_64_aside.py",
+        "runtime/native/x86_64_context.py", "runtime/native/x86_64_host.py", "runtime/world.py",
     ),
 )  # fmt: skip
 _STENCIL_SOURCES = (

@@ -77,7 +77,7 @@ class Parts:
         # All else in the record is constant, or written for each instance, or changes with the module's code.
         state = compiled.layout.state
         self._state = slice(state.start >> 3, state.stop >> 3)
-        self._initial = array("Q", self.words[self._state])
+        self._initial = array("Q", self.words[self._state].tobytes())
         self._memories = [(each, each.size_bytes, each.space.committed_bytes) for each in memories]
         self._tables = [(each, each.space.committed_bytes) for each in tables]
         spaces: list[Space] = [each.space for each in memories]
@@ -104,7 +104,7 @@ class Parts:
         for k, (table, committed_bytes) in enumerate(self._tables):
             table.reset(self._contents[k].at(self.vm) if self.is_filled else None, committed_bytes)
         if self._initial:
-            self.words[self._state] = memoryview(self._initial)
+            self.words[self._state] = self._initial
 
     def contents(self) -> list[TableContents]:
         """What the tables have in them now, for other instances."""
