@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from jormun.errors import TrapKind
 from jormun.llvm.convention import REGISTERS, to_register
+from jormun.optimizing import passing
 from jormun.optimizing.shapes import CallShape
 from jormun.runtime import layout
 
@@ -134,27 +135,21 @@ def finish(f: FunctionLowering, shape: CallShape, code: str, vm: str, is_tail: b
         del f.values[-count:], f.types[-count:]
     if len(shape.registers) < len(values):
         values = overflow(f, shape, values)
-    f.op.save_fuel()
     if is_tail:
+        f.op.save_fuel()
         tail_call(f, shape, code, values)
         return
     f.calls += 1
     handler = f.frames[-1].handler
     if handler is not None:
+        f.op.save_fuel()
         f.call_in_try(handler, shape, code, values)
         return
-    # LLVM must not make a loop of endless recursion, which has to exhaust the stack.
-    text = f"notail call {shape.returns} {code}({shape.arguments % tuple(values)})"
+    result = passing.call(f, shape, code, shape.arguments % tuple(values))
     if shape.has_buffer:
-        f.lines.append(text)
-        f.op.read_fuel()
         take_results(f, shape)
-        return
-    if shape.results:
-        f.push(f.op.line(text), shape.returns)
-    else:
-        f.lines.append(text)
-    f.op.read_fuel()
+    elif shape.results:
+        f.push(result, shape.returns)
 
 
 def take_results(f: FunctionLowering, shape: CallShape) -> None:

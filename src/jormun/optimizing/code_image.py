@@ -7,13 +7,14 @@ import re
 from jormun.llvm.object import Image, ObjectError, read_object
 from jormun.runtime.image import ALIGNMENT_BYTES, FUNCTION, LOOP_ENTRY, PART, CodeFunction, CodeImage
 
-_NAME = re.compile(r"([fto])([0-9]+)(?:_([0-9]+))?")
+_NAME = re.compile(r"([feto])([0-9]+)(?:_([0-9]+))?")
 
 
 def code_image(data: bytes) -> CodeImage:
     """The image in an object that defines functions of a module.
 
-    They are named `f7`; `t7` where they make tail calls, and `f7` is then a part; `o7_12` for an entry at a loop.
+    They are named `f7`; `e7` where they are called by `f7` within the image, which is then a part; `t7` where they make
+    tail calls; `o7_12` for an entry at a loop. Any other `f7` calls the function, and does nothing else.
     Raises ObjectError for code that has to be linked with other code: ours never has.
     """
     image = read_object(data)
@@ -29,6 +30,9 @@ def functions_in(image: Image) -> tuple[CodeFunction, ...]:
         match = _NAME.fullmatch(name)
         if match is not None and symbol.is_function:
             kind = LOOP_ENTRY if match[1] == "o" else FUNCTION
-            kind = kind if symbol.is_global else PART
+            if not symbol.is_global:
+                if f"e{match[2]}" not in image.symbols:
+                    continue
+                kind = PART
             found.append(CodeFunction(kind, int(match[2]), symbol.offset, symbol.size_bytes, int(match[3] or 0)))
     return tuple(sorted(found, key=lambda function: function.offset))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from jormun.errors import TrapKind
 from jormun.llvm.accesses import llvm_type
-from jormun.optimizing import fuel
+from jormun.optimizing import fuel, passing
 from jormun.optimizing.frame import BLOCK, BODY, ELSE, IF, LOOP, NOTHING, Frame
 from jormun.runtime import layout
 from jormun.syntax.type_bytes import EMPTY_BLOCK
@@ -62,12 +62,12 @@ def loop(f: FunctionLowering) -> None:
     frame.calls = f.calls
     f.has_loops = True
     f.hand_over(frame.params)
-    fuel.start_loop(f, frame)
+    fuel.start_loop(f)
     f.lines.append(f"br label %{frame.label}")
     f.take_over(frame, frame.params)
     if f.entry is not None:
         f.entry.open_loop(f, frame, offset)
-    fuel.charge_round(f, frame)
+    fuel.charge_round(f)
 
 
 def if_(f: FunctionLowering) -> None:
@@ -203,15 +203,10 @@ def return_(f: FunctionLowering) -> None:
 def write_return(f: FunctionLowering) -> None:
     """Return the values on top of the stack."""
     shape = f.call_shape
-    f.op.save_fuel()
     if shape.has_buffer:
         for k, (type, value) in enumerate(zip(shape.results, f.values[-len(shape.results) :], strict=True)):
             f.op.store_field("%results", layout.VALUE_SLOT_BYTES * k, type, value)
-        f.lines.append("ret void")
-    elif shape.results:
-        f.lines.append(f"ret {shape.returns} {f.values[-1]}")
-    else:
-        f.lines.append("ret void")
+    passing.write_return(f, "" if shape.returns == "void" else f.values[-1])
 
 
 def drop(f: FunctionLowering) -> None:

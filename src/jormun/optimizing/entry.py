@@ -126,7 +126,7 @@ class Entry:
 
     def leave(self, way: int) -> list[str]:
         """Go to the label of a block of the path, by the heads of the loops that it is in."""
-        return [f"store i32 {way}, ptr {WAY}", f"br label %{self.path[self.loops[0]].outside}"]
+        return [f"store i32 {way}, ptr {WAY}", f"br label %{self.path[self.loops[0]].label}"]
 
     # Behind the body.
 
@@ -139,7 +139,7 @@ class Entry:
             raise UnsupportedError(f"function {f.func_index}: no loop is ever reached at {self.offset:#x}")
         if not self.is_nested:
             return
-        labels = {len(self.path) - 1: self.path[-1].outside}
+        labels = {len(self.path) - 1: self.path[-1].label}
         if self.copy is not None:
             labels = self.lower_copy(f, self.copy)
         ways = sorted(labels)
@@ -149,7 +149,7 @@ class Entry:
             first, last = bisect_right(ways, place), bisect_right(ways, inner)
             if last < len(ways):
                 lines.append(f"%{label}i = icmp ugt i32 %{label}w, {inner}")
-                lines.append(f"br i1 %{label}i, label %{self.path[inner].outside}, label %{label}c")
+                lines.append(f"br i1 %{label}i, label %{self.path[inner].label}, label %{label}c")
                 lines.append(f"{label}c:")
             cases = " ".join(f"i32 {way}, label %{label}w{way}" for way in ways[first:last])
             lines.append(f"switch i32 %{label}w, label %{label}b [{cases}]")
@@ -163,7 +163,7 @@ class Entry:
         outermost = self.loops[0]
         f.frames[:] = self.path[:outermost]  # what is outside of all loops is reached by a jump
         around = self.path[outermost]
-        f.frames.append(Frame(around.kind, around.outside, around.height, around.params, around.results))
+        f.frames.append(Frame(around.kind, around.label, around.height, around.params, around.results))
         f.frames[-1].handler = around.handler
         for frame in self.path[outermost + 1 : -1]:
             double = Frame(frame.kind, f"{frame.label}x", frame.height, frame.params, frame.results)
@@ -178,9 +178,8 @@ class Entry:
         f.values[:] = [""] * len(self.types)  # nothing in the copy can use what lies below it
         f.types[:] = self.types
         copy.accesses, copy.calls = len(f.op.pending), f.calls
-        fuel.start_copy(f, copy)
         f.take_over(copy, copy.params)
-        fuel.charge_round(f, copy)
+        fuel.charge_round(f)
         f.lower()
         for k in range(len(doubles) - 1, outermost, -1):
             if doubles[k].is_caught:
@@ -191,7 +190,7 @@ class Entry:
         for way, (frame, double) in enumerate(zip(self.path, doubles, strict=False)):
             if way > outermost and double.is_targeted:
                 f.lines += [f"{double.label}:", *self.leave(way)]
-                labels[way] = frame.outside
+                labels[way] = frame.label
         if self.has_end:
             labels[len(self.path) - 1] = end_of(self.path[-1])
         return labels
@@ -207,11 +206,11 @@ class Entry:
         if self.is_nested:
             lines.append(f"{WAY} = alloca i32")
         if self.copy is not None:
-            lines += [f"store i32 0, ptr {WAY}", f"br label %{self.copy.outside}"]
+            lines += [f"store i32 0, ptr {WAY}", f"br label %{self.copy.label}"]
         elif self.is_nested:
             lines += self.leave(len(self.path) - 1)
         else:
-            lines.append(f"br label %{self.path[-1].outside}")
+            lines.append(f"br label %{self.path[-1].label}")
         return [*lines, "start:"]
 
     def signature(self, f: FunctionLowering) -> list[str]:

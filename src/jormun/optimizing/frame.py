@@ -33,7 +33,6 @@ class Frame:
         "kind",
         "label",
         "opening",
-        "outside",
         "params",
         "results",
     )
@@ -41,8 +40,6 @@ class Frame:
     def __init__(self, kind: int, label: str, height: int, params: list[str], results: list[str]) -> None:
         self.kind = kind
         self.label = label
-        self.outside = label
-        """Where code outside of the block goes to reach the label; for a loop, another one where there is fuel."""
         self.height = height
         """How many values lie below the block's parameters."""
         self.params = params

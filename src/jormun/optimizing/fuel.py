@@ -5,9 +5,8 @@ VM_FUEL names wherever somebody else may look: at calls of functions and service
 traps. A fault alone finds there what the last of these left: the count is not stored before each access.
 
 A charge is a subtraction, and where that is looked at, a branch that is never taken. Where the charge is more than what
-is left, `jormun_fuel` answers with what is left once it is paid, or does not return. It keeps all registers, and to
-LLVM touches no memory that the guest sees. At the head of a loop it is no part of the loop, but leads to its start
-again: a loop without calls stays one.
+was left, `jormun_fuel` answers with what is left once it is paid, or does not return. It keeps all registers, and to
+LLVM touches no memory that the guest sees.
 
 To be compiled by mypyc.
 """
@@ -24,7 +23,6 @@ from jormun.runtime.metering.fuel import NEVER
 from jormun.runtime.metering.rounds import Rounds
 
 if TYPE_CHECKING:
-    from jormun.optimizing.frame import Frame
     from jormun.optimizing.lower import FunctionLowering
 
 RARELY = "!prof !6"
@@ -48,9 +46,10 @@ class FuelOps(StateOps):
     def __init__(self, shape: ModuleShape, architecture: str) -> None:
         super().__init__(shape, architecture)
         self.is_metered: bool = shape.costs is not None
-        self.unpaid: list[tuple[str, str, str, str, bool]] = []
-        """Charges: where to go when there is too little fuel, and then; what is left, and what is asked for; whether
-        that is asked for again there."""
+        self.takes_fuel: bool = False
+        """Whether what is left is a parameter (passing.py)."""
+        self.unpaid: list[tuple[str, str, str, str]] = []
+        """Charges: where to go when there is too little fuel, and then; what they leave, and how much they are."""
 
     def fuel_lines(self) -> list[str]:
         """What the entry block holds."""
@@ -60,7 +59,7 @@ class FuelOps(StateOps):
             f"%fuel.p = getelementptr i8, ptr %vm, i64 {layout.VM_FUEL}",
             f"%fuel.cell = load ptr, ptr %fuel.p, align 8, {CONSTANT}",
             "%fuel = alloca i64",
-            f"%fuel.0 = load i64, ptr %fuel.cell, align 8, {FUEL}",
+            *([] if self.takes_fuel else [f"%fuel.0 = load i64, ptr %fuel.cell, align 8, {FUEL}"]),
             "store i64 %fuel.0, ptr %fuel",
         ]
 
@@ -82,31 +81,20 @@ class FuelOps(StateOps):
             self.save_fuel()
         return super().service(name, result, arguments, attributes)
 
-    def subtract(self, amount: str) -> tuple[str, str]:
-        """Pay, an i64, without a look at what is left: what was left before, and then."""
+    def subtract(self, amount: str) -> str:
+        """Pay, an i64, without a look at what is left: what is left then."""
         left = self.line("load i64, ptr %fuel")
         then = self.line(f"sub nsw i64 {left}, {amount}")
         self.lines.append(f"store i64 {then}, ptr %fuel")
-        return left, then
+        return then
 
     def charge(self, amount: str) -> None:
         """Pay, an i64."""
-        left, then = self.subtract(amount)
-        self.go_on_if_paid(left, then, amount, "")
-
-    def charge_round(self, start: str, amount: str) -> None:
-        """Pay at the head of a loop, whose label `start` leads to."""
-        left = self.line("load i64, ptr %fuel")
-        then = self.line(f"sub nsw i64 {left}, {amount}")
-        self.go_on_if_paid(left, then, amount, start)
-        self.lines.append(f"store i64 {then}, ptr %fuel")
-
-    def go_on_if_paid(self, left: str, then: str, amount: str, start: str) -> None:
-        """Branch away if a charge leaves less than nothing."""
+        then = self.subtract(amount)
         is_short = self.line(f"icmp slt i64 {then}, 0")
         short, go = self.block_label(), self.block_label()
         self.lines.append(f"br i1 {is_short}, label %{short}, label %{go}, {RARELY}\n{go}:")
-        self.unpaid.append((short, start or go, left, amount, bool(start)))
+        self.unpaid.append((short, go, then, amount))
 
     def charge_size(self, size: str, scale_log2: int = 0) -> None:
         """Pay for a change of so many (an i64, unsigned) units of 2**scale_log2 bytes."""
@@ -116,15 +104,13 @@ class FuelOps(StateOps):
     def unpaid_blocks(self) -> list[str]:
         """The blocks that `charge` promised."""
         start = len(self.lines)
-        for short, after, left, amount, is_round in self.unpaid:
+        for short, go, then, amount in self.unpaid:
             self.lines.append(f"{short}:")
             table = self.state(layout.VM_SERVICES, "ptr", is_constant=True)
             code = self.load_field(table, layout.service_offset("jormun_fuel"), "ptr", is_constant=True)
-            arguments = f"ptr %vm, i64 {left}, i64 {amount}"
+            arguments = f"ptr %vm, i64 {then}, i64 {amount}"
             paid = self.line(f"call preserve_allcc i64 {code}({arguments}) {_ATTRIBUTES}")
-            if is_round:
-                paid = self.line(f"add nsw i64 {paid}, {amount}")
-            self.lines += [f"store i64 {paid}, ptr %fuel", f"br label %{after}"]
+            self.lines += [f"store i64 {paid}, ptr %fuel", f"br label %{go}"]
         blocks = self.lines[start:]
         del self.lines[start:]
         return blocks
@@ -144,28 +130,17 @@ def charge(f: FunctionLowering) -> None:
         f.op.subtract(str(amount))
 
 
-def start_loop(f: FunctionLowering, frame: Frame) -> None:
-    """Pay for all rounds of the loop at hand, or make a place to come to it from outside, as the code at hand does."""
-    if f.op.is_metered:
-        rounds = f.charges.rounds.get(f.at)
-        if rounds is not None:
-            _charge_rounds(f, rounds, f.charges.amounts[f.at])
-        else:
-            frame.outside = f"{frame.label}r"
-            f.lines += [f"br label %{frame.outside}", f"{frame.outside}:"]
+def start_loop(f: FunctionLowering) -> None:
+    """Pay for all rounds of the loop at hand, if they are known."""
+    rounds = f.charges.rounds.get(f.at)
+    if rounds is not None:
+        _charge_rounds(f, rounds, f.charges.amounts[f.at])
 
 
-def start_copy(f: FunctionLowering, frame: Frame) -> None:
-    """The same for the copy of a loop, to which no code at hand goes. Its rounds have been paid if they are known."""
-    if f.op.is_metered and f.at not in f.charges.rounds:
-        frame.outside = f"{frame.label}r"
-        f.lines += [f"{frame.outside}:", f"br label %{frame.label}"]
-
-
-def charge_round(f: FunctionLowering, frame: Frame) -> None:
+def charge_round(f: FunctionLowering) -> None:
     """Pay for a round of the loop whose head is here."""
     if f.op.is_metered and f.at not in f.charges.rounds:
-        f.op.charge_round(frame.outside, str(f.charges.amounts[f.at]))
+        f.op.charge(str(f.charges.amounts[f.at]))
 
 
 def _charge_rounds(f: FunctionLowering, rounds: Rounds, amount: int) -> None:

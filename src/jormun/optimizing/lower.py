@@ -24,6 +24,7 @@ from jormun.optimizing import exceptions, fuel
 from jormun.optimizing.accesses import ACCESSES
 from jormun.optimizing.entry import Entry
 from jormun.optimizing.frame import BODY, Frame, slot
+from jormun.optimizing.passing import Passing, finish_returns
 from jormun.optimizing.prologue import prologue
 from jormun.optimizing.rows import HANDLERS, operands_of
 from jormun.optimizing.shapes import CallShape, ModuleShape
@@ -59,10 +60,19 @@ LITERALS = [str(byte - ((byte & 0x40) << 1)) for byte in range(0x80)]
 class FunctionLowering:
     """One function on its way to text. `unit` holds the functions that are compiled together with it.
 
-    With `entry` it is not the function itself, but one that goes on at the head of one of its loops (entry.py).
+    With `entry` it is not the function itself, but one that goes on at the head of one of its loops (entry.py). With
+    `passes_fuel` its calls of the unit's functions pass what is left of the fuel (passing.py).
     """
 
-    def __init__(self, shape: ModuleShape, func_index: int, unit: Container[int], entry: Entry | None = None) -> None:
+    def __init__(
+        self,
+        shape: ModuleShape,
+        func_index: int,
+        unit: Container[int],
+        entry: Entry | None = None,
+        *,
+        passes_fuel: bool = False,
+    ) -> None:
         self.shape = shape
         self.func_index = func_index
         self.unit = unit
@@ -102,12 +112,18 @@ class FunctionLowering:
         """Whether arguments pass through the overflow area, the function's own or those of its calls."""
         self.calls = 0
         """Calls so far: the accesses in a loop without any may be vectorised."""
+        self.passing = Passing(passes_fuel)
 
     def text(self) -> str:
         """The LLVM text that defines `f{func_index}`, or the entry.
 
         Raises UnsupportedError.
         """
+        self.lower_body()
+        return self.finished()
+
+    def lower_body(self) -> None:
+        """The first part of `text`: all that does not depend on the other functions of the unit."""
         self.frames.append(Frame(BODY, "done", 0, [], self.call_shape.results))
         fuel.charge_entry(self)
         self.lower()
@@ -115,6 +131,10 @@ class FunctionLowering:
             self.entry.complete(self)
         if len(self.code) > LARGE_BODY_BYTES:
             self.cut_blocks()
+
+    def finished(self) -> str:
+        """The second part of `text`, once it is known who calls the function."""
+        finish_returns(self)
         return "\n".join([*prologue(self), *self.lines, *self.op.unpaid_blocks(), *self.op.trap_blocks(), "}\n"])
 
     def cut_blocks(self) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from jormun.llvm.convention import REGISTERS, from_register, overflow_area, to_register
-from jormun.optimizing import calls, exceptions
+from jormun.optimizing import calls, exceptions, passing
 from jormun.optimizing.frame import slot
 from jormun.optimizing.shapes import ZERO
 from jormun.optimizing.state import STATE
@@ -31,7 +31,7 @@ def prologue(f: FunctionLowering) -> list[str]:
     else:
         params = ", ".join(f"{t} {name}" for place, t, name in parameters if place >= 0)
         params = params.replace("ptr %vm", "ptr nonnull %vm", 1)
-        lines = [f"define {shape.returns} @f{f.func_index}({params}) #0 {{", "entry:"]
+        lines = passing.head(f, params)
     if f.uses_overflow:
         lines += overflow_area(calls.OVERFLOW, layout.STACK_BLOCK_BYTES, layout.STACK_OVERFLOW_AREA)
     for place, t, name in parameters:
@@ -65,40 +65,31 @@ def forwarder(f: FunctionLowering) -> str:
     shape = f.call_shape
     arguments = shape.arguments % tuple([f"%a{k}" for k in range(len(shape.registers))])
     offset = f.shape.layout.code_table_offset(f.func_index)
-    lines = [
-        f"define internal {shape.returns} @f{f.func_index}({arguments}) #0 {{",
+    code = [
         f"%at = getelementptr i8, ptr %a0, i64 {layout.VM_CODE_TABLE}",
         "%table = load ptr, ptr %at, align 8",
         f"%entry = getelementptr i8, ptr %table, i64 {offset}",
         "%code = load ptr, ptr %entry, align 8",
     ]
-    call = f"call {shape.returns} %code({arguments})"
-    if shape.returns == "void":
-        lines += [call, "ret void"]
-    else:
-        lines += [f"%result = {call}", f"ret {shape.returns} %result"]
-    return "\n".join([*lines, "}\n"])
+    return "\n".join([*passing.calling(f, arguments, "%a0", code, "%code", arguments), "", ""])
 
 
 def tail_call_head(f: FunctionLowering, parameters: Sequence[tuple[int, str, str]]) -> list[str]:
     """The signature of a function that makes tail calls, and one for functions compiled with it, which call it by
     its own prototype. Parameters are places, types and names.
     """
-    returns = f.call_shape.returns
     inner = ["%vm", *(f"%r{k}" for k in range(1, len(REGISTERS)))]
     by_place = {place: (t, name) for place, t, name in parameters if place >= 0}
     passed = ["poison"] * len(REGISTERS)
-    lines = [f"define internal {returns} @f{f.func_index}("]
-    lines.append(", ".join(f"{t} {name}" for t, name in by_place.values()) + ") #0 {")
+    code: list[str] = []
     for place, (t, name) in by_place.items():
-        lines += to_register(f"{name}.r", t, name, REGISTERS[place])
+        code += to_register(f"{name}.r", t, name, REGISTERS[place])
         passed[place] = f"{name}.r"
-    result = "" if returns == "void" else "%result = "
+    params = ", ".join(f"{t} {name}" for t, name in by_place.values())
     arguments = ", ".join(f"{t} {value}" for t, value in zip(REGISTERS, passed, strict=True))
-    lines.append(f"{result}call {returns} {f.body_symbol}({arguments})")
-    lines += ["ret void" if returns == "void" else f"ret {returns} %result", "}"]
+    lines = passing.calling(f, params, "%vm", code, f.body_symbol, arguments)
     params = ", ".join(f"{t} {name}" for t, name in zip(REGISTERS, inner, strict=True))
-    lines += [f"define {returns} {f.body_symbol}({params}) #0 {{", "entry:"]
+    lines += [f"define {f.call_shape.returns} {f.body_symbol}({params}) #0 {{", "entry:"]
     for place, (t, name) in by_place.items():
         if place:
             lines += from_register(name, t, inner[place], REGISTERS[place])

@@ -61,7 +61,7 @@ def make_unit(
     """
     together = frozenset(functions)
     left_out: set[int] = set()
-    bodies = []
+    lowered: list[FunctionLowering] = []
     effort = Effort.BRIEF
     most_phis = 0
     wanted: list[tuple[int, Entry | None]] = [(func_index, None) for func_index in functions]
@@ -69,9 +69,9 @@ def make_unit(
     for func_index, entry in wanted:
         if entry is not None and func_index in left_out:
             continue
-        lowering = FunctionLowering(shape, func_index, together, entry)
+        lowering = FunctionLowering(shape, func_index, together, entry, passes_fuel=shape.costs is not None)
         try:
-            text = lowering.text()
+            lowering.lower_body()
         except UnsupportedError:
             if not skips_unsupported:
                 raise
@@ -81,14 +81,20 @@ def make_unit(
         if is_left_out:
             if entry is None:
                 left_out.add(func_index)
-                bodies.append(forwarder(lowering))
+                lowering.passing.callees.clear()
+                lowered.append(lowering)
             continue
-        bodies.append(text)
+        lowered.append(lowering)
         most_phis = max(most_phis, lowering.most_phis)
         if lowering.is_hard:
             effort = Effort.LEAST
         elif lowering.has_loops and effort is Effort.BRIEF:
             effort = Effort.FULL
+    taken = set[int]().union(*[lowering.passing.callees for lowering in lowered])
+    bodies = []
+    for lowering in lowered:
+        lowering.passing.is_taken = lowering.entry is None and lowering.func_index in taken
+        bodies.append(forwarder(lowering) if lowering.func_index in left_out else lowering.finished())
     if any(map(keep.is_called, bodies)):
         bodies.append(keep.declarations())
     if shape.costs is not None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from jormun.errors import WasmError
 from jormun.runtime.metering.charges import ENTRY, SMALL, charges
-from jormun.runtime.metering.costs import MOST, Costs
+from jormun.runtime.metering.costs import FREE, MOST, Costs
 from jormun.runtime.metering.rounds import Rounds
+from jormun.syntax.code import read_immediates, read_row
 from jormun.text.module import parse_module
 
 
@@ -64,6 +67,19 @@ def test_code_behind_a_block_that_may_be_left_for_another_is_charged_by_itself()
     assert amounts(body) == [2 + 2 + 1, PART, PART]
 
 
+def test_small_code_behind_a_block_is_charged_with_what_comes_before_it() -> None:
+    """With the dearest only of what cannot all run: parts that end by leaving for further out."""
+    case = "(drop (i32.const 1)) (drop (i32.const 1))"
+    inner = f"(block (block (block (br_table 0 1 2 (local.get 0))) {case} (br 1)) (drop (i32.const 1)) (br 1))"
+    assert amounts(f"(block {inner} (br 0)) (i32.const 1)") == [2 + 3 + 1 + 1]
+    inner = f"(block (br_if 0 (local.get 0)) {case} (br 0))"
+    assert amounts(f"(block (block (br_if 1 (local.get 1)) {inner} (br 0)) {case}) (i32.const 1)") == [2 + 6 + 2 + 1]
+    assert amounts(f"(block (block (br_if 0 (local.get 0)) {NOPS} (br 1)) {case}) (i32.const 1)") == [
+        2 + 2 + 1,
+        PART + 1,
+    ]
+
+
 def test_a_loop_is_charged_for_each_round() -> None:
     """What comes behind it is charged with what comes before it, if it is left by its end alone."""
     assert amounts("(loop (drop (i32.const 0)) (br_if 0 (local.get 0))) (i32.const 1)") == [1, 3]
@@ -78,7 +94,7 @@ def test_no_round_is_free() -> None:
 def test_code_that_cannot_be_reached_costs_nothing() -> None:
     """Up to the end of the block that it is in."""
     assert amounts("(block (br 0) (loop (drop (i32.const 1)) (br 0))) (i32.const 1)") == [2]
-    assert amounts("(if (local.get 0) (then (return (i32.const 1)) (drop (i32.const 1)))) (i32.const 1)") == [2 + 1, 1]
+    assert amounts("(if (local.get 0) (then (return (i32.const 1)) (drop (i32.const 1)))) (i32.const 1)") == [2 + 1]
 
 
 def test_a_table_of_costs() -> None:
@@ -99,6 +115,85 @@ def test_costs_out_of_bounds() -> None:
             Costs(unit_bytes=unit)
     with pytest.raises(WasmError, match="no instruction is called"):
         amounts("(i32.const 1)", Costs(instructions={"i32.plus": 1}))
+
+
+def control(rng: random.Random, depth: int, labels: int) -> str:
+    """Random code of nested blocks and branches, that leaves nothing on the stack."""
+    text = []
+    for _ in range(rng.randrange(1, 5)):
+        label, cost = rng.randrange(labels), "(drop (i32.const 1))" * rng.choice((0, 1, 2, 5, SMALL + 1))
+        kind = rng.randrange(8 if depth else 4)
+        if kind == 0:
+            text.append(f"(br_if {label} (local.get 0))")
+        elif kind == 1 and rng.random() < 0.5:
+            text.append(rng.choice((f"(br {label})", "(return)", f"(br_table {label} 0 {label} (local.get 0))")))
+        elif kind in (4, 5):
+            opener = rng.choice(("block", "block", "loop"))
+            text.append(f"({opener} {control(rng, depth - 1, labels + 1)})")
+        elif kind in (6, 7):
+            parts = [control(rng, depth - 1, labels + 1) for _ in range(2)]
+            text.append(f"(if (local.get 0) (then {parts[0]}) {rng.choice(('', f'(else {parts[1]})'))})")
+        text.append(cost)
+    return " ".join(text)
+
+
+def run(code: bytes, paid: dict[int, int], rng: random.Random) -> tuple[int, int]:
+    """Walk through a body, at random where it branches: what ran, by a cost of 1, and what was paid."""
+    ends, openers = {}, []
+    at = 0
+    while at < len(code):
+        start = at
+        row, at = read_row(code, at)
+        _, at = read_immediates(code, at, row)
+        if row.opens_block:
+            openers.append([start, at, 0])
+        elif row.name == "else":
+            openers[-1][2] = at
+        elif row.name == "end" and openers:
+            opener, begin, other = openers.pop()
+            ends[opener] = (begin, other, at)
+    at, cost, total = 0, 0, paid.get(ENTRY, 0)
+    labels: list[tuple[int, int]] = []
+    """Where branches go, and where the block ends."""
+    for _ in range(2000):
+        start = at
+        row, at = read_row(code, at)
+        immediates, at = read_immediates(code, at, row)
+        cost += row.name not in FREE
+        target = -1
+        if row.opens_block:
+            begin, other, end = ends[start]
+            labels.append((begin if row.name == "loop" else end, end))
+            if row.name == "if" and rng.random() < 0.5:
+                at = other or end
+        elif row.name == "else":
+            at = labels[-1][1]
+        elif row.name == "br" or (row.name == "br_if" and rng.random() < 0.3):
+            target = immediates[0]
+        elif row.name == "br_table":
+            target = rng.choice(immediates[0])
+        if row.name == "return" or target == len(labels) or (row.name == "end" and not labels):
+            return cost, total
+        if target >= 0:
+            del labels[len(labels) - target :]
+            at, _ = labels[-1]
+        if row.opens_block or row.name in ("else", "end") or target >= 0 or row.name == "br_if":
+            total += paid.get(at, 0)
+            while labels and at == labels[-1][1]:
+                labels.pop()
+    return cost, total
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_what_runs_is_paid(seed: int) -> None:
+    """Whatever way through a function is taken, and before it runs."""
+    rng = random.Random(seed)
+    module = parse_module(f"(module (func (param i32) {control(rng, 4, 1)}))")
+    code = module.functions[0].body.code
+    paid = charges(code, Costs()).amounts
+    for _ in range(40):
+        cost, total = run(code, paid, rng)
+        assert cost <= total
 
 
 def rounds(body: str) -> list[Rounds]:
@@ -166,3 +261,11 @@ def test_the_entry_of_an_empty_function_is_not_charged() -> None:
     """Calling it is, where it is called."""
     module = parse_module("(module (func))")
     assert ENTRY not in charges(module.functions[0].body.code, Costs()).amounts
+
+
+def test_what_an_exception_leads_to_is_paid_beside_what_threw_it() -> None:
+    """Both run, although the one ends by leaving for further out."""
+    leaving = "(br_if $caught (local.get 0)) (try_table (catch_all $caught) (call $f (local.get 0))) (br $out)"
+    body = f"(block $out (block $caught {leaving}) {'(drop (i32.const 1))' * 3})"
+    module = parse_module(f"(module (func $f (param i32)) (func (param i32) {body}))")
+    assert charges(module.functions[1].body.code, Costs()).amounts == {ENTRY: 2 + 4 + 3}

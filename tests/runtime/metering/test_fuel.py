@@ -109,9 +109,9 @@ def used(instance: jormun.Instance, export: str, *arguments: object) -> tuple[ob
     [
         (("straight", 4), 5, 3),
         (("fib", 1), 1, 4 + 7 + 2),  # of the two small parts the dearer one is paid in any case
-        (("tail", 0), 7, 2 + 3 + 1 + 1),
-        (("switch", 0), 10, 2 + SMALL + 2),
-        (("switch", 1), 20, 2 + 2 * SMALL + 3),
+        (("tail", 0), 7, 2 + 4),
+        (("switch", 0), 10, 2 + 1 + SMALL + 2),
+        (("switch", 1), 20, 2 + 1 + 2 * SMALL + 3),
         (("fill", 63), None, 4),
         (("fill", 640), None, 4 + 10),
         (("copy", 128), None, 4 + 2),

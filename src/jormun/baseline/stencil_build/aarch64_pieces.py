@@ -259,7 +259,7 @@ def _fuel() -> Iterator[tuple[str, str]]:
     yield (
         "fuel.unpaid",
         f"stp x0, x1, [sp, #-32]!; str x2, [sp, #16]; mov x0, x20; ldr w2, hole_x;"
-        f"{cell}; ldr x1, [x16]; add x1, x1, x2; {_service('jormun_fuel')};"
+        f"{cell}; ldr x1, [x16]; {_service('jormun_fuel')};"
         "ldr x2, [sp, #16]; ldp x0, x1, [sp], #32; b taken",
     )
     # By size: x17 units of 2 to the power of hole_y bytes. jormun_fuel is then given x17 as it is.
@@ -279,7 +279,8 @@ def _fuel() -> Iterator[tuple[str, str]]:
     half, low = divmod(NEVER, 1 << 48)
     endless = f"movz x14, #{half}; add x14, x14, #{low}; cmp w13, #0"
     yield "fuel.all", f"ldr w14, hole_x; mul x17, x17, x14; {endless}; csel x17, x17, x14, eq; {take}"
-    yield "fuel.units.unpaid", f"ldr x1, [x16]; mov x2, x17; mov x0, x20; {_service('jormun_fuel')}; b taken"
+    ask = f"mov x2, x17; mov x0, x20; {_service('jormun_fuel')}; b taken"
+    yield "fuel.units.unpaid", f"ldr x1, [x16]; sub x1, x1, x17; {ask}"
 
 
 def _exceptions() -> Iterator[tuple[str, str]]:

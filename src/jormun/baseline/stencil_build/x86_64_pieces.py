@@ -284,7 +284,7 @@ def _fuel() -> Iterator[tuple[str, str]]:
         "fuel.unpaid",
         _joined(
             "pushq %rdi; pushq %rsi; movl $hole_x, %edx",
-            f"{cell}; movq (%rax), %rsi; addq %rdx, %rsi",
+            f"{cell}; movq (%rax), %rsi",
             f"{ask}; popq %rsi; popq %rdi; jmp taken",
         ),
     )
@@ -301,7 +301,7 @@ def _fuel() -> Iterator[tuple[str, str]]:
     yield "fuel.rounds", "imull $hole_x, %edx, %edx; decl %edx; andl $hole_y, %edx; incq %rdx"
     endless = f"testl %ecx, %ecx; je 1f; movabsq ${NEVER}, %rdx; 1:"
     yield "fuel.all", f"imulq $hole_x, %rdx, %rdx; {endless}; {take}"
-    yield "fuel.units.unpaid", f"movq (%rax), %rsi; {ask}; jmp taken"
+    yield "fuel.units.unpaid", f"movq (%rax), %rsi; subq %rdx, %rsi; {ask}; jmp taken"
 
 
 def _exceptions() -> Iterator[tuple[str, str]]:

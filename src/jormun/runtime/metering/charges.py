@@ -6,8 +6,9 @@ the end of a block that may have been left for one further out. Three things mak
 
 - Code behind a block that is always left by its end runs exactly when what comes before the block does, and is charged
   with it, calls and loops between notwithstanding.
-- A part that costs no more than SMALL is charged with what comes before it, whether it will run or not; of two small
-  parts of an `if`, the dearer one.
+- A part that costs no more than SMALL is charged with what comes before it, whether it will run or not; of small
+  parts of which only one can run, the dearest one: those of an `if`, and those of a switch, blocks in blocks whose code
+  ends by leaving for further out.
 - A loop that is left by its last branch alone, when a local has come to a bound by steps of one size, pays for all its
   rounds before the first (`Rounds`), unless parts of it are charged by themselves.
 
@@ -60,7 +61,7 @@ NO_CHARGES: Final = Charges({}, {})
 class _Part:
     """Code that is charged at one place."""
 
-    __slots__ = ("before", "least", "loop", "offset", "other", "total")
+    __slots__ = ("before", "first", "least", "loop", "offset", "other", "total")
 
     def __init__(
         self,
@@ -76,7 +77,10 @@ class _Part:
         self.before = before
         """What it may be charged with, if anything: runs whenever this does."""
         self.other = other
-        """Of the second part of an `if`, the first."""
+        """One with the same before it, of which runs only one: of the second part of an `if`, the first; of code behind
+        a block, the last part of that, which leaves it for another."""
+        self.first: _Part = other.first if other is not None else self
+        """Where that leads to in the end."""
         self.least = least
         self.total = 0
 
@@ -84,7 +88,7 @@ class _Part:
 class _Block:
     """An open block: which part the code before it belongs to, and how it is left."""
 
-    __slots__ = ("before", "first", "is_escaped", "is_targeted", "loop", "rule")
+    __slots__ = ("before", "first", "is_caught_at", "is_escaped", "is_targeted", "loop", "rule", "sources")
 
     def __init__(self, rule: Rule | None, before: _Part) -> None:
         self.rule = rule
@@ -97,6 +101,10 @@ class _Block:
         self.is_targeted = False
         """Whether it has an end that branches go to."""
         self.loop: Tail | None = None
+        self.sources: set[_Part] = set()
+        """The first of parts whose last instruction goes to its end."""
+        self.is_caught_at = False
+        """Whether exceptions may go to its end, from whatever part."""
 
 
 def charges(code: bytes, costs: Costs) -> Charges:
@@ -159,16 +167,19 @@ def charges(code: bytes, costs: Costs) -> Charges:
                 if found is not None:
                     rounds[block.first.offset] = found
             is_join = block.is_targeted or block.rule is Rule.IF
+            is_other = not is_reachable and current.before is block.before
+            is_other = is_other and current.first not in block.sources and not block.is_caught_at
             is_reachable = is_reachable or is_join
             if not block.is_escaped:
                 current = block.before
             elif is_join:
-                current = begin(None)
+                current = begin(block.before, current if is_other else None)
         elif rule in _BRANCHES:
             _leave(blocks, immediates, at)
             current = begin(current)
         elif rule in (Rule.BR, Rule.BR_TABLE):
-            _leave(blocks, immediates, 0)
+            for depth in _leave(blocks, immediates, 0):
+                blocks[-1 - depth].sources.add(current.first)
             is_reachable = False
         elif rule in _RETURNS:
             _leave(blocks, (len(blocks) - 1,), 0)
@@ -190,23 +201,24 @@ def _amounts(parts: list[_Part]) -> dict[int, int]:
     """What the second parts of `if`s cost, by the first ones, where they are small."""
     amounts: dict[int, int] = {}
     for part in reversed(parts):  # what is within a part comes behind it
-        second = dearer.pop(part, 0)
-        before = part.before
-        if before is None:
-            amounts[part.offset] = max(part.total, part.least)
-        elif part.total > SMALL:
-            amounts[part.offset] = part.total
-            before.total += second
-        elif part.other is not None:
-            dearer[part.other] = part.total
+        total, least = part.total, dearer.pop(part, 0)
+        if part.before is None:
+            amounts[part.offset] = max(total, part.least)
+            continue
+        if total > SMALL:
+            amounts[part.offset] = total
         else:
-            before.total += max(part.total, second)
+            least = max(total, least)
+        if part.other is not None:
+            dearer[part.other] = least
+        else:
+            part.before.total += least
     return {offset: min(amount, MOST_CHARGE) for offset, amount in amounts.items() if amount}
 
 
-def _leave(blocks: list[_Block], immediates: tuple[ImmediateValue, ...], behind: int) -> None:
-    """Note branches to labels: blocks further in than the outermost of them may be left for it. `behind` is the offset
-    where a branch that may be taken goes on.
+def _leave(blocks: list[_Block], immediates: tuple[ImmediateValue, ...], behind: int) -> list[int]:
+    """Note branches to labels, whose numbers are the answer: blocks further in than the outermost of them may be left
+    for it. `behind` is the offset where a branch that may be taken goes on.
     """
     label = immediates[0]
     labels = label if isinstance(label, tuple) else (label,)
@@ -219,6 +231,7 @@ def _leave(blocks: list[_Block], immediates: tuple[ImmediateValue, ...], behind:
             block.loop.goes_back(behind)
     for depth in range(max(depths)):
         blocks[-1 - depth].is_escaped = True
+    return depths
 
 
 def _catch(blocks: list[_Block], immediates: tuple[ImmediateValue, ...]) -> None:
@@ -227,7 +240,8 @@ def _catch(blocks: list[_Block], immediates: tuple[ImmediateValue, ...]) -> None
     assert isinstance(catches, tuple)
     labels = tuple([each.label + 1 for each in catches if isinstance(each, Catch)])
     if labels:
-        _leave(blocks, (labels,), 0)
+        for depth in _leave(blocks, (labels,), 0):
+            blocks[-1 - depth].is_caught_at = True
 
 
 @cache

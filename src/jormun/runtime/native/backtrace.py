@@ -24,7 +24,7 @@ def walk(stack: GuestStack, find: Callable[[int], Place | None], limit: int) -> 
     """
     reader = _Reader(stack)
     places: list[Place] = []
-    replaced: Place | None = None
+    called: Place | None = None
     pc, fp = stack.field(layout.CONTEXT_TRAP_PC), stack.field(layout.CONTEXT_TRAP_FP)
     sp = stack.field(layout.CONTEXT_TRAP_SP)
     place = find(pc) if pc else None
@@ -33,16 +33,15 @@ def walk(stack: GuestStack, find: Callable[[int], Place | None], limit: int) -> 
         # is the innermost one.
         if place is not None and place.function_index is not None:
             places.append(place)
-            replaced = place if place.replaces_caller else None
+            called = place
         place = _caller(find, reader.word(sp))
     for _ in range(_MAX_FRAMES_READ):
         if place is not None and place.function_index is not None:
-            # A frame of baseline code that optimized code took over from is the same call of the same function.
-            if replaced is None or replaced.function_index != place.function_index:
+            if called is None or not called.is_same_call(place):
                 if len(places) == limit:
                     return places, True
                 places.append(place)
-            replaced = place if place.replaces_caller else None
+            called = place
         next_fp = reader.word(fp)
         place = _caller(find, reader.word(fp + 8))
         if next_fp <= fp:  # frames lie ever higher; 0 ends the chain

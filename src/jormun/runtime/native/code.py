@@ -14,7 +14,7 @@ from jormun.dataclass import dataclass, field
 from jormun.errors import ExhaustionError, TrapKind, WasmError
 from jormun.hints import Callable, Sequence
 from jormun.locks import Lock
-from jormun.runtime.image import LOOP_ENTRY, CodeFunction, CodeImage
+from jormun.runtime.image import FUNCTION, LOOP_ENTRY, PART, CodeFunction, CodeImage
 from jormun.runtime.native import pages
 from jormun.runtime.native.pages import PAGE_BYTES, READ_EXECUTE, READ_WRITE
 from jormun.runtime.native.support import machine
@@ -31,8 +31,15 @@ class Place:
     function_index: int | None
     start: int
     """The address of the function's first instruction."""
-    replaces_caller: bool = False
-    """Whether it is in an entry (runtime/engine.py), whose caller is the same function in baseline code."""
+    kind: str = ""
+    """What it is of the function (runtime/image.py)."""
+
+    def is_same_call(self, caller: Place) -> bool:
+        """Whether that is where this was called from, and yet no other call: of an entry at a loop, baseline code; of
+        a part, the function's code that others call.
+        """
+        kinds = self.kind == LOOP_ENTRY or (self.kind == PART and caller.kind == FUNCTION)
+        return kinds and self.function_index == caller.function_index
 
 
 @dataclass(slots=True, order=True)
@@ -57,7 +64,7 @@ class LoadedCode:
             return None
         owner = self._owner() if self._owner is not None else None
         index = function.index if function.index >= 0 else None
-        return Place(owner, index, self.address + function.offset, function.kind == LOOP_ENTRY)
+        return Place(owner, index, self.address + function.offset, function.kind)
 
     def image(self) -> CodeImage:
         """The image that it was loaded from, and what pages have behind it."""

@@ -79,8 +79,8 @@ jormun_divert:
 .size jormun_divert, . - jormun_divert
 """
 
-# i64 jormun_fuel(ptr vm, i64 left, i64 charge): what is left of the fuel, which was too little for a charge, once that
-# has been paid. It keeps all registers but %rax, so that it may be called anywhere in code.
+# i64 jormun_fuel(ptr vm, i64 then, i64 charge): a charge left less than nothing of the fuel, `then`: what is left of it
+# once more has been found. It keeps all registers but %rax, so that it may be called anywhere in code.
 #
 # Safe because: %rdi is the running function's vm, whose VM_FUEL is the store's, which the caller of the guest holds;
 # registers are kept as by jormun_divert, and %rbp is a frame. A stack without room for them is exhausted: a trap.
@@ -91,6 +91,7 @@ jormun_fuel:
     movq %rsp, %rbp
 {_PUSH_ALL}
     movq {layout.VM_FUEL}(%rdi), %r12
+    addq %rdx, %rsi
     movq %rsi, (%r12)
     movq %rdx, %rsi
 {_XSAVE}
