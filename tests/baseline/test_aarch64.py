@@ -261,7 +261,7 @@ PAID = [(0, [5, 45]), (0, [8, 8 + 400]), (0, [-12 & 0xFFFF_FFFF, 4]), (1, [17]),
 
 @pytest.mark.parametrize("index, arguments", PAID, ids=str)
 def test_fuel(index: int, arguments: list[int]) -> None:
-    """Metered code pays what it pays on this machine, and asks for what lacks, with what a charge left, when it is due."""
+    """Metered code pays what it pays on this machine, and asks for what lacks, with what a charge left, when due."""
     costs = Costs()
     module = jormun.Module(FUEL, config=BASELINE)
     instance = jormun.Instance(module, limits=jormun.Limits(fuel=10**9))
