@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from jormun.binary.encode import encode
+from jormun.text.module import parse_module
+
 PROGRAM = """(module (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 1) (data (i32.const 0) "\\08\\00\\00\\00\\06\\00\\00\\00hello\\n") (table 2 funcref)
   (elem (i32.const 1) $say) (func $say (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16))))
@@ -75,6 +78,26 @@ def test_a_warm_start_imports_nothing_heavy(run: Run) -> None:
     assert not {name for name in own for heavy in HEAVY if name == heavy or name.startswith(f"{heavy}.")}
     for spec in [find_spec(name) for name in own if name.startswith("jormun.")]:  # loading a shared library takes 2 ms
         assert spec is not None and spec.origin is not None and spec.origin.endswith(".py")
+
+
+def test_a_first_start_imports_no_more_than_it_compiles_with(run: Run, program: Path) -> None:
+    """What takes as long as to compile a small program stays away; other settings have entries of their own."""
+    program.write_bytes(encode(parse_module(PROGRAM)))
+    run()
+    cold = run("--tier", "baseline")
+    assert cold.stdout == "hello\n" and "jormun.baseline.compile" in _imported(cold)
+    python = subprocess.run([sys.executable, "-X", "importtime", "-c", "pass"], capture_output=True, text=True)
+    unwanted = {"dataclasses", "inspect", "enum", "typing", "re", "argparse", "llvmlite", "jormun.optimizing.engine"}
+    assert not (_imported(cold) - _imported(python)) & unwanted
+
+
+def test_functions_of_sockets_take_none(run: Run, program: Path) -> None:
+    """A guest that imports them and has no socket, as CPython does, starts without loading the module."""
+    imported = '(module (import "wasi_snapshot_preview1" "sock_shutdown" (func (param i32 i32) (result i32)))'
+    program.write_text(PROGRAM.replace("(module", imported, 1))
+    run()
+    done = run()
+    assert done.stdout == "hello\n" and not {"socket", "_socket"} & _imported(done)
 
 
 def test_a_second_run_compiles_only_what_is_new(run: Run) -> None:
