@@ -12,7 +12,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "jormun"
 LAYERS: dict[str, int] = {
     "errors": 0, "types": 0, "features": 0, "limits": 0, "version": 0, "digest": 0, "sealed": 0, "folder": 0,
     "machine_memory": 0, "interrupts": 0, "hints": 0, "dataclass": 0, "enumeration": 0,
-    "functions": 0, "locks": 0, "containers": 0,
+    "functions": 0, "locks": 0, "resting": 0, "containers": 0,
     "opcodes": 1,
     "syntax": 2,
     "binary": 3, "text": 3,

@@ -21,6 +21,7 @@ from typing import Any
 
 from jormun.llvm import keep
 from jormun.llvm.target import Target, binding, host
+from jormun.resting import resting
 
 _LEVEL = 2
 """-O2, of the passes and of the code generator."""
@@ -130,7 +131,8 @@ def _tasks(is_background: bool) -> queue.SimpleQueue[Task]:
         if is_background:
             _give_way()
         while True:
-            task = tasks.get()
+            with resting:
+                task = tasks.get()
             with _working:
                 # The main thread waits for its tasks before it goes on to end the process. Nothing waits for others,
                 # which are daemons: they get no answer any more.

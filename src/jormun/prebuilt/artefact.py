@@ -46,7 +46,11 @@ GLUE = Artefact(
     (
         "errors.py", "llvm/convention.py", "llvm/object.py", "llvm/target.py", "runtime/layout.py",
         "runtime/native/bulk.py", "runtime/native/exceptions.py", "runtime/native/glue.py",
-        "runtime/native/glue_image.py", "runtime/native/python_calls.py", "runtime/native/python_values.py",
+        "runtime/native/glue_image.py",
+        "runtime/native/calls_from_python.py", "runtime/native/calls_of_python.py", "runtime/native/call_shape.py",
+        "runtime/native/glue_data.py", "runtime/native/python_values.py", "runtime/native/service.py",
+        "runtime/native/signal_handlers.py", "runtime/native/signals.py", "runtime/native/stopping.py",
+        "runtime/native/straight_calls.py",
         "runtime/native/wasi/__init__.py", "runtime/native/wasi/buffers.py", "runtime/native/wasi/call.py",
         "runtime/native/wasi/clock.py", "runtime/native/wasi/file.py", "runtime/native/wasi/offset.py",
         "runtime/native/wasi/poll.py", "runtime/native/wasi/position.py", "runtime/native/wasi/random.py",

@@ -58,7 +58,7 @@ class Function:
         self._owner = owner
         slots = self._slots = slots_of(self.func_type)
         signature = slots.signature if slots.is_small else not_plain()
-        code = Native.get().symbols["jormun_call_function"]
+        code = Native.get().symbols[slots.entry]
         set_fields(self, code, signature.address, address, store.stop.address, Function.call, is_short)
 
     @staticmethod

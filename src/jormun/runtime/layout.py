@@ -115,6 +115,8 @@ SIGNATURE_RESULTS = 4
 """u32: how many results there are."""
 SIGNATURE_OVERFLOW_SLOTS = 8
 """u32: how many of the parameters are passed in the overflow area."""
+SIGNATURE_VECTORS = 12
+"""u32: how many of the parameters are passed in vector registers."""
 SIGNATURE_VALUES = 16
 """u32 for each parameter, then for each result: how it is converted, and above SIGNATURE_KIND_BITS its offset in the
 register record, in bytes."""
@@ -133,7 +135,7 @@ OBJECT_HEAD_BYTES = 16
 FUNCTION_OBJECT_REFERENCES = 8
 """How many `__slots__` the class has."""
 FUNCTION_OBJECT_CALL = OBJECT_HEAD_BYTES + POINTER_BYTES * FUNCTION_OBJECT_REFERENCES
-"""ptr: the code that Python calls (`vectorcallfunc`), the same for all functions."""
+"""ptr: the code that Python calls (`vectorcallfunc`), one for each shape of calls (native/call_shape.py)."""
 FUNCTION_OBJECT_SIGNATURE = FUNCTION_OBJECT_CALL + 8
 """ptr: a signature record."""
 FUNCTION_OBJECT_RECORD = FUNCTION_OBJECT_CALL + 16
@@ -148,6 +150,29 @@ FUNCTION_OBJECT_DICT = FUNCTION_OBJECT_CALL + 48
 FUNCTION_OBJECT_WEAK = FUNCTION_OBJECT_CALL + 56
 """Python's: the attributes that users add, and weak references."""
 FUNCTION_OBJECT_BYTES = FUNCTION_OBJECT_CALL + 64
+
+# What native code knows of Python's numbers beside that, where they are as expected (runtime/native/number_layout.py).
+INT_TAG = 16
+"""i64: in an int, how many digits it has, and its sign."""
+INT_DIGIT = 24
+"""u32: its first digit. An int has one at least."""
+INT_SIGNS = 16
+"""The size of the glue's table, i8, by tags, of what the first digit is to be multiplied by: where that is the int."""
+INT_UNKNOWN = 2
+"""There, the number of all other tags."""
+FLOAT_VALUE = 16
+"""f64: in a float, its value."""
+
+# What native code keeps for the whole process, with the GIL held.
+PROCESS_COUNT = 0
+"""u64: how many activations there have been: the number of the last."""
+PROCESS_THREAD = 8
+"""ptr: the thread (%fs:0 on x86-64, which no two living threads share) that has the stack with the context in
+PROCESS_CONTEXT; 0 if that is to be looked up."""
+PROCESS_CONTEXT = 16
+PROCESS_TICKING = 24
+"""ptr: the context of the stack of the thread that is asked now and then whether Python wants something, or 0."""
+PROCESS_RECORD_BYTES = 32
 
 # A register record is what crosses between Python and guest code: all registers that arguments are passed in
 # (llvm/convention.py), loaded or stored whole, and the slots of the overflow area that the function takes. A result

@@ -7,6 +7,7 @@ from jormun.hints import Sequence
 from jormun.llvm.convention import REGISTERS, VECTOR, places
 from jormun.runtime import layout
 from jormun.runtime.native import pages
+from jormun.runtime.native.call_shape import entry
 from jormun.runtime.native.calls import Signature, parameter_types
 from jormun.types import F32, F64, I32, I64, V128, FuncType, ValType
 
@@ -27,7 +28,7 @@ class CallSlots:
 
     __slots__ = (
         "_bits", "_many", "_params", "_record", "_result", "_results", "_type",
-        "overflow_slots", "signature", "size_bytes",
+        "entry", "overflow_slots", "signature", "size_bytes",
     )  # fmt: skip
 
     def __init__(self, func_type: FuncType) -> None:
@@ -46,6 +47,8 @@ class CallSlots:
         """The size of a record for a call from Python."""
         self.signature = self._signature(func_type)
         """The signature record (runtime/layout.py), by which native code converts values, if they are plain."""
+        self.entry = entry(func_type.params, func_type.results)
+        """The name of what Python calls such functions by, in the glue."""
         self._bits: pages.Block | None = None
         self._type = func_type
         self._record = pages.words(self.size_bytes >> 3)
@@ -77,6 +80,8 @@ class CallSlots:
         numbers[layout.SIGNATURE_PARAMS >> 2] = len(self._params)
         numbers[layout.SIGNATURE_RESULTS >> 2] = len(self._results)
         numbers[layout.SIGNATURE_OVERFLOW_SLOTS >> 2] = self.overflow_slots
+        vectors = range(layout.REGISTERS_VECTORS >> 3, layout.REGISTERS_OVERFLOW >> 3)
+        numbers[layout.SIGNATURE_VECTORS >> 2] = sum(word in vectors for word, _ in self._params)
         at = layout.SIGNATURE_VALUES >> 2
         for (word, _), t in zip(self._params, func_type.params, strict=True):
             kind = _BITS_KINDS[t] if as_bits else _KINDS[t]

@@ -134,7 +134,7 @@ def test_host_functions_in_threads(load: Any, native: Native) -> None:
 
 def test_more_threads_than_stacks_is_an_error() -> None:
     """A pool that is used up says so, and is usable again once a block comes back."""
-    pool = StackPool()
+    pool = StackPool(pages.Block(layout.PROCESS_RECORD_BYTES))
     count = pool.size_bytes // layout.STACK_BLOCK_BYTES
     blocks = [pool.take() for _ in range(count)]
     assert all(block % layout.STACK_BLOCK_BYTES == 0 for block in blocks)

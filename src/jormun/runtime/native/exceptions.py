@@ -13,6 +13,7 @@ from __future__ import annotations
 from jormun.errors import TrapKind
 from jormun.hints import Final
 from jormun.runtime import layout
+from jormun.runtime.native import glue_data
 
 _BLOCK_MASK: Final = -layout.STACK_BLOCK_BYTES
 _HANDLER: Final = layout.CONTEXT_HANDLER
@@ -29,7 +30,7 @@ _HANDLER: Final = layout.CONTEXT_HANDLER
 # the activation has none, leave it. Called by guest code on the guest stack, or jumped to by jormun_host_call.
 #
 # Safe because: the handler is 0, or a note of this activation whose call has not returned: `jormun_try` unlinks it
-# when it returns, `jormun_enter` begins with 0, and whatever leaves an activation puts back what it found.
+# when it returns, an activation begins with 0, and whatever leaves an activation puts back what it found.
 _NOTED: Final = ("rbx", "r12", "r13", "r14", "r15")
 GLUE: Final = f"""
 .type jormun_try,@function
@@ -84,8 +85,8 @@ EXPORTED: Final = ("jormun_try", "jormun_raise")
 #
 # Safe because: a module that throws has tags, so that its vm has the addresses, which are its store's; they are of
 # exceptions that the store keeps as long as itself, and which do not change. A store runs one call at a time.
-def text(thrown: int) -> str:
-    """The LLVM text. `thrown`: where in the glue's data the function of Python's is that knows."""
+def text() -> str:
+    """The LLVM text."""
     return f"""
 define i64 @jormun_throw_word(ptr %vm, i32 %tag, i64 %value, i64 %identity) nounwind "frame-pointer"="all" {{
   %slot = alloca i128, align 16
@@ -133,7 +134,7 @@ fetch:
   %is.short = icmp eq ptr %number, null
   br i1 %is.short, label %drop, label %ask
 ask:
-  %function = load ptr, ptr getelementptr (i8, ptr @jormun_data, i64 {thrown})
+  %function = load ptr, ptr {glue_data.at(glue_data.THROWN)}
   %answer = call ptr (ptr, ...) @PyObject_CallFunctionObjArgs(ptr %function, ptr %error, ptr %number, ptr null)
   call void @Py_DecRef(ptr %number)
   %has.raised = icmp eq ptr %answer, null

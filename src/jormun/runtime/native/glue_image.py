@@ -26,10 +26,10 @@ def build() -> bytes:
     """The glue, assembled. It is for any x86-64."""
     from jormun.llvm.object import Relocation, read_object
     from jormun.llvm.target import Target, assemble
-    from jormun.runtime.native import glue, pages
+    from jormun.runtime.native import glue, glue_data, pages
 
     image = read_object(assemble(glue.text(), Target("x86_64-unknown-linux-gnu", "x86-64")))
-    data_bytes = pages.round_up(glue.DATA_BYTES)
+    data_bytes = pages.round_up(glue_data.BYTES)
     assert image.undefined == ("jormun_data",)
     assert not any(fixup.relocation is Relocation.ABSOLUTE_64 for fixup in image.fixups)
     code = image.place(data_bytes, lambda name: 0)

@@ -10,17 +10,19 @@ from __future__ import annotations
 import os
 from array import array
 
+from jormun import resting
 from jormun.errors import HostError, Trap, TrapKind, WasmError
 from jormun.functions import cached_property, contextmanager
-from jormun.hints import TYPE_CHECKING, Callable, Iterator, Protocol
+from jormun.hints import TYPE_CHECKING, Callable, Iterator
 from jormun.locks import Lock, RLock, is_main_thread, local
 from jormun.runtime import layout
 from jormun.runtime.image import CodeImage
-from jormun.runtime.native import backtrace, glue, pages, signals, x86_64
+from jormun.runtime.native import backtrace, glue_data, number_layout, pages, signals, x86_64
 from jormun.runtime.native import c_types as ctypes
 from jormun.runtime.native.code import CodeRegion, LoadedCode
 from jormun.runtime.native.glue_image import glue_image
 from jormun.runtime.native.pages import Block, Protection
+from jormun.runtime.native.service import ATTENTION, SERVICES, Services, service_callables
 from jormun.runtime.native.stacks import GuestStack, StackPool
 from jormun.runtime.native.stop_record import StopRecord, wake_waiting
 from jormun.runtime.native.support import check_machine
@@ -33,58 +35,6 @@ if TYPE_CHECKING:
 _STUB_CHUNK = 4096
 _HOST_EXCEPTION = TrapKind.HOST_EXCEPTION.value
 _UNCAUGHT_EXCEPTION = TrapKind.UNCAUGHT_EXCEPTION.value
-_ATTENTION = "jormun_attention"
-
-
-class Services(Protocol):
-    """What native code asks of the store; integers are unsigned. `vm` is the address of the instance record.
-    Exceptions end the guest's activation and reach its caller unchanged; a Trap gets the guest's backtrace.
-    """
-
-    def compile(self, vm: int, index: int) -> int:
-        """The address of the code of the own function `index` (imports not counted) of the instance's module.
-
-        Called when a function is called that has none: the entry of the code table leads to a stub. The implementer
-        enters the address there, so that the next call finds it. Several threads may ask for the same function at
-        once.
-        """
-
-    def memory_grow(self, vm: int, memory: int, delta_pages: int) -> int:
-        """The former size in pages, or -1."""
-
-    def table_grow(self, vm: int, table: int, init: int, delta: int) -> int:
-        """The former size in elements, or -1. `init` is a reference, `delta` unsigned."""
-
-    def memory_wait32(self, vm: int, memory: int, address: int, expected: int, timeout_ns: int) -> int:
-        """0 when woken, 1 when the value is not the expected one, 2 when the time is over. `timeout_ns` is the unsigned
-        reading of a signed number: from 2**63 on there is no limit.
-        """
-
-    def memory_wait64(self, vm: int, memory: int, address: int, expected: int, timeout_ns: int) -> int:
-        """Like `memory_wait32`, for 64 bits."""
-
-    def memory_notify(self, vm: int, memory: int, address: int, count: int) -> int:
-        """How many waiters were woken."""
-
-    def is_subtype(self, actual: int, expected: int) -> bool:
-        """Whether the definition with id `actual` matches the one with id `expected`."""
-
-    def tier_up(self, vm: int, index: int, loop: int) -> int:
-        """Own function `index` (imports not counted) has used up its counter.
-
-        `loop` is the offset in its body of the loop that it is at the head of, or 0xFFFF_FFFF at its entry. The address
-        of code to go on with, or 0 to go on as before.
-        """
-
-    def throw(self, vm: int, tag: int, values: int) -> int:
-        """The address of the exception with that tag of the instance, by its index, and with the values in slots from
-        address `values` on.
-        """
-
-    def refuel(self, vm: int, charge: int) -> int:
-        """The instance's fuel (layout.VM_FUEL) is less than a charge. Returns 0 when there was more to be had, and the
-        charge has been paid.
-        """
 
 
 class Native:
@@ -106,14 +56,15 @@ class Native:
 
     def __init__(self) -> None:
         check_machine()
-        self.code = CodeRegion(glue.DATA_BYTES)
-        self.stacks = StackPool(self._begin_thread)
-        """All guest stacks."""
+        self.code = CodeRegion(glue_data.BYTES)
+        self._process = Block(layout.PROCESS_RECORD_BYTES)
         self.tick = Tick(self.code.data)
         """That of the main thread."""
         self._ticks = local()
         self.symbols = self._load_glue()
         """The addresses of the glue's functions."""
+        self.stacks = StackPool(self._process, self.symbols["jormun_thread_ended"], self._begin_thread)
+        """All guest stacks."""
         self.enter = ctypes.PYFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 3)(self.symbols["jormun_enter"])
         self.go_on = ctypes.PYFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 4)(self.symbols["jormun_go_on"])
         """`jormun_enter` and `jormun_go_on` (x86_64.py), for the calling thread's stack: 0, or the kind of a trap. They
@@ -123,7 +74,6 @@ class Native:
         self._lock = RLock()
         self._services: Services | None = None
         self._callables: list[Callable[[int], None]] = []
-        self._count = Block(8)  # of activations
         self._watch: Watch | None = None
         self._wakers: dict[int, Callable[[], None]] = {}
         self._on_failure = self._failed  # whose address machine code knows
@@ -134,18 +84,18 @@ class Native:
     @property
     def services(self) -> int:
         """The address of the table that VM_SERVICES of each instance points to."""
-        return self.code.data + glue.DATA_TABLE
+        return self.code.data + glue_data.SERVICE_TABLE
 
     def install(self, services: Services) -> Services | None:
         """Say who answers what native code asks; returns who did before. To be called while no guest runs."""
         with self._lock:
             previous, self._services = self._services, services
-            self._callables = _service_callables(services)
-            pages.protect(self.code.data, pages.round_up(glue.DATA_BYTES), pages.READ_WRITE)
-            for index, function in enumerate(self._callables):
-                record = self.code.data + glue.DATA_SERVICES + layout.HOST_RECORD_BYTES * index
+            self._callables = service_callables(services, _attend)
+            pages.protect(self.code.data, pages.round_up(glue_data.BYTES), pages.READ_WRITE)
+            for service, function in zip(SERVICES, self._callables, strict=True):
+                record = self.code.data + glue_data.service_record(service.name)
                 pages.write_u64(record + layout.HOST_CALLABLE, id(function))
-            pages.protect(self.code.data, pages.round_up(glue.DATA_BYTES), Protection.READ)
+            pages.protect(self.code.data, pages.round_up(glue_data.BYTES), Protection.READ)
         return previous
 
     def load(self, image: CodeImage, owner: object = None) -> LoadedCode:
@@ -226,7 +176,7 @@ class Native:
     @property
     def activations(self) -> int:
         """How many there have been: the number of the last."""
-        return self._count.read_u64(0)
+        return self._process.read_u64(layout.PROCESS_COUNT)
 
     @property
     def is_running(self) -> bool:
@@ -298,42 +248,54 @@ class Native:
         """Load the glue right behind its data, which it finds by this distance; the addresses of its functions."""
         image = glue_image()
         loaded = self.code.place(len(image.code), lambda address: image.code)
-        assert loaded.address == self.code.data + pages.round_up(glue.DATA_BYTES)
+        assert loaded.address == self.code.data + pages.round_up(glue_data.BYTES)
         self._glue_end = loaded.address + loaded.size_bytes
         return {name: loaded.address + offset for name, offset in image.symbols.items()}
 
     def _write_data(self) -> None:
         """Fill the glue's data, which is only read from then on, and install the handlers of signals."""
         data = self.code.data
-        pages.write_u64(data + glue.DATA_CODE_BASE, self.code.base)
-        pages.write_u64(data + glue.DATA_CODE_END, self.code.end)
-        pages.write_u64(data + glue.DATA_STACK_BASE, self.stacks.base)
-        pages.write_u64(data + glue.DATA_STACK_END, self.stacks.end)
-        pages.write_u64(data + glue.DATA_GUEST_BASE, self._glue_end)
-        pages.write_u64(data + glue.DATA_COUNT, self._count.address)
-        for k, name in enumerate(glue.OUTSIDE):
-            find = pages.python_address if name in glue.PYTHON_FUNCTIONS else pages.libc_address
-            pages.write_u64(data + glue.DATA_OUTSIDE + layout.POINTER_BYTES * k, find(name))
-        for k, name in enumerate(glue.PYTHON_OBJECTS):
-            pages.write_u64(data + glue.DATA_PYTHON_OBJECTS + layout.POINTER_BYTES * k, pages.python_address(name))
-        pages.write_u64(data + glue.DATA_STACK_KEY, self.stacks.key)
-        pages.write_u64(data + glue.DATA_FAILED, id(self._on_failure))
-        pages.write_u64(data + glue.DATA_WAKE, id(wake_waiting))
-        pages.write_u64(data + glue.DATA_EXCEPTION, id(Exception))
-        pages.write_u64(data + glue.DATA_THROWN, id(self._on_thrown))
+        pages.write_u64(data + glue_data.CODE_BASE, self.code.base)
+        pages.write_u64(data + glue_data.CODE_END, self.code.end)
+        pages.write_u64(data + glue_data.STACK_BASE, self.stacks.base)
+        pages.write_u64(data + glue_data.STACK_END, self.stacks.end)
+        pages.write_u64(data + glue_data.GUEST_BASE, self._glue_end)
+        pages.write_u64(data + glue_data.PROCESS, self._process.address)
+        for name in glue_data.FUNCTIONS:
+            find = pages.python_address if name in glue_data.PYTHON_FUNCTIONS else pages.libc_address
+            pages.write_u64(data + glue_data.function(name), find(name))
+        for name in glue_data.PYTHON_OBJECTS:
+            pages.write_u64(data + glue_data.python_object(name), pages.python_address(name))
+        pages.write_u64(data + glue_data.STACK_KEY, self.stacks.key)
+        pages.write_u64(data + glue_data.FAILED, id(self._on_failure))
+        pages.write_u64(data + glue_data.WAKE, id(wake_waiting))
+        pages.write_u64(data + glue_data.EXCEPTION, id(Exception))
+        pages.write_u64(data + glue_data.THROWN, id(self._on_thrown))
+        pages.write_u64(data + glue_data.INTERPRETER, pages.interpreter())
+        pages.write_u64(data + glue_data.RESTING, resting.count_address())
+        bias, signs = number_layout.signs_of_ints()
+        pages.write_u64(data + glue_data.INT_BIAS, bias)
+        pages.write_bytes(data + glue_data.INT_SIGNS, signs)
+        pages.write_u64(data + glue_data.PLAIN_FLOAT, id(float) if number_layout.is_float_plain() else 0)
         for name in layout.SERVICES:
             pages.write_u64(self.services + layout.service_offset(name), self.symbols[name])
         # A signal may ask for it before anybody has installed services.
-        pages.write_u64(data + glue.service_record(_ATTENTION) + layout.HOST_CALLABLE, id(_attend))
-        for index, signal in enumerate(glue.HANDLED):
-            name = "jormun_on_interrupt" if signal == glue.INTERRUPT else "jormun_on_fault"
-            signals.install(signal, self.symbols[name], data + glue.DATA_PREVIOUS + layout.POINTER_BYTES * index)
-        pages.protect(data, pages.round_up(glue.DATA_BYTES), Protection.READ)
+        pages.write_u64(data + glue_data.service_record(ATTENTION) + layout.HOST_CALLABLE, id(_attend))
+        for index, signal in enumerate(signals.HANDLED):
+            name = "jormun_on_interrupt" if signal == signals.INTERRUPT else "jormun_on_fault"
+            signals.install(signal, self.symbols[name], data + glue_data.PREVIOUS + layout.POINTER_BYTES * index)
+        pages.protect(data, pages.round_up(glue_data.BYTES), Protection.READ)
 
     def _begin_thread(self) -> None:
         """The calling thread will run guests. In the main thread, Python's handlers of signals are to run meanwhile."""
         if is_main_thread() and self.has_xsave:
             self.tick.start()
+            self._note_tick()
+
+    def _note_tick(self) -> None:
+        """Let machine code know of the calling thread that it ticks, if it does."""
+        context = self.stacks.own_context if self.tick.is_running else 0
+        self._process.write_u64(layout.PROCESS_TICKING, context)
 
     def tick_often(self) -> None:
         """Have guests of the calling thread asked every SLICE_S of its time from now on whether they should be
@@ -351,6 +313,7 @@ class Native:
         self.stacks.after_fork()
         self._ticks = local()
         self.tick.after_fork()
+        self._note_tick()
         if self._watch is not None:
             self._watch.after_fork()
 
@@ -362,26 +325,6 @@ def _is_ours(error: BaseException) -> bool:
         name: str = traceback.tb_frame.f_globals.get("__name__", "")
         caller, traceback = caller if name == ctypes.__name__ else name, traceback.tb_next
     return caller.startswith(__name__.rpartition(".")[0])
-
-
-def _service_callables(services: Services) -> list[Callable[[int], None]]:
-    """For each of glue.SERVICES what its host record calls: it reads the arguments and writes the result."""
-    methods: dict[str, Callable[..., int]] = {
-        "jormun_compile": services.compile,
-        "jormun_memory_grow": services.memory_grow,
-        "jormun_table_grow": services.table_grow,
-        "jormun_memory_wait32": services.memory_wait32,
-        "jormun_memory_wait64": services.memory_wait64,
-        "jormun_memory_notify": services.memory_notify,
-        "jormun_is_subtype": services.is_subtype,
-        "jormun_tier_up": services.tier_up,
-        "jormun_refuel": services.refuel,
-        "jormun_throw": services.throw,
-    }
-    return [
-        _attend if service.name == _ATTENTION else _service_callable(methods[service.name], service)
-        for service in glue.SERVICES
-    ]
 
 
 def _thrown(error: BaseException, key: int) -> int:
@@ -405,14 +348,3 @@ def _attend(values: int) -> None:
     pages.write_u64(values, 1)  # it may be a while until a suspended guest looks
     if continuation is None or not continuation.attend():
         pages.write_u64(values, 0)
-
-
-def _service_callable(method: Callable[..., int], service: glue.Service) -> Callable[[int], None]:
-    masks = [0xFFFF_FFFF if t == "i32" else 0xFFFF_FFFF_FFFF_FFFF for t in service.params]
-    slots = ctypes.c_uint64 * len(masks)
-
-    def call(values: int) -> None:
-        arguments = slots.from_address(values)
-        arguments[0] = method(*map(int.__and__, arguments, masks))
-
-    return call

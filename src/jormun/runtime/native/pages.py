@@ -328,3 +328,10 @@ def libm_address(name: str) -> int:
 def python_address(name: str) -> int:
     """The address of a function of Python's C interface."""
     return int(ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value or 0)
+
+
+def interpreter() -> int:
+    """The address of the state of the interpreter that runs this."""
+    get = ctypes.pythonapi.PyInterpreterState_Get
+    get.restype = ctypes.c_void_p
+    return int(get() or 0)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from jormun.hints import Final
 from jormun.runtime import layout
+from jormun.runtime.native import glue_data
 
 _I32, _I64, _F32, _F64 = layout.KIND_I32, layout.KIND_I64, layout.KIND_F32, layout.KIND_F64
 _U32 = layout.KIND_U32
@@ -27,21 +28,20 @@ declare float @llvm.fabs.f32(float)
 """
 
 
-def text(int_at: str, float_at: str) -> str:
-    """The LLVM text. Given are the places where the addresses of PyLong_Type and PyFloat_Type are."""
-    return _DECLARATIONS + _to_bits(int_at, float_at) + _FROM_BITS
+def text() -> str:
+    """The LLVM text."""
+    return _DECLARATIONS + _TO_BITS + _FROM_BITS
 
 
 # i1 jormun_to_bits(ptr object, i32 kind, ptr to): converts what is plain; whether it is. Called with the GIL held and
 # no exception set, and leaves none. `to` has 8 bytes for integers and 16 for others, of which a value fills the first.
 # Safe because: only instances of int and float are looked into, by functions of Python's.
-def _to_bits(int_at: str, float_at: str) -> str:
-    return f"""
+_TO_BITS: Final = f"""
 define internal i1 @jormun_to_bits(ptr %object, i32 %kind, ptr %to) nounwind {{
   %overflow.at = alloca i32
   %type.at = getelementptr i8, ptr %object, i64 {layout.OBJECT_TYPE}
   %type = load ptr, ptr %type.at
-  %int.type = load ptr, ptr {int_at}
+  %int.type = load ptr, ptr {glue_data.at(glue_data.python_object("PyLong_Type"))}
   %is.int = icmp eq ptr %type, %int.type
   %is.wide = icmp eq i32 %kind, {_I64}
   %is.narrow = icmp eq i32 %kind, {_I32}
@@ -80,7 +80,7 @@ put.integer:
   store i64 %word, ptr %to
   ret i1 1
 real:
-  %float.type = load ptr, ptr {float_at}
+  %float.type = load ptr, ptr {glue_data.at(glue_data.python_object("PyFloat_Type"))}
   %is.float = icmp eq ptr %type, %float.type
   br i1 %is.float, label %float, label %maybe.whole
 maybe.whole:

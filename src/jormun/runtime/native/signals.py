@@ -9,8 +9,11 @@ import os
 from jormun.errors import WasmError
 from jormun.runtime.native import c_types as ctypes
 from jormun.runtime.native import pages
-from jormun.runtime.native.glue import INTERRUPT
 
+SIGSEGV, SIGBUS, INTERRUPT = 11, 7, 23
+"""The last is SIGURG, by which a guest is interrupted: it is ignored unless somebody wants it, and hardly anybody does
+(Go takes it for the same purpose)."""
+HANDLED = (SIGSEGV, SIGBUS, INTERRUPT)
 _SA_SIGINFO = 0x4
 _SA_ONSTACK = 0x0800_0000
 _SA_RESTART = 0x1000_0000

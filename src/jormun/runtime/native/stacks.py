@@ -35,6 +35,9 @@ _pthread_key_create = _libc.pthread_key_create
 _pthread_key_create.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
 _pthread_setspecific = _libc.pthread_setspecific
 _pthread_setspecific.argtypes = [ctypes.c_uint32, ctypes.c_void_p]
+_pthread_getspecific = _libc.pthread_getspecific
+_pthread_getspecific.argtypes = [ctypes.c_uint32]
+_pthread_getspecific.restype = ctypes.c_void_p
 
 
 class GuestStack:
@@ -109,8 +112,10 @@ class _Thread(local):
 class StackPool:
     """The blocks of all threads. `base` to `end` is where guest stacks are and nothing else is."""
 
-    def __init__(self, begun: Callable[[], None] = lambda: None) -> None:
-        """`begun` is called in each thread that has a stack then."""
+    def __init__(self, process: pages.Block, ended: int = 0, begun: Callable[[], None] = lambda: None) -> None:
+        """`process` is the process record. `ended` is the address of what is called when a thread that has a stack
+        ends, without the GIL; `begun` is called in each that has one then.
+        """
         block_bytes = layout.STACK_BLOCK_BYTES
         try:
             self.base, self.size_bytes = pages.reserve(_REGION_BYTES, block_bytes), _REGION_BYTES
@@ -125,10 +130,11 @@ class StackPool:
         self._begun = begun
         self._threads: dict[int, int] = {}
         key = ctypes.c_uint32()
-        if _pthread_key_create(ctypes.addressof(key), None):
+        if _pthread_key_create(ctypes.addressof(key), ended or None):
             raise WasmError("cannot make a key for the stacks of threads")
         self.key = key.value
         """The key of pthread_getspecific(3) by which machine code finds the context of the thread that it runs in."""
+        self._process = process
 
     def threads(self) -> list[tuple[int, int]]:
         """The addresses of the contexts of all stacks that threads have, with the kernel's numbers of the threads."""
@@ -162,6 +168,12 @@ class StackPool:
             self._begun()
         return stack
 
+    @property
+    def own_context(self) -> int:
+        """The context of the stack that the calling thread has of its own, or 0."""
+        own = self._local.own
+        return 0 if own is None else own.context
+
     def switch(self, outer: GuestStack, stack: GuestStack) -> int:
         """The calling thread, whose stack is `outer`, runs guests on `stack` from now on, which is nobody's. Returns
         the kernel's number of the thread.
@@ -179,6 +191,7 @@ class StackPool:
 
     def _note(self, stack: GuestStack) -> None:
         """Let machine code know the calling thread's stack."""
+        self._process.write_u64(layout.PROCESS_THREAD, 0)
         if _pthread_setspecific(self.key, stack.context):
             raise WasmError("cannot note the stack of a thread")
 
@@ -212,6 +225,10 @@ class StackPool:
     def give(self, block: int) -> None:
         """Take a block back for another use, and its memory for the system."""
         self._threads.pop(block, None)
+        # A thread that Python has not made may go on, and call again, after what Python knew of it has ended.
+        self._process.write_u64(layout.PROCESS_THREAD, 0)
+        if _pthread_getspecific(self.key) == block:
+            _pthread_setspecific(self.key, None)
         warm_bytes = _WARM_BYTES if len(self._free) < _WARM_BLOCKS else 0
         pages.forget(block + layout.STACK_LIMIT, layout.STACK_BLOCK_BYTES - layout.STACK_LIMIT - warm_bytes)
         with self._lock:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from jormun.hints import Final
 from jormun.locks import get_native_id
 from jormun.runtime.native import c_types as ctypes
-from jormun.runtime.native.glue import INTERRUPT
+from jormun.runtime.native.signals import INTERRUPT
 
 INTERVAL_S: Final = 0.025
 """How often in the main thread: each time costs some 20 us of a guest's time."""
@@ -71,6 +71,11 @@ class Tick:
         seconds, rest = divmod(int(interval_s * 1e9), 10**9)
         times = _Times(seconds, rest, seconds, rest)
         _syscall(_SYS_TIMER_SETTIME, self._timer, 0, ctypes.byref(times), None)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started, in this process, where the system has such timers."""
+        return self._timer is not None
 
     def after_fork(self) -> None:
         """In a new process, which has no timers."""

@@ -4,7 +4,7 @@ This is trusted code. Three stacks take part: the host's (Python's), the guest's
 - Guest code runs on a guest stack, inside of a block that is aligned to its size; its first page is the context. So
   code on a guest stack finds the context by masking %rsp. runtime/layout.py gives the offsets of its fields.
 - Host code (Python, libc but for memmove and memset) runs on the host's stack alone.
-- HOST_SP of the context points to the frame of the innermost `jormun_enter` on the host's stack, from before its first
+- HOST_SP of the context points to the frame of the innermost activation on the host's stack, from before its first
   guest instruction until after its last; a trap drops everything above it on both stacks.
 Text is AT&T syntax, with System V calling conventions: %rbx, %rbp, %r12 to %r15 belong to the caller; %rsp + 8 is a
 multiple of 16 where a function begins.
@@ -15,7 +15,7 @@ from __future__ import annotations
 from array import array
 
 from jormun.errors import TrapKind
-from jormun.hints import Mapping
+from jormun.hints import Iterable, Mapping
 from jormun.runtime import layout
 from jormun.runtime.native import exceptions
 
@@ -44,10 +44,6 @@ _TRAP_KIND = layout.CONTEXT_TRAP_KIND
 _TRAP_PC = layout.CONTEXT_TRAP_PC
 _TRAP_FP = layout.CONTEXT_TRAP_FP
 _TRAP_SP = layout.CONTEXT_TRAP_SP
-FRAME_ACTIVATION = 16
-"""Where in the frame that HOST_SP points to the number of the activation below on the same stack is, or 0."""
-_FRAME_REGISTERS = 56
-"""Where in it the address of the register record is."""
 
 SYSTEM_CALL = (
     'call i64 asm sideeffect "syscall", "={ax},0,{di},{si},{dx},{r10},{r8},{r9},'
@@ -72,16 +68,24 @@ _INTEGERS = ("%rdi", "%rsi", "%rdx", "%rcx", "%r8", "%r9")
 _VECTORS = tuple(f"%xmm{k}" for k in range(8))
 
 
+def _lines(instructions: Iterable[str]) -> str:
+    return "\n".join(f"    {each}" for each in instructions)
+
+
 def _registers_to(base: str, vectors: int) -> str:
     """Store all registers that arguments are passed in: integers from `base` on, vectors `vectors` bytes behind."""
-    integers = "".join(f"    movq {r}, {8 * k}({base})\n" for k, r in enumerate(_INTEGERS))
-    return integers + "".join(f"    movups {r}, {vectors + 16 * k}({base})\n" for k, r in enumerate(_VECTORS))
+    integers = [f"movq {r}, {8 * k}({base})" for k, r in enumerate(_INTEGERS)]
+    return _lines([*integers, *(f"movups {r}, {vectors + 16 * k}({base})" for k, r in enumerate(_VECTORS))])
 
 
-def _registers_from(base: str, vectors: int) -> str:
-    """Load them. `base` must not be one of them."""
-    integers = "".join(f"    movq {8 * k}({base}), {r}\n" for k, r in enumerate(_INTEGERS))
-    return integers + "".join(f"    movups {vectors + 16 * k}({base}), {r}\n" for k, r in enumerate(_VECTORS))
+def _integers_from(base: str) -> str:
+    """Load those for integers, from `base` on, which must not be one of them."""
+    return _lines(f"movq {8 * k}({base}), {r}" for k, r in enumerate(_INTEGERS))
+
+
+def _vectors_from(base: str, vectors: int) -> str:
+    """Load those for vectors, `vectors` bytes behind `base`."""
+    return _lines(f"movups {vectors + 16 * k}({base}), {r}" for k, r in enumerate(_VECTORS))
 
 
 # How jormun_host_call returns to the guest: what it pushed on the guest's stack, and the padding on top.
@@ -93,127 +97,158 @@ _HOST_RETURN = """\
     popq %rbp
     retq"""
 
-# What the frame of an activation consists of, above what the caller's registers take: the fields of the context that it
-# changes, and the register record, in %rdx.
+# The frame of an activation, which HOST_SP points to, from %rsp on: the context, in %r12; the fields of the context
+# that the activation changes, as they were; a result in a vector register, for a moment; %rbp of who called. Nothing is
+# below %rsp, which is a multiple of 16.
+_FRAME_CONTEXT, _FRAME_HANDLER, _FRAME_FIELDS, _FRAME_VECTOR, _FRAME_BYTES = 0, 8, 16, 64, 80
+_FIELDS = range(0, 48, 16)
+"""HOST_SP, GUEST_SP, GUEST_FP, ACTIVATION, STOP and THREAD_STATE, two at a time."""
+FRAME_ACTIVATION = _FRAME_FIELDS + _ACTIVATION
+"""Where in a frame the number of the activation below on the same stack is, or 0."""
 _FRAME = f"""\
-    pushq {_HANDLER}(%rdi)
-    pushq %rdx
-    pushq {_STOP}(%rdi)
-    pushq {_HOST_SP}(%rdi)
-    pushq {_GUEST_SP}(%rdi)
-    pushq {_GUEST_FP}(%rdi)
-    pushq {_ACTIVATION}(%rdi)
-    pushq {_THREAD_STATE}(%rdi)
-    pushq %rdi"""
+    pushq %rbp
+    subq ${_FRAME_BYTES}, %rsp
+    cmpq {_HOST_LIMIT}(%r12), %rsp
+    jb jormun_refuse
+{_lines(f"movups {at}(%r12), %xmm{13 + (at >> 4)}" for at in _FIELDS)}
+    movq {_HANDLER}(%r12), %rax
+    movq %r12, {_FRAME_CONTEXT}(%rsp)
+    movq %rax, {_FRAME_HANDLER}(%rsp)
+{_lines(f"movaps %xmm{13 + (at >> 4)}, {_FRAME_FIELDS + at}(%rsp)" for at in _FIELDS)}"""
+_KEEP_ALL = _lines(f"pushq {r}" for r in ("%rbx", "%r12", "%r13", "%r14", "%r15"))
+_GIVE_ALL = _lines(f"popq {r}" for r in ("%r15", "%r14", "%r13", "%r12", "%rbx"))
+_PUT_RESULTS = f"""\
+    movq %rax, {layout.REGISTERS_INTEGERS}(%rcx)
+    movups %xmm0, {layout.REGISTERS_VECTORS}(%rcx)
+    movl %edx, %eax"""
 
 
-# i32 jormun_enter(ptr context, ptr code, ptr registers): run guest code on the guest stack, with the registers of a
-# register record. Called and returns with the GIL held; the guest runs without it. Returns 0 or the kind of the trap.
-# i32 jormun_enter_short: the same, but the guest keeps the GIL, and THREAD_STATE is 0.
+# (i64 %rax, i32 %edx, vector %xmm0) jormun_activate_held(context %r12, code %r13, _ %r14, stop record %r15, the guest's
+# own arguments in their registers): run guest code on the guest stack. Called and returns with the GIL held, which the
+# guest keeps: THREAD_STATE is 0. Returns the guest's results and 0, or the kind of the trap. It keeps %rbp alone, which
+# is LLVM's preserve_nonecc: whoever calls it holds nothing in registers.
+# jormun_activate_record_held(context %r12, code %r13, registers %r14, stop record %r15, i64 %rdi): the same, with the
+# arguments of a register record; of those in vector registers only if %rdi is not 0.
+# jormun_activate_record: the same, but the guest runs without the GIL.
+# i32 jormun_enter(ptr context, ptr code, ptr registers): the last, for C, with the stop record of the register record,
+# where results come back. Returns 0 or the kind of the trap.
 #
 # Safe because: everything that the caller owns is on the host's stack before HOST_SP is set, and is taken from there at
 # `jormun_resume`, however it is reached: by return, from `jormun_trap`, from `jormun_host_call`, or from the signal
 # handlers. None of these needs a register of the guest's but %rsp. The fields of the context that the activation
-# changes are in the same frame, so that activations nest; 6 + 9 pushes make %rsp a multiple of 16 for the calls. The
-# record and its overflow slots, at most as many as the context's area has, are Python's, which holds them until we
-# return. The activation gets the next number of a count whose address is in the glue's data, at `count`; the GIL is
-# held meanwhile.
-def _enter(count: int) -> str:
+# changes are in the same frame, so that activations nest. The record and its overflow slots, at most as many as the
+# context's area has, are Python's, which holds them until we return. The activation gets the next number of the process
+# record, whose address is in the glue's data, at `process`; the GIL is held meanwhile.
+def _enter(process: int) -> str:
     return f"""
-.type jormun_enter_short,@function
-jormun_enter_short:
-{_prologue(count)}
-    movq $0, {_THREAD_STATE}(%rbx)
-    jmp 3f
-.size jormun_enter_short, . - jormun_enter_short
 .type jormun_enter,@function
 jormun_enter:
-{_prologue(count)}
+{_KEEP_ALL}
+    subq $16, %rsp
+    movq %rdx, (%rsp)
+    movq %rdi, %r12
+    movq %rsi, %r13
+    movq %rdx, %r14
+    movq {layout.REGISTERS_STOP}(%rdx), %r15
+    movl $1, %edi
+    callq jormun_activate_record
+    movq (%rsp), %rcx
+{_PUT_RESULTS}
+    addq $16, %rsp
+{_GIVE_ALL}
+    retq
+.size jormun_enter, . - jormun_enter
+.type jormun_activate_record_held,@function
+jormun_activate_record_held:
+{_FRAME}
+{_begin("%rcx", process)}
+    movq $0, {_THREAD_STATE}(%r12)
+    jmp 3f
+.size jormun_activate_record_held, . - jormun_activate_record_held
+.type jormun_activate_record,@function
+jormun_activate_record:
+{_FRAME}
+{_begin("%rcx", process)}
+    movq %rdi, %rbx
     callq PyEval_SaveThread
-    movq %rax, {_THREAD_STATE}(%rbx)
-3:  movq {layout.REGISTERS_OVERFLOW_SLOTS}(%r13), %rcx
+    movq %rbx, %rdi
+    movq %rax, {_THREAD_STATE}(%r12)
+3:  movq {layout.REGISTERS_OVERFLOW_SLOTS}(%r14), %rcx
     testq %rcx, %rcx
-    jne 5f
-4:
-{_registers_from("%r13", layout.REGISTERS_VECTORS)}
-    movq %rsp, {_HOST_SP}(%rbx)
+    jne 6f
+4:  testq %rdi, %rdi
+    je 5f
+{_vectors_from("%r14", layout.REGISTERS_VECTORS)}
+5:
+{_integers_from("%r14")}
+    jmp 7f
+    # Most functions have no such slots, and beginning to copy takes longer than copying a few.
+6:  movq %rdi, %rbx
+    addq %rcx, %rcx
+    leaq {layout.REGISTERS_OVERFLOW}(%r14), %rsi
+    leaq {layout.STACK_OVERFLOW_AREA}(%r12), %rdi
+    rep movsq
+    movq %rbx, %rdi
+    jmp 4b
+.size jormun_activate_record, . - jormun_activate_record
+.type jormun_activate_held,@function
+jormun_activate_held:
+{_FRAME}
+{_begin("%r10", process)}
+    movq $0, {_THREAD_STATE}(%r12)
+7:  movq %rsp, {_HOST_SP}(%r12)
     # From here to jormun_resume %rsp is in the guest's block: a push that hits its guard is a trap like any other.
     # %rbp continues the chain of frames into the activation below, for backtraces; 0 ends it.
-    movq {_GUEST_FP}(%rbx), %rbp
-    movq {_GUEST_SP}(%rbx), %rsp
-    callq *%r12
-    movq %rsp, %rbx
-    andq ${_BLOCK_MASK}, %rbx
-    movq {_HOST_SP}(%rbx), %rsp
-    movq {_FRAME_REGISTERS}(%rsp), %rcx
-    movq %rax, {layout.REGISTERS_INTEGERS}(%rcx)
-    movups %xmm0, {layout.REGISTERS_VECTORS}(%rcx)
-    movl $0, {_TRAP_KIND}(%rbx)
-jormun_resume:
-    movq (%rsp), %rbx
-    movq {_THREAD_STATE}(%rbx), %rdi
-    testq %rdi, %rdi
-    je 6f
-    callq PyEval_RestoreThread
-6:  movl {_TRAP_KIND}(%rbx), %eax
-    addq $8, %rsp
-    popq {_THREAD_STATE}(%rbx)
-    popq {_ACTIVATION}(%rbx)
-    popq {_GUEST_FP}(%rbx)
-    popq {_GUEST_SP}(%rbx)
-    popq {_HOST_SP}(%rbx)
-    popq {_STOP}(%rbx)
-    addq $8, %rsp
-    popq {_HANDLER}(%rbx)
-1:  popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %rbx
+    movq {_GUEST_FP}(%r12), %rbp
+    movq {_GUEST_SP}(%r12), %rsp
+    callq *%r13
+    movq %rsp, %r12
+    andq ${_BLOCK_MASK}, %r12
+    movq {_HOST_SP}(%r12), %rsp
+    xorl %edx, %edx
+1:  cmpq $0, {_THREAD_STATE}(%r12)
+    jne 4f
+2:  movq {_FRAME_HANDLER}(%rsp), %rcx
+{_lines(f"movaps {_FRAME_FIELDS + at}(%rsp), %xmm{13 + (at >> 4)}" for at in _FIELDS)}
+{_lines(f"movups %xmm{13 + (at >> 4)}, {at}(%r12)" for at in _FIELDS)}
+    movq %rcx, {_HANDLER}(%r12)
+3:  addq ${_FRAME_BYTES}, %rsp
     popq %rbp
     retq
+4:  movq %rax, %r13
+    movaps %xmm0, {_FRAME_VECTOR}(%rsp)
+    movl %edx, %ebx
+    movq {_THREAD_STATE}(%r12), %rdi
+    callq PyEval_RestoreThread
+    movl %ebx, %edx
+    movaps {_FRAME_VECTOR}(%rsp), %xmm0
+    movq %r13, %rax
+    jmp 2b
+jormun_resume:
+    movq {_FRAME_CONTEXT}(%rsp), %r12
+    movl {_TRAP_KIND}(%r12), %edx
+    jmp 1b
 jormun_refuse:
     # The host's stack is nearly full: a trap whose innermost frame is that of the guest that called the host, if any.
-    movq $0, {_TRAP_PC}(%rdi)
-    movq {_GUEST_FP}(%rdi), %rax
-    movq %rax, {_TRAP_FP}(%rdi)
-    movl ${TrapKind.STACK_EXHAUSTED.value}, %eax
-    jmp 1b
-    # Most functions have no such slots, and beginning to copy takes longer than copying a few.
-5:  addq %rcx, %rcx
-    leaq {layout.REGISTERS_OVERFLOW}(%r13), %rsi
-    leaq {layout.STACK_OVERFLOW_AREA}(%rbx), %rdi
-    rep movsq
-    jmp 4b
-.size jormun_enter, . - jormun_enter
+    movq $0, {_TRAP_PC}(%r12)
+    movq {_GUEST_FP}(%r12), %rax
+    movq %rax, {_TRAP_FP}(%r12)
+    movl ${TrapKind.STACK_EXHAUSTED.value}, %edx
+    jmp 3b
+.size jormun_activate_held, . - jormun_activate_held
 """
 
 
-def _prologue(count: int) -> str:
-    """What an activation begins with: its frame, its number and its stop record; goes to jormun_refuse for want
-    of stack. Then %rbx is the context, %r12 the code, %r13 the record.
-    """
-    return f"""
-    pushq %rbp
-    pushq %rbx
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
-    cmpq {_HOST_LIMIT}(%rdi), %rsp
-    jb jormun_refuse
-{_FRAME}
-    movq %rdi, %rbx
-    movq %rsi, %r12
-    movq %rdx, %r13
-    movq jormun_data+{count}(%rip), %rcx
-    movq (%rcx), %rax
+def _begin(scratch: str, process: int) -> str:
+    """Give the activation its number and its stop record."""
+    return f"""\
+    movq jormun_data+{process}(%rip), {scratch}
+    movq {layout.PROCESS_COUNT}({scratch}), %rax
     incq %rax
-    movq %rax, (%rcx)
-    movq %rax, {_ACTIVATION}(%rbx)
-    movq {layout.REGISTERS_STOP}(%r13), %rax
-    movq %rax, {_STOP}(%rbx)
-    movq $0, {_HANDLER}(%rbx)"""
+    movq %rax, {layout.PROCESS_COUNT}({scratch})
+    movq %rax, {_ACTIVATION}(%r12)
+    movq %r15, {_STOP}(%r12)
+    movq $0, {_HANDLER}(%r12)"""
 
 
 # i32 jormun_go_on(ptr context, u64 activation, ptr registers, u64 sp): go on with an activation that was left in
@@ -225,43 +260,45 @@ def _prologue(count: int) -> str:
 # this, once for each time that it was left, and no activation was on it since. The guest owns what is above `sp` there
 # and nothing else: of the host's stack, whose frame is built anew, it knows by HOST_SP alone, and its thread by the
 # context. What jormun_host_call pushed is what it pops here, and %r14 and %r15 it put aside; when the guest returns, it
-# does so behind the call in jormun_enter, where all is taken from the frame.
+# does so behind the call in jormun_activate_held, where all is taken from the frame.
 _GO_ON = f"""
 .type jormun_go_on,@function
 jormun_go_on:
-    pushq %rbp
-    pushq %rbx
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
-    cmpq {_HOST_LIMIT}(%rdi), %rsp
-    jb jormun_refuse
+{_KEEP_ALL}
+    subq $16, %rsp
+    movq %rdx, (%rsp)
+    movq %rdi, %r12
+    callq 3f
+    movq (%rsp), %rcx
+{_PUT_RESULTS}
+    addq $16, %rsp
+{_GIVE_ALL}
+    retq
+3:
 {_FRAME}
-    movq %rdi, %rbx
-    movq %rcx, %r12
-    movq %rsi, {_ACTIVATION}(%rbx)
+    movq %rcx, %r13
+    movq %rsi, {_ACTIVATION}(%r12)
     movq {layout.REGISTERS_STOP}(%rdx), %rax
-    movq %rax, {_STOP}(%rbx)
+    movq %rax, {_STOP}(%r12)
     callq PyEval_SaveThread
-    movq %rax, {_THREAD_STATE}(%rbx)
-    movq %rsp, {_HOST_SP}(%rbx)
-    movq %rbx, %rdi
+    movq %rax, {_THREAD_STATE}(%r12)
+    movq %rsp, {_HOST_SP}(%r12)
+    movq %r12, %rdi
     callq jormun_is_stopped
     testb %al, %al
     jne 1f
-    movq {layout.CONTEXT_KEPT}(%rbx), %r14
-    movq {layout.CONTEXT_KEPT + 8}(%rbx), %r15
-    movq {layout.CONTEXT_KEPT + 16}(%rbx), %rax
-    movq %rax, {_HANDLER}(%rbx)
-    movq {layout.CONTEXT_EXCEPTION}(%rbx), %rdi
-    movq $0, {layout.CONTEXT_EXCEPTION}(%rbx)
-    movq %r12, %rsp
+    movq {layout.CONTEXT_KEPT}(%r12), %r14
+    movq {layout.CONTEXT_KEPT + 8}(%r12), %r15
+    movq {layout.CONTEXT_KEPT + 16}(%r12), %rax
+    movq %rax, {_HANDLER}(%r12)
+    movq {layout.CONTEXT_EXCEPTION}(%r12), %rdi
+    movq $0, {layout.CONTEXT_EXCEPTION}(%r12)
+    movq %r13, %rsp
     testq %rdi, %rdi
     jne jormun_raise
 {_HOST_RETURN}
     # The context still says where in the guest this is.
-1:  movl ${TrapKind.INTERRUPTED.value}, {_TRAP_KIND}(%rbx)
+1:  movl ${TrapKind.INTERRUPTED.value}, {_TRAP_KIND}(%r12)
     jmp jormun_resume
 .size jormun_go_on, . - jormun_go_on
 """
@@ -383,8 +420,9 @@ jormun_host_function:
 # On the host's stack, though to stay on the guest's would be two moves shorter: the function may take more than what is
 # left of that, and would hit the guard, where its fault would be taken for the guest's, and leave it in the middle of
 # what it does. Nor may a signal's handler take it for a guest. The function may call Python, and so guests, which
-# is why the context says where they begin; it has no GIL, and THREAD_STATE says that a guest runs, so that signals may
-# come, which on this stack do nothing. Hence the look at the stop records behind it: the store's, and the thread's.
+# is why the context says where they begin; it has no GIL, which an activation that had kept it gives up here for good,
+# and THREAD_STATE says that a guest runs, so that signals may come, which on this stack do nothing. Hence the look at
+# the stop records behind it: the store's, and the thread's.
 #
 # Safe because: the function keeps %rbp, as any does, from which the context is found again; and it returns with the
 # %rsp that it was called with: the activation's HOST_SP, a multiple of 16, less two words. The host's stack below is
@@ -409,7 +447,9 @@ jormun_native_function:
     movq {_HOST_SP}(%r10), %rsp
     pushq {_ACTIVATION}(%r10)
     pushq {_ACTIVATION}(%r10)
-    callq *%rax
+    cmpq $0, {_THREAD_STATE}(%r10)
+    je 6f
+7:  callq *%rax
     popq %r11
     popq %r11
     movq %rbp, %rcx
@@ -426,6 +466,19 @@ jormun_native_function:
 4:  movq %rbp, %rsp
     popq %rbp
     retq
+    # Give the GIL up, and keep the arguments.
+6:  subq $208, %rsp
+    movq %rax, 192(%rsp)
+{_registers_to("%rsp", 64)}
+    callq PyEval_SaveThread
+    movq %rbp, %r10
+    andq ${_BLOCK_MASK}, %r10
+    movq %rax, {_THREAD_STATE}(%r10)
+{_integers_from("%rsp")}
+{_vectors_from("%rsp", 64)}
+    movq 192(%rsp), %rax
+    addq $208, %rsp
+    jmp 7b
     # Something may want to stop it: look closely, and keep the result.
 3:  subq $32, %rsp
     movq %rax, (%rsp)
@@ -470,7 +523,8 @@ jormun_compile_stub:
     movl %eax, %esi
     callq jormun_compile
     movq %rax, %r11
-{_registers_from("%rsp", 64)}
+{_integers_from("%rsp")}
+{_vectors_from("%rsp", 64)}
     movq %rbp, %rsp
     popq %rbp
     jmpq *%r11
@@ -563,16 +617,16 @@ jormun_has_xsave:
 """
 
 EXPORTED = (
-    "jormun_enter", "jormun_enter_short", "jormun_go_on", "jormun_resume", "jormun_trap", "jormun_host_call",
-    "jormun_host_function", "jormun_native_function", "jormun_compile_stub", "jormun_divert", "jormun_fuel",
-    "jormun_has_xsave", *exceptions.EXPORTED,
+    "jormun_enter", "jormun_activate_record", "jormun_activate_record_held", "jormun_activate_held", "jormun_go_on",
+    "jormun_resume", "jormun_trap", "jormun_host_call", "jormun_host_function", "jormun_native_function",
+    "jormun_compile_stub", "jormun_divert", "jormun_fuel", "jormun_has_xsave", *exceptions.EXPORTED,
 )  # fmt: skip
 
 
-def glue(islands: Mapping[str, int], count: int) -> str:
+def glue(islands: Mapping[str, int], process: int) -> str:
     """The machine code as assembly text. `islands` maps the name of a function outside of the code region, which may
-    be out of the reach of a call, to where in the glue's data its address is; at `count` is that of the count of
-    activations.
+    be out of the reach of a call, to where in the glue's data its address is; at `process` is that of
+    the process record.
     """
     jumps = [f"{name}:\n    jmpq *jormun_data+{offset}(%rip)\n" for name, offset in islands.items()]
     exported = [f".globl {name}\n" for name in (*EXPORTED, *islands)]
@@ -580,7 +634,7 @@ def glue(islands: Mapping[str, int], count: int) -> str:
         [
             ".text\n",
             *exported,
-            _enter(count),
+            _enter(process),
             _GO_ON,
             _TRAP,
             _HOST_CALL,

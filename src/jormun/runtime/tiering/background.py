@@ -9,6 +9,7 @@ import weakref
 
 from jormun.functions import cache
 from jormun.hints import Protocol
+from jormun.resting import resting
 
 
 class Work(Protocol):
@@ -66,7 +67,8 @@ class Background:
                 while (work := self._hottest()) is None:
                     if self._is_closed:
                         return
-                    self._condition.wait()
+                    with resting:
+                        self._condition.wait()
                 self._is_idle = False
             work.work()
             del work  # it may be the last reference
