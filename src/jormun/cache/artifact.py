@@ -48,7 +48,9 @@ _PACKAGE: Final = os.path.dirname(os.path.dirname(__file__))
 _AGREED: Final = (
     "cache/artifact.py", "cache/entry.py", "cache/plain.py", "features.py", "llvm/convention.py",
     "runtime/blueprint.py", "runtime/image.py", "runtime/layout.py", "runtime/native/bulk.py",
-    "runtime/native/glue.py", "runtime/native/x86_64.py", "types.py",
+    "runtime/native/glue.py", "runtime/native/service.py", "runtime/native/x86_64.py",
+    "runtime/native/x86_64_activation.py", "runtime/native/x86_64_aside.py", "runtime/native/x86_64_context.py",
+    "runtime/native/x86_64_host.py", "types.py",
 )  # fmt: skip
 """The sources that say what compiled code and the run time know of each other, from the package's folder on: two builds
 of one version may differ in them."""

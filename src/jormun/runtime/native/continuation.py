@@ -13,8 +13,9 @@ from time import monotonic
 from jormun.errors import Trap
 from jormun.hints import TYPE_CHECKING
 from jormun.runtime import layout
-from jormun.runtime.native import pages, x86_64
+from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
+from jormun.runtime.native.x86_64_activation import FRAME_ACTIVATION
 
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -81,7 +82,7 @@ class Continuation:
         if found._activation == stack.words[_ACTIVATION]:
             return found  # it was before
         # HOST_SP is the frame of the innermost activation, which has called us and waits on this thread's stack.
-        below = pages.read_u64(stack.words[_HOST_SP] + x86_64.FRAME_ACTIVATION)
+        below = pages.read_u64(stack.words[_HOST_SP] + FRAME_ACTIVATION)
         return found if below == 0 else None
 
     def suspend(self, suspension: Suspension) -> NoReturn:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from jormun.runtime.native import (
     bulk,
+    call_end,
     calls_from_python,
     calls_of_python,
     exceptions,
@@ -53,7 +54,7 @@ def text() -> str:
     assembly = [f'module asm "{line}"\n' for line in x86_64.glue(islands, glue_data.PROCESS).splitlines()]
     services = map(_service, SERVICES)
     chapters = (
-        python_values, calls_of_python, calls_from_python, straight_calls, stopping, signal_handlers, bulk, wasi,
+        python_values, calls_of_python, calls_from_python, call_end, straight_calls, stopping, signal_handlers, bulk, wasi,
         exceptions,
     )  # fmt: skip
     return "".join([*assembly, _DECLARATIONS, *services, *(chapter.text() for chapter in chapters)])
