@@ -54,8 +54,8 @@ def text() -> str:
     assembly = [f'module asm "{line}"\n' for line in x86_64.glue(islands, glue_data.PROCESS).splitlines()]
     services = map(_service, SERVICES)
     chapters = (
-        python_values, calls_of_python, calls_from_python, call_end, straight_calls, stopping, signal_handlers, bulk, wasi,
-        exceptions,
+        python_values, calls_of_python, calls_from_python, call_end, straight_calls, stopping, signal_handlers, bulk,
+        wasi, exceptions,
     )  # fmt: skip
     return "".join([*assembly, _DECLARATIONS, *services, *(chapter.text() for chapter in chapters)])
 
