@@ -243,7 +243,7 @@ def _bits_callback(func_type: FuncType, failed: Failed, takes_self: bool) -> Cal
     """
     slots = slots_of(func_type)
 
-    def answer(address: int, raised: object) -> None:
+    def answer(passed: object, address: int, raised: object) -> None:
         if not isinstance(raised, Exception):
             if not func_type.results:
                 return
@@ -258,7 +258,7 @@ def _bits_callback(func_type: FuncType, failed: Failed, takes_self: bool) -> Cal
         if func_type.results:
             slots.pack_results(address, (result,))
 
-    return (lambda passed, address, raised: answer(address, raised)) if takes_self else answer
+    return answer if takes_self else partial(answer, None)
 
 
 def _results(name: str, func_type: FuncType, returned: object) -> tuple[object, ...]:
