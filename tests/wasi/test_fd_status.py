@@ -43,6 +43,16 @@ def test_close(guest: Guest) -> None:
     assert guest.opened("file") == fd
 
 
+def test_numbers_of_streams_are_not_given_again(guest: Guest) -> None:
+    """What a program writes to a standard stream that it has closed or renumbered goes into no file."""
+    a, b = guest.opened("a", oflags=OFlags.CREAT), guest.opened("b", oflags=OFlags.CREAT)
+    guest.ok("fd_renumber", 1, a)
+    guest.ok("fd_close", 2)
+    guest.ok("fd_close", b)
+    assert guest.opened("c", oflags=OFlags.CREAT) == b
+    assert guest.opened("d", oflags=OFlags.CREAT) > b
+
+
 def test_renumber(guest: Guest, root: Path) -> None:
     """The target is closed, the source's number is free; both must have been open."""
     (root / "a").write_text("a")

@@ -35,6 +35,11 @@ _pinning = Lock()
 """Guards pins and is_closed of all descriptors: each time for a moment."""
 
 
+_STREAMS: Final = 3
+"""How many numbers are those of standard streams. They are not given again: a program that writes to one that it has
+closed or renumbered, as Yosys does, must not write into whatever it opened next. WASI promises no program the lowest."""
+
+
 @dataclass(slots=True)
 class Descriptor:
     """What a guest's descriptor stands for: a file, or a directory, and what may be done with it.
@@ -298,7 +303,8 @@ class DescriptorTable:
     def _take(self, fd: int) -> Descriptor:
         descriptor = self._open(fd)
         self._put(fd, None)
-        heappush(self._free, fd)
+        if fd >= _STREAMS:
+            heappush(self._free, fd)
         return descriptor
 
     def after_fork(self) -> None:
