@@ -37,7 +37,7 @@ _pinning = Lock()
 
 _STREAMS: Final = 3
 """How many numbers are those of standard streams. They are not given again: a program that writes to one that it has
-closed or renumbered, as Yosys does, must not write into whatever it opened next. WASI promises no program the lowest."""
+closed or renumbered, as Yosys does, must not write into whatever it opened next. WASI promises nobody the lowest."""
 
 
 @dataclass(slots=True)
