@@ -14,9 +14,11 @@ import llvmlite.binding as llvm
 import pytest
 
 from jormun.errors import TrapKind
+from jormun.llvm.convention import VECTOR
+from jormun.llvm.lines import LLVM_TYPE, float_literal
 from jormun.llvm.target import binding, host
 from jormun.llvm.templates import Template, make
-from jormun.llvm.values import LLVM_TYPE, VECTOR, TextOps, float_literal
+from jormun.llvm.values import TextOps
 from jormun.opcodes.immediates import Immediate, ImmediateValue
 from jormun.opcodes.ops import Shape
 from jormun.opcodes.signatures import Signature

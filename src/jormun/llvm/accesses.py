@@ -6,7 +6,8 @@ The atomic ones are those of the threads proposal. To be compiled by mypyc.
 from __future__ import annotations
 
 from jormun.llvm.convention import VECTOR
-from jormun.llvm.values import LLVM_TYPE, TextOps
+from jormun.llvm.lines import LLVM_TYPE
+from jormun.llvm.values import TextOps
 from jormun.opcodes.immediates import MemArg
 from jormun.opcodes.machine import ReadModifyWrite
 from jormun.types import V128, NumType, ValType, VecType

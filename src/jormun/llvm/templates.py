@@ -17,7 +17,8 @@ from typing import Any
 
 from jormun.errors import TrapKind
 from jormun.llvm.convention import VECTOR
-from jormun.llvm.values import LLVM_TYPE, TextOps
+from jormun.llvm.lines import LLVM_TYPE
+from jormun.llvm.values import TextOps
 from jormun.opcodes.immediates import Immediate, ImmediateValue
 from jormun.opcodes.markers import LATER, STRUCTURAL
 from jormun.opcodes.ops import Type, is_float

@@ -23,7 +23,7 @@ from __future__ import annotations
 from jormun.errors import TrapKind
 from jormun.llvm.accesses import llvm_type, memory_type
 from jormun.llvm.keep import keep
-from jormun.llvm.values import NAMED, NAMES
+from jormun.llvm.lines import NAMED, NAMES
 from jormun.opcodes import memory as rows
 from jormun.opcodes.immediates import MemArg
 from jormun.opcodes.table import BY_CODE, Row

@@ -15,8 +15,8 @@ from typing import NoReturn
 
 from jormun.errors import UnsupportedError
 from jormun.llvm.accesses import llvm_type
+from jormun.llvm.lines import NAMED, NAMES
 from jormun.llvm.templates import Template, make
-from jormun.llvm.values import NAMED, NAMES
 from jormun.opcodes.markers import LATER
 from jormun.opcodes.signatures import Rule
 from jormun.opcodes.table import BY_CODE, BY_NAME, Row

@@ -60,9 +60,9 @@ GLUE = Artefact(
     ),
 )  # fmt: skip
 _STENCIL_SOURCES = (
-    "errors.py", "types.py", "llvm/accesses.py", "llvm/convention.py", "llvm/object.py", "llvm/pipeline.py",
-    "llvm/target.py", "llvm/values.py", "runtime/layout.py", "runtime/metering/fuel.py",
-    "baseline/catalogue.py", "baseline/library.py",
+    "errors.py", "types.py", "llvm/accesses.py", "llvm/arithmetic.py", "llvm/convention.py", "llvm/conversions.py",
+    "llvm/lines.py", "llvm/object.py", "llvm/pipeline.py", "llvm/target.py", "llvm/values.py", "runtime/layout.py",
+    "runtime/metering/fuel.py", "baseline/catalogue.py", "baseline/library.py",
     "baseline/stencil_build/build.py", "baseline/stencil_build/machine.py", "baseline/stencil_build/objects.py",
     "baseline/stencil_build/ops.py", "baseline/stencil_build/variants.py",
     "opcodes/aggregates.py", "opcodes/atomics.py", "opcodes/control.py", "opcodes/conversion.py",
