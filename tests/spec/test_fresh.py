@@ -45,6 +45,7 @@ def _spoil(instance: Instance) -> None:
             memory.write(0, b"\xaa" * min(len(memory), 3 * PAGE))
             memory.write(len(memory) - 1, b"\xbb")
         memory.try_grow(1)
+    instance.fill()
     for table in instance.native.tables:
         for index in range(table.size):
             table.set(index, 0)

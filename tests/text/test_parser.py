@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from jormun.dataclass import replace
 from jormun.syntax.mode import Active, Passive
 from jormun.syntax.module import Custom, Element, Module
 from jormun.syntax.names import NAME_SECTION, Names, Subsection, decode_names
@@ -32,7 +33,7 @@ def without_names(text: str) -> Module:
     """A text's module, its name section dropped."""
     module = parse_module(text)
     customs = tuple(custom for custom in module.customs if custom.name != NAME_SECTION)
-    return Module(**{name: getattr(module, name) for name in module.__dataclass_fields__} | {"customs": customs})
+    return replace(module, customs=customs)
 
 
 def code_of(text: str) -> bytes:
