@@ -66,7 +66,7 @@ class Engine:
 
 JORMUN = Engine(
     "jormun",
-    (sys.executable, "-m", "jormun", "run"),
+    (sys.executable, str(HERE.parent / "scripts" / "jormun"), "run"),  # what is installed as `jormun`
     (sys.executable, "-c", "pass"),
     "JORMUN_CACHE_DIR",
     HERE.parent / "src",
