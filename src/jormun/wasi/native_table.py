@@ -123,7 +123,11 @@ class NativeTable:
         """What may be done with a file of the host; what is needed for it is in the entry then."""
         self._words[(at + world.ENTRY_FILE) >> 2] = file.host_fd
         if file.is_pipe:
-            return _PIPE | world.FILE_STATUS
+            unwaiting = file.unwaiting()
+            if unwaiting < 0:
+                return _PIPE | world.FILE_STATUS
+            self._words[(at + world.ENTRY_FILE) >> 2] = unwaiting
+            return world.READ_FILE | world.FILE_STATUS
         if file.is_memory_device:
             return world.READ_FILE | world.WRITE_FILE | world.FILE_STATUS
         if file.type is not FileType.REGULAR_FILE:

@@ -74,8 +74,7 @@ def test_python_waits_for_pipes(module: jormun.Module, tmp_path: Path) -> None:
     guest = Guest(module, tmp_path)
     table = guest.wasi.table
     for fd, host_fd in enumerate((stdin, stdout)):
-        table.remove(fd).close()
-        assert table.insert(Descriptor.of_file(HostFile(host_fd))) == fd
+        table.renumber(table.insert(Descriptor.of_file(HostFile(host_fd))), fd)
     assert guest.call("fd_read", 99, 0, 0, 0) is Errno.EBADF  # Python's turn
     feeding = threading.Timer(0.05, os.write, (source, b"late"))
     feeding.start()
@@ -91,12 +90,34 @@ def test_python_waits_for_pipes(module: jormun.Module, tmp_path: Path) -> None:
     os.close(source)
 
 
+def _open() -> set[str]:
+    return {each.name for each in Path("/proc/self/fd").iterdir()}
+
+
+def test_a_pipe_is_opened_once_more_and_closed_with_it(module: jormun.Module, tmp_path: Path) -> None:
+    """What never waits does not make those wait less who share the pipe, and is closed when the guest has closed it."""
+    stdin, source = os.pipe()
+    before = _open()
+    guest = Guest(module, tmp_path)
+    table = guest.wasi.table
+    table.renumber(table.insert(Descriptor.of_file(HostFile(stdin, is_borrowed=True))), 0)
+    os.write(source, b"abc")
+    assert guest.read(0, 2) == b"ab"
+    assert guest.read(0, 2) == b"c"
+    assert os.get_blocking(stdin)
+    os.close(source)
+    assert guest.read(0, 2) == b""
+    guest.close()
+    assert _open() <= before
+    os.close(stdin)
+
+
 def test_nobody_reads_a_pipe(module: jormun.Module, tmp_path: Path) -> None:
     """EPIPE, and no signal ends the process."""
     target, stdout = os.pipe()
     guest = Guest(module, tmp_path)
-    guest.wasi.table.remove(0).close()
-    assert guest.wasi.table.insert(Descriptor.of_file(HostFile(stdout))) == 0
+    table = guest.wasi.table
+    table.renumber(table.insert(Descriptor.of_file(HostFile(stdout))), 0)
     assert not guest.write(0, b"x")
     assert not guest.write(0, b"x")
     os.close(target)
@@ -163,9 +184,8 @@ def test_devices_that_never_wait(module: jormun.Module, tmp_path: Path, python_c
     """/dev/null, /dev/zero and /dev/full are as files; what fails there is Python's to say."""
     guest = Guest(module, tmp_path)
     for fd, name in enumerate(("zero", "null", "full")):
-        guest.wasi.table.remove(fd).close()
         device = HostFile(os.open(f"/dev/{name}", os.O_RDWR))
-        assert guest.wasi.table.insert(Descriptor.of_file(device)) == fd
+        guest.wasi.table.renumber(guest.wasi.table.insert(Descriptor.of_file(device)), fd)
     assert not guest.call("random_get", 0, 8)  # Python's turn
     python_calls.clear()
     guest.memory.write(64, b"xyz")
