@@ -115,10 +115,10 @@ def test_before_there_are_services() -> None:
     """A signal may come before an instance was ever made: what it asks for is there from the beginning."""
     script = """
 from jormun.runtime import layout
-from jormun.runtime.native import glue, pages
+from jormun.runtime.native import glue_data, pages
 from jormun.runtime.native.machine import Native
 native = Native.get()
-at = native.code.data + glue.service_record("jormun_attention") + layout.HOST_CALLABLE
+at = native.code.data + glue_data.service_record("jormun_attention") + layout.HOST_CALLABLE
 print(pages.read_u64(at) != 0)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

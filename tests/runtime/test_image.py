@@ -31,11 +31,11 @@ def test_names_say_what_a_function_is() -> None:
     """Functions, loop entries and parts; what is none of these is not listed."""
     names = ["@f3", "@t4", "@o5_17", "@other"]
     text = "".join(f"define i32 {name}() {{\n  ret i32 1\n}}\n" for name in names)
-    text += "define internal i32 @f4() noinline {\n  ret i32 2\n}\ndefine i32 @f6() {\n  %r = call i32 @f4()\n"
+    text += "define internal i32 @f7() noinline {\n  ret i32 2\n}\ndefine i32 @e7() {\n  %r = call i32 @f7()\n"
     text += "  ret i32 %r\n}\n"
     image = code_image(assemble(text))
     assert [(f.kind, f.index, f.loop) for f in image.functions] == [
-        ("f", 3, 0), ("f", 4, 0), ("o", 5, 17), ("i", 4, 0), ("f", 6, 0),
+        ("f", 3, 0), ("f", 4, 0), ("o", 5, 17), ("i", 7, 0), ("f", 7, 0),
     ]  # fmt: skip
     assert all(image.code[f.offset + f.size_bytes - 1] == 0xC3 for f in image.functions)
 
