@@ -112,8 +112,8 @@ def test_asynchronous_exception_at_the_start_of_a_callback(load: Any) -> None:
     previous = signal.signal(signal.SIGALRM, on_alarm)
     try:
         for _ in range(20):
-            signal.setitimer(signal.ITIMER_REAL, 0.005)
             with pytest.raises(Alarm):
+                signal.setitimer(signal.ITIMER_REAL, 0.005)  # not before: a busy machine may be as late as that
                 caller(0, "f2")
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
