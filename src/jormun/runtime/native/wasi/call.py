@@ -154,6 +154,24 @@ allowed:
 """
 
 
+def whether_in_memory(here: str = "in.file") -> str:
+    """Lines that go on at a label if %entry is a file in memory, else at `of.host`."""
+    return f"""
+  %found.memory = and i32 %operations, {world.IN_MEMORY}
+  %is.in.memory = icmp ne i32 %found.memory, 0
+  br i1 %is.in.memory, label %{here}, label %of.host
+"""
+
+
+def in_file() -> str:
+    """The label `in.file`, and lines that define %open as the open file in memory of %entry."""
+    return f"""
+in.file:
+  %record.at = getelementptr i8, ptr %entry, i64 {world.ENTRY_STREAM}
+  %open = load ptr, ptr %record.at
+"""
+
+
 def host_file(name: str) -> str:
     """Lines that define `name` as the host's descriptor of %entry, an i64."""
     return f"""

@@ -185,18 +185,22 @@ copied:
 {_LEAVE}}}
 """
 
-# i64 jormun_wasi_put(file, buffers, found, total, at): writes all of the buffers to an open file's content, at an
-# offset, at its POSITION, or at its end if it appends; how many bytes, or REFUSED. It grows into what its tree may
-# still take.
-_PUT: Final = f"""
-define internal i64 @jormun_wasi_put({_PARAMETERS}) {ATTRIBUTES} {{
+# What a function begins with that changes a file: the nanoseconds of now, before anything is locked.
+_NOW: Final = f"""
 {TIMESPEC}
   %failed = call i32 @clock_gettime(i32 {_REALTIME}, ptr %timespec)
   %is.read = icmp eq i32 %failed, 0
   br i1 %is.read, label %told, label %refused
 told:
 {NANOSECONDS}
-{enter_file("%file", "refused")}
+"""
+
+# i64 jormun_wasi_put(file, buffers, found, total, at): writes all of the buffers to an open file's content, at an
+# offset, at its POSITION, or at its end if it appends; how many bytes, or REFUSED. It grows into what its tree may
+# still take.
+_PUT: Final = f"""
+define internal i64 @jormun_wasi_put({_PARAMETERS}) {ATTRIBUTES} {{
+{_NOW}{enter_file("%file", "refused")}
   %is.own = icmp eq i64 %lower, {world.OWN}
   br i1 %is.own, label %own, label %refuse
 own:
@@ -228,13 +232,7 @@ copied:
 # where it is larger, unless it keeps that. Blocks that are not there are zeros.
 _GROW: Final = f"""
 define internal i64 @jormun_wasi_grow(ptr %file, i64 %bytes, i1 %keeps) {ATTRIBUTES} {{
-{TIMESPEC}
-  %failed = call i32 @clock_gettime(i32 {_REALTIME}, ptr %timespec)
-  %is.read = icmp eq i32 %failed, 0
-  br i1 %is.read, label %told, label %refused
-told:
-{NANOSECONDS}
-{enter_file("%file", "refused")}
+{_NOW}{enter_file("%file", "refused")}
   %size.bytes = load i64, ptr %content.size.at
   %is.cut = icmp ult i64 %bytes, %size.bytes
   %is.changing = xor i1 %keeps, 1

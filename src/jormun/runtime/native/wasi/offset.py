@@ -6,7 +6,17 @@ from jormun.hints import Final
 from jormun.runtime import world
 from jormun.runtime.native import x86_64
 from jormun.runtime.native.wasi.buffers import FRAME, answer_count, first_or_all, gather
-from jormun.runtime.native.wasi.call import NativeCall, allowed, enter_table, host_file, leave_table, place, unlock
+from jormun.runtime.native.wasi.call import (
+    NativeCall,
+    allowed,
+    enter_table,
+    host_file,
+    in_file,
+    leave_table,
+    place,
+    unlock,
+    whether_in_memory,
+)
 from jormun.runtime.native.wasi.clock import C_STACK_BYTES
 
 _PREAD, _PWRITE, _PREADV, _PWRITEV = 17, 18, 295, 296
@@ -23,15 +33,11 @@ def _transfer(name: str, operation: int, one: int, many: int, content: str) -> N
 {gather()}
 {enter_table()}
 {allowed(operation)}
-  %found.memory = and i32 %operations, {world.IN_MEMORY}
-  %is.in.memory = icmp ne i32 %found.memory, 0
-  br i1 %is.in.memory, label %in.memory, label %of.host
+{whether_in_memory("in.memory")}
 in.memory:
   %is.offset = icmp sge i64 %offset, 0
   br i1 %is.offset, label %in.file, label %leave
-in.file:
-  %record.at = getelementptr i8, ptr %entry, i64 {world.ENTRY_STREAM}
-  %open = load ptr, ptr %record.at
+{in_file()}
   %content.done = call i64 @jormun_wasi_{content}(ptr %open, ptr %buffers, i64 %found, i64 %total, i64 %offset)
   br label %called
 of.host:

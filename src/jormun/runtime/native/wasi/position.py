@@ -5,7 +5,17 @@ from __future__ import annotations
 from jormun.hints import Final
 from jormun.runtime import world
 from jormun.runtime.native import x86_64
-from jormun.runtime.native.wasi.call import NativeCall, allowed, enter_table, host_file, leave_table, place, unlock
+from jormun.runtime.native.wasi.call import (
+    NativeCall,
+    allowed,
+    enter_table,
+    host_file,
+    in_file,
+    leave_table,
+    place,
+    unlock,
+    whether_in_memory,
+)
 from jormun.runtime.native.wasi.file import enter_file, leave_file
 
 _LSEEK: Final = 8
@@ -18,12 +28,8 @@ _WHENCES: Final = 3
 def _seek(offset: str, whence: str) -> str:
     """Lines from the label `allowed` on: a position that is out of range is an error, and Python's."""
     return f"""
-  %found.memory = and i32 %operations, {world.IN_MEMORY}
-  %is.in.memory = icmp ne i32 %found.memory, 0
-  br i1 %is.in.memory, label %in.file, label %of.host
-in.file:
-  %record.at = getelementptr i8, ptr %entry, i64 {world.ENTRY_STREAM}
-  %open = load ptr, ptr %record.at
+{whether_in_memory()}
+{in_file()}
 {enter_file("%open", "leave")}
   %position = load i64, ptr %position.at
   %size.bytes = load i64, ptr %content.size.at

@@ -7,7 +7,17 @@ from __future__ import annotations
 from jormun.hints import Final
 from jormun.runtime import world
 from jormun.runtime.native import x86_64
-from jormun.runtime.native.wasi.call import NativeCall, allowed, enter_table, host_file, leave_table, place, unlock
+from jormun.runtime.native.wasi.call import (
+    NativeCall,
+    allowed,
+    enter_table,
+    host_file,
+    in_file,
+    leave_table,
+    place,
+    unlock,
+    whether_in_memory,
+)
 from jormun.runtime.native.wasi.file import enter_file, leave_file
 
 _FSTAT: Final = 5
@@ -114,12 +124,8 @@ _FD_FILESTAT_GET: Final = NativeCall(
 {place("%place", "%result", world.CONTENT_STATUS_BYTES)}
 {enter_table()}
 {allowed(world.FILE_STATUS, "no.file")}
-  %found.memory = and i32 %operations, {world.IN_MEMORY}
-  %is.in.memory = icmp ne i32 %found.memory, 0
-  br i1 %is.in.memory, label %in.file, label %of.host
-in.file:
-  %record.at = getelementptr i8, ptr %entry, i64 {world.ENTRY_STREAM}
-  %open = load ptr, ptr %record.at
+{whether_in_memory()}
+{in_file()}
 {enter_file("%open", "leave")}
   %is.told.at = getelementptr i8, ptr %content, i64 {world.CONTENT_IS_TOLD}
   %told = load i32, ptr %is.told.at

@@ -7,7 +7,17 @@ from jormun.hints import Final
 from jormun.runtime import world
 from jormun.runtime.native import x86_64
 from jormun.runtime.native.wasi.buffers import FRAME, TRANSFER_BYTES, answer_count, first_or_all, gather
-from jormun.runtime.native.wasi.call import NativeCall, allowed, enter_table, host_file, leave_table, place, unlock
+from jormun.runtime.native.wasi.call import (
+    NativeCall,
+    allowed,
+    enter_table,
+    host_file,
+    in_file,
+    leave_table,
+    place,
+    unlock,
+    whether_in_memory,
+)
 from jormun.runtime.native.wasi.clock import C_STACK_BYTES
 from jormun.runtime.native.wasi.file import POSITION
 from jormun.runtime.native.wasi.stream import ADD, TAKE, stream
@@ -83,12 +93,8 @@ no.stream:
 {leave_table()}
 
 file:
-  %found.memory = and i32 %operations, {world.IN_MEMORY}
-  %is.in.memory = icmp ne i32 %found.memory, 0
-  br i1 %is.in.memory, label %in.file, label %of.host
-in.file:
-  %record.at = getelementptr i8, ptr %entry, i64 {world.ENTRY_STREAM}
-  %open = load ptr, ptr %record.at
+{whether_in_memory()}
+{in_file()}
   %content.done = call i64 @jormun_wasi_{it.content}(ptr %open, ptr %buffers, i64 %found, i64 %total, i64 {POSITION})
   br label %called
 of.host:
