@@ -68,7 +68,7 @@ def _stoppable(function: WasiFunction) -> Call:
             try:
                 return call(wasi, *arguments)
             except NotYet as wait:
-                wait.redo = partial(_go_on, wasi, wait.redo or partial(call, wasi, *arguments))
+                _put_off(wait, wasi, partial(call, wasi, *arguments))
                 raise
             finally:
                 wasi.table.unpin()
@@ -87,7 +87,7 @@ def _stoppable(function: WasiFunction) -> Call:
             with threads.lock:
                 return call(wasi, *arguments)
         except NotYet as wait:
-            wait.redo = partial(_go_on, wasi, wait.redo or partial(call, wasi, *arguments))
+            _put_off(wait, wasi, partial(call, wasi, *arguments))
             raise
         finally:
             table.unpin()
@@ -95,12 +95,17 @@ def _stoppable(function: WasiFunction) -> Call:
     return locked
 
 
+def _put_off(wait: NotYet, wasi: Wasi, rest: Callable[[], int]) -> None:
+    """Have a call gone on with later: by what it says itself, or with `rest`."""
+    wait.redo = partial(_go_on, wasi, wait.redo or rest)
+
+
 def _go_on(wasi: Wasi, rest: Callable[[], int]) -> int:
     """What a call does when its guest has been suspended."""
     try:
         return rest()
     except NotYet as wait:
-        wait.redo = partial(_go_on, wasi, wait.redo or rest)
+        _put_off(wait, wasi, rest)
         raise
     finally:
         wasi.table.unpin()
