@@ -15,10 +15,10 @@ from jormun.baseline.frame import TRY, Frame
 from jormun.baseline.operands import CONSTANT
 from jormun.errors import TrapKind
 from jormun.hints import TYPE_CHECKING, Final, i64
-from jormun.opcodes.immediates import Catch, CatchKind
+from jormun.opcodes.immediates import CatchKind
 from jormun.opcodes.table import BY_NAME
 from jormun.runtime import layout
-from jormun.syntax.code import read_immediates
+from jormun.syntax.code import catches_of, read_immediates
 
 if TYPE_CHECKING:
     from jormun.baseline.compile import FunctionCompiler
@@ -33,9 +33,7 @@ def try_table(f: FunctionCompiler) -> None:
     immediates, end = read_immediates(f.body, f.at, _TRY_TABLE)
     frame = blocks.open_frame(f, TRY)
     f.at = end
-    catches = immediates[1]
-    assert isinstance(catches, tuple)
-    frame.catches = tuple([each for each in catches if isinstance(each, Catch)])
+    frame.catches = catches_of(immediates)
     if frame.catches:
         frame.handler = frame
 

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 from jormun.errors import TrapKind
 from jormun.llvm.accesses import llvm_type
-from jormun.opcodes.immediates import Catch, CatchKind
+from jormun.opcodes.immediates import CatchKind
 from jormun.opcodes.table import BY_NAME
 from jormun.optimizing import calls, control
 from jormun.optimizing.frame import TRY, Frame
 from jormun.optimizing.shapes import CallShape
 from jormun.runtime import layout
-from jormun.syntax.code import read_immediates
+from jormun.syntax.code import catches_of, read_immediates
 from jormun.types import I32, I64, FuncType
 
 if TYPE_CHECKING:
@@ -37,13 +37,10 @@ _TRY_TABLE = BY_NAME["try_table"][0]
 
 def try_table(f: FunctionLowering) -> None:
     """`try_table`: its clauses name labels outside of it."""
-    start = f.at
-    immediates, _ = read_immediates(f.code, start, _TRY_TABLE)
+    immediates, end = read_immediates(f.code, f.at, _TRY_TABLE)
     frame = control.open_frame(f, TRY)
-    _, f.at = read_immediates(f.code, start, _TRY_TABLE)
-    catches = immediates[1]
-    assert isinstance(catches, tuple)
-    frame.catches = tuple([each for each in catches if isinstance(each, Catch)])
+    f.at = end
+    frame.catches = catches_of(immediates)
     if frame.catches:
         frame.handler = frame
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from jormun.errors import MalformedError
 from jormun.hints import Final, Iterator, Sequence
-from jormun.opcodes.immediates import Immediate, ImmediateValue
+from jormun.opcodes.immediates import Catch, Immediate, ImmediateValue
 from jormun.opcodes.table import BY_CODE, BY_NAME, Row
 from jormun.syntax.expression import Expr
 from jormun.syntax.immediate_code import (
@@ -99,6 +99,13 @@ def read_immediates(code: bytes, at: int, row: Row) -> tuple[tuple[ImmediateValu
         value, at = reader(code, at)
         values.append(value)
     return tuple(values), at
+
+
+def catches_of(immediates: Sequence[ImmediateValue]) -> tuple[Catch, ...]:
+    """The clauses among the immediates of a try_table."""
+    catches = immediates[1]
+    assert isinstance(catches, tuple)
+    return tuple([each for each in catches if isinstance(each, Catch)])
 
 
 def encode_opcode(row: Row) -> bytes:

@@ -26,12 +26,12 @@ from jormun.dataclass import dataclass
 from jormun.errors import WasmError
 from jormun.functions import cache
 from jormun.hints import Final
-from jormun.opcodes.immediates import Catch, ImmediateValue
+from jormun.opcodes.immediates import ImmediateValue
 from jormun.opcodes.signatures import Rule
 from jormun.opcodes.table import BY_CODE, BY_NAME
 from jormun.runtime.metering.costs import FREE, Costs
 from jormun.runtime.metering.rounds import WRITERS, Rounds, Tail
-from jormun.syntax.code import read_immediates, read_row
+from jormun.syntax.code import catches_of, read_immediates, read_row
 
 ENTRY: Final = 0
 """In place of an offset: the entry of the function."""
@@ -236,9 +236,7 @@ def _leave(blocks: list[_Block], immediates: tuple[ImmediateValue, ...], behind:
 
 def _catch(blocks: list[_Block], immediates: tuple[ImmediateValue, ...]) -> None:
     """Note that the try_table that has been opened may be left for the labels of its clauses, which lie outside."""
-    catches = immediates[1]
-    assert isinstance(catches, tuple)
-    labels = tuple([each.label + 1 for each in catches if isinstance(each, Catch)])
+    labels = tuple([each.label + 1 for each in catches_of(immediates)])
     if labels:
         for depth in _leave(blocks, (labels,), 0):
             blocks[-1 - depth].is_caught_at = True
