@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from jormun.runtime.globals import Global
     from jormun.runtime.limits import Limits
     from jormun.runtime.metering.costs import Costs
+    from jormun.runtime.objects import Array, Struct
     from jormun.runtime.store import Store
     from jormun.runtime.table import Table
     from jormun.runtime.tag import Tag
@@ -76,6 +77,7 @@ _PLACES = {
     "jormun.runtime.globals": ("Global",),
     "jormun.runtime.limits": ("Limits",),
     "jormun.runtime.metering.costs": ("Costs",),
+    "jormun.runtime.objects": ("Array", "Struct"),
     "jormun.runtime.store": ("Store",),
     "jormun.runtime.table": ("Table",),
     "jormun.runtime.tag": ("Tag",),
@@ -90,6 +92,7 @@ _NAMES_THERE = {"Func": "Function"}
 
 __all__ = [
     "Allowance",
+    "Array",
     "ArtifactError",
     "CompletedProcess",
     "Config",
@@ -119,6 +122,7 @@ __all__ = [
     "Quota",
     "ScratchDirectory",
     "Store",
+    "Struct",
     "Table",
     "Tag",
     "TimeoutError",

@@ -65,6 +65,10 @@ else:
         def __len__(self):
             return len(self._entries)
 
+        def keys(self):
+            """The keys, of values too that have died this moment."""
+            return list(self._entries)
+
     class WeakSet:
         """Objects, as long as something else keeps them alive."""
 

@@ -49,7 +49,13 @@ def test_ref_func_is_the_function(make) -> None:
     assert exports["b"].value is exports["print"]
 
 
-def test_allocating_waits_for_garbage_collection(make) -> None:
-    """It is said, not done wrongly."""
-    with pytest.raises(WasmError, match=r"struct\.new in a constant expression is not supported yet"):
-        make("(module (type $s (struct)) (global (ref $s) (struct.new $s)))")
+def test_objects_are_made_anew_for_each_instance(make) -> None:
+    """A structure within a structure, and arrays; no two instances share one."""
+    text = """(module (type $a (array (mut i16))) (type $s (struct (field i32) (field (ref null $s)) (field (ref $a))))
+        (global (export "s") (ref $s) (struct.new $s (i32.const 1)
+            (struct.new $s (i32.const 2) (ref.null $s) (array.new $a (i32.const -1) (i32.const 3)))
+            (array.new_fixed $a 2 (i32.const 4) (i32.const 5)))))"""
+    first, second = (make(text).exports["s"].value for _ in range(2))
+    assert (first[0], list(first[2]), first[1][0], list(first[1][2])) == (1, [4, 5], 2, [0xFFFF] * 3)
+    assert first[1][1] is None
+    assert first is not second

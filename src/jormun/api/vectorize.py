@@ -84,7 +84,7 @@ def vectorize(function: Callable[..., Any], *, identity: int | None = None) -> n
     loop = code.loop
 
     def ask(args: int, count: int, steps: int) -> None:
-        call_native(function.store, _LOOP, loop, vm, (args, count, steps))
+        call_native(function.store, _LOOP, loop, vm, (args, count, steps), function, len)
 
     if made.is_plain:
         store.keep(code.closer())

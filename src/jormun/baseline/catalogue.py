@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from jormun.hints import Final
 from jormun.opcodes.immediates import Immediate
-from jormun.opcodes.markers import LATER, STRUCTURAL
+from jormun.opcodes.markers import STRUCTURAL
 from jormun.opcodes.signatures import Address, Signature
 from jormun.opcodes.table import BY_CODE, BY_NAME, Row
 from jormun.types import F32, F64, I32, I64, V128, ValType
@@ -117,12 +117,7 @@ SERVED: Final = frozenset(BY_NAME[name][0].code for name in (
 
 def is_stamped(row: Row) -> bool:
     """Whether a row has a family of stencils, made from its semantics."""
-    return (
-        isinstance(row.signature, Signature)
-        and row.semantics not in LATER
-        and row.semantics not in STRUCTURAL
-        and row.code not in SERVED
-    )
+    return isinstance(row.signature, Signature) and row.semantics not in STRUCTURAL and row.code not in SERVED
 
 
 def form_of(row: Row) -> int:

@@ -5,11 +5,10 @@ To be compiled by mypyc.
 
 from __future__ import annotations
 
-from jormun.baseline import blocks, branches, calls, exceptions, parametric, state
+from jormun.baseline import blocks, branches, calls, exceptions, objects, parametric, state
 from jormun.baseline.catalogue import CLASS_F32, CLASS_F64, CLASS_V128
 from jormun.baseline.operands import CONSTANT, REGISTER
 from jormun.baseline.rows import Op
-from jormun.errors import UnsupportedError
 from jormun.hints import TYPE_CHECKING, Callable, Final, i64
 from jormun.opcodes.signatures import Rule
 from jormun.opcodes.table import BY_CODE, BY_NAME
@@ -64,6 +63,27 @@ _BY_RULE: dict[Rule, Handler] = {
     Rule.REF_AS_NON_NULL: state.ref_as_non_null,
     Rule.REF_FUNC: state.ref_func,
     Rule.REF_EQ: state.ref_eq,
+    Rule.STRUCT_NEW: objects.struct_new,
+    Rule.STRUCT_NEW_DEFAULT: objects.struct_new_default,
+    Rule.STRUCT_GET: objects.struct_get_whole,
+    Rule.STRUCT_SET: objects.struct_set,
+    Rule.ARRAY_NEW: objects.array_new,
+    Rule.ARRAY_NEW_DEFAULT: objects.array_new_default,
+    Rule.ARRAY_NEW_FIXED: objects.array_new_fixed,
+    Rule.ARRAY_NEW_DATA: objects.array_new_data,
+    Rule.ARRAY_NEW_ELEM: objects.array_new_elem,
+    Rule.ARRAY_GET: objects.array_get_whole,
+    Rule.ARRAY_SET: objects.array_set,
+    Rule.ARRAY_LEN: objects.array_len,
+    Rule.ARRAY_FILL: objects.array_fill,
+    Rule.ARRAY_COPY: objects.array_copy,
+    Rule.ARRAY_INIT_DATA: objects.array_init_data,
+    Rule.ARRAY_INIT_ELEM: objects.array_init_elem,
+    Rule.BR_ON_CAST: objects.br_on_cast,
+    Rule.BR_ON_CAST_FAIL: objects.br_on_cast_fail,
+    Rule.REF_I31: objects.ref_i31,
+    Rule.ANY_CONVERT_EXTERN: objects.convert,
+    Rule.EXTERN_CONVERT_ANY: objects.convert,
 }
 
 
@@ -118,13 +138,25 @@ for _name, _handler in (
     ("memory.atomic.notify", state.atomic_notify),
     ("memory.atomic.wait32", state.atomic_wait32),
     ("memory.atomic.wait64", state.atomic_wait64),
+    ("struct.get_s", objects.struct_get_s),
+    ("struct.get_u", objects.struct_get_u),
+    ("array.get_s", objects.array_get_s),
+    ("array.get_u", objects.array_get_u),
+    ("i31.get_s", objects.i31_get_s),
+    ("i31.get_u", objects.i31_get_u),
 ):
     HANDLERS[BY_NAME[_name][0].code] = _handler
+for _row, _handler in zip(
+    BY_NAME["ref.test"] + BY_NAME["ref.cast"],
+    (objects.ref_test, objects.ref_test_null, objects.ref_cast, objects.ref_cast_null),
+    strict=True,
+):
+    HANDLERS[_row.code] = _handler
 _PREFIXES: Final = frozenset(row.prefix for row in BY_CODE.values() if row.prefix is not None)
 
 
 def step(f: FunctionCompiler) -> None:
-    """The instruction at hand, whatever it is. Raises UnsupportedError."""
+    """The instruction at hand, whatever it is."""
     code: int = f.code[f.at]
     f.at += 1
     if code in _PREFIXES:
@@ -133,10 +165,7 @@ def step(f: FunctionCompiler) -> None:
     if handler is not None:
         handler(f)
         return
-    op = f.rows.ops.get(code)
-    if op is None:
-        raise UnsupportedError(f"function {f.func_index}: {BY_CODE[code].name} is not supported yet")
-    stamped(f, op)
+    stamped(f, f.rows.ops[code])
 
 
 def stamped(f: FunctionCompiler, op: Op) -> None:

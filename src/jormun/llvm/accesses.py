@@ -5,7 +5,7 @@ The atomic ones are those of the threads proposal. To be compiled by mypyc.
 
 from __future__ import annotations
 
-from jormun.llvm.convention import VECTOR
+from jormun.llvm.convention import REF, VECTOR
 from jormun.llvm.lines import LLVM_TYPE
 from jormun.llvm.values import TextOps
 from jormun.opcodes.immediates import MemArg
@@ -13,12 +13,12 @@ from jormun.opcodes.machine import ReadModifyWrite
 from jormun.types import V128, NumType, ValType, VecType
 
 LLVM_TYPES: dict[ValType, str] = {V128: VECTOR, **{t: LLVM_TYPE[t] for t in NumType}}
-"""Value types as LLVM writes them; every reference is an i64."""
+"""Value types as LLVM writes them, but for references."""
 
 
 def llvm_type(t: ValType) -> str:
     """A value type as LLVM writes it."""
-    return LLVM_TYPES.get(t, "i64")
+    return LLVM_TYPES.get(t, REF)
 
 
 def memory_type(t: NumType | VecType, bits: int) -> str:

@@ -19,7 +19,9 @@ VECTOR: Final = "<16 x i8>"
 REGISTERS: Final = ("ptr", *("i64",) * 5, *(VECTOR,) * 8)
 """What arguments are passed in: integer registers, the first of which has `vm`, and vector registers."""
 OVERFLOW_SLOT_BYTES: Final = 16
-_INTEGERS: Final = ("i32", "i64", "ptr")
+REF: Final = "%ref"
+"""What every reference is in the text of functions: another name of i64, by which they are known."""
+_INTEGERS: Final = ("i32", "i64", "ptr", REF)
 _FIRST_VECTOR: Final = REGISTERS.index(VECTOR)
 
 
@@ -57,7 +59,7 @@ def to_register(name: str, t: str, value: str, register: str) -> list[str]:
     """LLVM text that defines `name` as what a register of type `register` holds to pass `value`; what it does not fill
     of the register has no meaning.
     """
-    if t == register:
+    if t in (register, REF):
         return [f"{name} = freeze {t} {value}"]
     if t == "i32":
         return [f"{name} = zext i32 {value} to i64"]
@@ -72,7 +74,7 @@ def to_register(name: str, t: str, value: str, register: str) -> list[str]:
 
 def from_register(name: str, t: str, value: str, register: str) -> list[str]:
     """LLVM text that defines `name` as the argument of type `t` in `value`, a register's content."""
-    if t == register:
+    if t in (register, REF):
         return [f"{name} = freeze {t} {value}"]
     if t == "i32":
         return [f"{name} = trunc i64 {value} to i32"]

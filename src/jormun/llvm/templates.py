@@ -20,7 +20,7 @@ from jormun.llvm.convention import VECTOR
 from jormun.llvm.lines import LLVM_TYPE
 from jormun.llvm.values import TextOps
 from jormun.opcodes.immediates import Immediate, ImmediateValue
-from jormun.opcodes.markers import LATER, STRUCTURAL
+from jormun.opcodes.markers import STRUCTURAL
 from jormun.opcodes.ops import Type, is_float
 from jormun.opcodes.signatures import Signature
 from jormun.opcodes.table import Row
@@ -151,7 +151,7 @@ def make(row: Row, architecture: str = "", immediates: Sequence[ImmediateValue] 
         return None
     if any(not isinstance(t, NumType | VecType) for t in signature.params):
         return None
-    assert row.semantics not in STRUCTURAL and row.semantics not in LATER
+    assert row.semantics not in STRUCTURAL
     arity = len(signature.params)
     op = _Recorder(architecture)
     operands = [f"%{mark}" for mark in _OPERANDS[:arity]]

@@ -7,10 +7,10 @@ standard asks for, and traps.
 from __future__ import annotations
 
 from jormun.enumeration import Enum, unique
-from jormun.hints import Protocol
+from jormun.hints import Protocol, Sequence
 from jormun.opcodes.immediates import MemArg
 from jormun.opcodes.ops import Ops, V
-from jormun.types import HeapType, NumType, VecType
+from jormun.types import HeapType, NumType, RefType, VecType
 
 
 @unique
@@ -129,3 +129,64 @@ class Machine(Ops[V], Protocol[V]):
 
     def ref_eq(self, x: V, y: V) -> V:
         """The condition that two references are the same."""
+
+    def ref_matches(self, target: RefType, x: V) -> V:
+        """The condition that a reference has a type, whose heap type may be an index."""
+
+    def ref_i31(self, x: V) -> V:
+        """The low 31 bits of an i32, as a reference."""
+
+    def i31_get(self, is_signed: bool, x: V) -> V:
+        """The number in an i31 reference, which is not null."""
+
+    # Objects. `type` is the index of their type. References are not null, and an index is within its array.
+
+    def struct_new(self, type: int, fields: Sequence[V]) -> V:
+        """A structure with these fields."""
+
+    def struct_new_default(self, type: int) -> V:
+        """A structure whose fields are zero or null."""
+
+    def struct_get(self, type: int, field: int, is_signed: bool, x: V) -> V:
+        """A field, extended if it is packed."""
+
+    def struct_set(self, type: int, field: int, x: V, value: V) -> None:
+        """Set a field, to the low bits of an i32 if it is packed."""
+
+    def array_new(self, type: int, element: V, length: V) -> V:
+        """An array of a length, all elements the same value."""
+
+    def array_new_default(self, type: int, length: V) -> V:
+        """An array of a length, all elements zero or null."""
+
+    def array_new_fixed(self, type: int, elements: Sequence[V]) -> V:
+        """An array of these elements."""
+
+    def array_new_data(self, type: int, data: int, start: V, length: V) -> V:
+        """An array read from a data segment. MEMORY_OUT_OF_BOUNDS."""
+
+    def array_new_elem(self, type: int, elem: int, start: V, length: V) -> V:
+        """An array read from an element segment. TABLE_OUT_OF_BOUNDS."""
+
+    def array_get(self, type: int, is_signed: bool, x: V, index: V) -> V:
+        """An element, extended if it is packed."""
+
+    def array_set(self, type: int, x: V, index: V, value: V) -> None:
+        """Set an element, to the low bits of an i32 if it is packed."""
+
+    def array_len(self, x: V) -> V:
+        """The length, an i32."""
+
+    # These check their references, too. NULL_ARRAY_REFERENCE, ARRAY_OUT_OF_BOUNDS, before anything is written.
+
+    def array_fill(self, type: int, x: V, start: V, element: V, size: V) -> None:
+        """Set elements to one value."""
+
+    def array_copy(self, type: int, x: V, to: V, y: V, start: V, size: V) -> None:
+        """Copy elements from array `y` to `x`, which has the type, as if through a buffer."""
+
+    def array_init_data(self, type: int, data: int, x: V, to: V, start: V, size: V) -> None:
+        """Copy from a data segment. MEMORY_OUT_OF_BOUNDS."""
+
+    def array_init_elem(self, type: int, elem: int, x: V, to: V, start: V, size: V) -> None:
+        """Copy from an element segment. TABLE_OUT_OF_BOUNDS."""

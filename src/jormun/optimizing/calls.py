@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from jormun.errors import TrapKind
 from jormun.llvm.convention import REGISTERS, to_register
-from jormun.optimizing import passing
+from jormun.optimizing import passing, roots
 from jormun.optimizing.shapes import CallShape
 from jormun.runtime import layout
 
@@ -145,7 +145,9 @@ def finish(f: FunctionLowering, shape: CallShape, code: str, vm: str, is_tail: b
         f.op.save_fuel()
         f.call_in_try(handler, shape, code, values)
         return
+    roots.keep(f)
     result = passing.call(f, shape, code, shape.arguments % tuple(values))
+    roots.reload(f)
     if shape.has_buffer:
         take_results(f, shape)
     elif shape.results:

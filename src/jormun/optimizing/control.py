@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from jormun.errors import TrapKind
 from jormun.llvm.accesses import llvm_type
-from jormun.optimizing import fuel, passing
+from jormun.llvm.convention import REF
+from jormun.optimizing import fuel, passing, roots
 from jormun.optimizing.frame import BLOCK, BODY, ELSE, IF, LOOP, NOTHING, Frame
 from jormun.runtime import layout
 from jormun.syntax.type_bytes import EMPTY_BLOCK
@@ -38,6 +39,7 @@ def open_frame(f: FunctionLowering, kind: int) -> Frame:
     frame = Frame(kind, f.op.block_label(), len(f.values) - len(params), params, results)
     frame.handler = f.frames[-1].handler
     f.frames.append(frame)
+    roots.keep(f, frame.height)
     if f.entry is not None:
         f.entry.open_block(f, frame)
     return frame
@@ -94,6 +96,7 @@ def start_else(f: FunctionLowering, frame: Frame) -> None:
     frame.kind = ELSE
     f.reset(frame)
     f.start_block(frame.else_label)
+    roots.reload(f)
     f.values += frame.else_values
     f.types += frame.params
     f.is_reachable = True
@@ -184,7 +187,7 @@ def br_on_null(f: FunctionLowering) -> None:
     """`br_on_null l`."""
     reference = f.pop()
     branch_if(f, f.op.ref_is_null(reference), target(f))
-    f.push(reference, "i64")
+    f.push(reference, REF)
 
 
 def br_on_non_null(f: FunctionLowering) -> None:

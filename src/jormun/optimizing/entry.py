@@ -24,8 +24,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from jormun.errors import UnsupportedError
-from jormun.llvm.convention import REGISTERS, VECTOR, from_register, overflow_area
-from jormun.optimizing import calls, exceptions, fuel
+from jormun.llvm.convention import REF, REGISTERS, VECTOR, from_register, overflow_area
+from jormun.optimizing import calls, exceptions, fuel, roots
 from jormun.optimizing.frame import LOOP, TRY, Frame, slot
 from jormun.optimizing.prologue import allocations
 from jormun.optimizing.state import STATE
@@ -177,6 +177,7 @@ class Entry:
         f.is_reachable = True
         f.values[:] = [""] * len(self.types)  # nothing in the copy can use what lies below it
         f.types[:] = self.types
+        f.kept.clear()
         copy.accesses, copy.calls = len(f.op.pending), f.calls
         f.take_over(copy, copy.params)
         fuel.charge_round(f)
@@ -242,6 +243,9 @@ class Entry:
             lines.append(f"%i{k}.a = getelementptr i8, ptr %fp, i64 {-end}")
             lines.append(f"%i{k} = load {t}, ptr %i{k}.a, align 8, {STATE}")
             lines.append(f"store {t} %i{k}, ptr {place}")
+            operand = k - len(f.local_types)
+            if t == REF and 0 <= operand < f.root_count:
+                lines.append(f"store {t} %i{k}, ptr {roots.operand(operand)}")
         return lines
 
 

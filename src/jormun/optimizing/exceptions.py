@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from jormun.errors import TrapKind
 from jormun.llvm.accesses import llvm_type
+from jormun.llvm.convention import REF
 from jormun.opcodes.immediates import CatchKind
 from jormun.opcodes.table import BY_NAME
-from jormun.optimizing import calls, control
+from jormun.optimizing import calls, control, roots
 from jormun.optimizing.frame import TRY, Frame
 from jormun.optimizing.shapes import CallShape
 from jormun.runtime import layout
@@ -31,7 +32,8 @@ PENDING = "%pending"
 THROWN = "%thrown"
 """In memory: the values of one that is to be thrown."""
 UNLIKELY = "!prof !9"
-_WORDS = (["i32"], ["i64"])
+_INTEGERS = ("i32", "i64", REF)
+_WORDS = (["i32"], ["i64"], [REF])
 _TRY_TABLE = BY_NAME["try_table"][0]
 
 
@@ -51,7 +53,7 @@ def throw(f: FunctionLowering) -> None:
     types = value_types(f, tag)
     f.calls += 1
     if types in _WORDS:
-        value = f.op.as_i64(f.values[-1], I64 if f.types[-1] == "i64" else I32)
+        value = f.op.as_i64(f.values[-1], I32 if f.types[-1] == "i32" else I64)
         f.pop()
         identity = f.op.state(f.shape.layout.tag_offset(tag), "i64", is_constant=True)
         arguments = f"ptr %vm, i32 {tag}, i64 {value}, i64 {identity}"
@@ -98,11 +100,12 @@ def call(f: FunctionLowering, handler: Frame, shape: CallShape, code: str, value
     # The answer is in the second integer register: in front of it is a result of that kind, if there is one.
     if shape.returns == "void":
         returned = "{i64, i64}"
-    elif shape.returns in ("i32", "i64"):
+    elif shape.returns in _INTEGERS:
         returned = f"{{{shape.returns}, i64}}"
     else:
         returned = f"{{i64, i64, {shape.returns}}}"
     arguments = shape.arguments % tuple(values)
+    roots.keep(f)
     answer = op.line(f"notail call {returned} {via}(ptr nest {code}, {arguments}) nounwind")
     op.read_fuel()
     exception = op.line(f"extractvalue {returned} {answer}, 1")
@@ -111,10 +114,11 @@ def call(f: FunctionLowering, handler: Frame, shape: CallShape, code: str, value
     catch(f, handler)
     f.lines.append(f"store i64 {exception}, ptr {PENDING}")
     f.lines.append(f"br i1 {has_come}, label %{dispatch_of(handler)}, label %{following}, {UNLIKELY}\n{following}:")
+    roots.reload(f)
     if shape.has_buffer:
         calls.take_results(f, shape)
     elif shape.returns != "void":
-        place = 0 if shape.returns in ("i32", "i64") else 2
+        place = 0 if shape.returns in _INTEGERS else 2
         f.push(op.line(f"extractvalue {returned} {answer}, {place}"), shape.returns)
 
 
@@ -127,6 +131,8 @@ def dispatch(f: FunctionLowering, frame: Frame) -> None:
     """Find the clause of a `try_table`, which has ended, for the exception that has come, and go where it says."""
     op = f.op
     f.start_block(dispatch_of(frame))
+    f.reset(frame)
+    roots.reload(f)
     exception = op.line(f"load i64, ptr {PENDING}")
     record = op.line(f"inttoptr i64 {exception} to ptr")
     tag = op.load_field(record, layout.EXCEPTION_TAG, "i64", is_constant=True)
@@ -140,7 +146,7 @@ def dispatch(f: FunctionLowering, frame: Frame) -> None:
             for k, type in enumerate(value_types(f, each.tag)):
                 f.push(op.load_field(record, layout.EXCEPTION_VALUES + layout.VALUE_SLOT_BYTES * k, type), type)
         if each.kind in (CatchKind.CATCH_REF, CatchKind.CATCH_ALL_REF):
-            f.push(exception, "i64")
+            f.push(exception, REF)
         control.branch_to(f, f.frames[-1 - each.label])
         if each.tag is None:
             break

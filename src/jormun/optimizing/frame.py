@@ -69,4 +69,8 @@ class Frame:
 
 def slot(position: int, type: str) -> str:
     """The slot in which labels find a value."""
-    return f"%s{position}{'v' if type[0] == '<' else type}"
+    return f"%s{position}{_LETTERS.get(type[0], type)}"
+
+
+_LETTERS = {"<": "v", "%": "r"}
+"""In the names of slots, for types that cannot be part of a name."""

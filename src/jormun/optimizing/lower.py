@@ -15,20 +15,20 @@ from typing import NoReturn
 
 from jormun.errors import UnsupportedError
 from jormun.llvm.accesses import llvm_type
+from jormun.llvm.convention import REF
 from jormun.llvm.lines import NAMED, NAMES
 from jormun.llvm.templates import Template, make
-from jormun.opcodes.markers import LATER
 from jormun.opcodes.signatures import Rule
 from jormun.opcodes.table import BY_CODE, BY_NAME, Row
-from jormun.optimizing import exceptions, fuel
+from jormun.optimizing import exceptions, fuel, roots
 from jormun.optimizing.accesses import ACCESSES
 from jormun.optimizing.entry import Entry
 from jormun.optimizing.frame import BODY, Frame, slot
+from jormun.optimizing.objects import ObjectOps
 from jormun.optimizing.passing import Passing, finish_returns
 from jormun.optimizing.prologue import prologue
 from jormun.optimizing.rows import HANDLERS, operands_of
 from jormun.optimizing.shapes import CallShape, ModuleShape
-from jormun.optimizing.tables import MachineOps
 from jormun.runtime import layout
 from jormun.runtime.metering.charges import NO_CHARGES, Charges, charges
 from jormun.syntax.code import END, read_immediates, read_row
@@ -87,14 +87,21 @@ class FunctionLowering:
         self.local_types: list[str] = list(self.call_shape.params)
         for count, t in function.locals:
             self.local_types += [llvm_type(t)] * count
-        self.local_places = [f", ptr %l{i}" for i in range(len(self.local_types))]
-        self.op = MachineOps(shape, shape.architecture)
+        self.local_places = [
+            f", ptr %l{i}, {roots.ROOT}" if t == REF else f", ptr %l{i}" for i, t in enumerate(self.local_types)
+        ]
+        self.op = ObjectOps(shape, shape.architecture)
         self.lines: list[str] = self.op.lines
         self.values: list[str] = []
         self.types: list[str] = []
         self.frames: list[Frame] = []
         self.known: dict[int, str] = {}
         """The values of locals since the last label."""
+        self.kept: list[str] = []
+        """The operands in the function's roots (roots.py): by position, the name of the one that is there, or none."""
+        self.reference_locals: list[int] = [k for k, t in enumerate(self.local_types) if t == REF]
+        self.root_count = 0
+        """How many operands the roots have room for."""
         self.slots: set[tuple[int, str]] = set()
         self.buffer_slots = 0
         """The longest buffer for results that a call needs."""
@@ -312,8 +319,6 @@ class FunctionLowering:
 
     def apply(self, row: Row) -> None:
         """Lower an instruction that pops its operands, computes and pushes its results."""
-        if row.semantics in LATER:
-            raise UnsupportedError(f"function {self.func_index}: {row.name} is not supported yet")
         immediates, self.at = read_immediates(self.code, self.at, row)
         count, results = operands_of(self.shape, row, immediates)
         height = len(self.values) - count
@@ -398,6 +403,7 @@ class FunctionLowering:
         """
         self.start_block(label or frame.label)
         self.reset(frame)
+        roots.reload(self)
         for k, type in enumerate(types):
             self.push(self.op.line(f"load {type}, ptr {slot(k, type)}"), type)
 
@@ -405,3 +411,4 @@ class FunctionLowering:
         """Drop what lies above the height of a frame."""
         if len(self.values) > frame.height:
             del self.values[frame.height :], self.types[frame.height :]
+        del self.kept[frame.height :]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from jormun.llvm.convention import REGISTERS, from_register, overflow_area, to_register
-from jormun.optimizing import calls, exceptions, passing
+from jormun.optimizing import calls, exceptions, objects, passing, roots
 from jormun.optimizing.frame import slot
 from jormun.optimizing.shapes import ZERO
 from jormun.optimizing.state import STATE
@@ -49,12 +49,14 @@ def prologue(f: FunctionLowering) -> list[str]:
 
 def allocations(f: FunctionLowering) -> list[str]:
     """The part of the entry block that holds the function's memory, and the constants that it reads once."""
-    lines = [f"%l{i} = alloca {t}" for i, t in enumerate(f.local_types)]
+    lines = roots.allocations(f)
     lines += [f"{slot(k, t)} = alloca {t}" for k, t in sorted(f.slots)]
     if f.catches:
         lines.append(f"{exceptions.PENDING} = alloca i64")
     if f.thrown_slots:
         lines.append(f"{exceptions.THROWN} = alloca [{f.thrown_slots} x i128], align 16")
+    if f.op.passes_value:
+        lines.append(f"{objects.VALUE} = alloca i128, align 16")
     if f.buffer_slots:
         lines.append(f"%buffer = alloca [{f.buffer_slots} x i128], align 16")
     return lines + f.op.entry_lines()

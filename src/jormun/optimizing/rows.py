@@ -9,11 +9,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from jormun.llvm.accesses import llvm_type
+from jormun.llvm.convention import REF
 from jormun.opcodes.immediates import ImmediateValue
 from jormun.opcodes.signatures import Address, Rule, Signature
 from jormun.opcodes.table import BY_CODE, Row
-from jormun.optimizing import calls, control, exceptions
+from jormun.optimizing import calls, control, exceptions, objects
+from jormun.optimizing.objects import memory_type
 from jormun.optimizing.shapes import ModuleShape
+from jormun.types import ArrayType, StructType
 
 if TYPE_CHECKING:
     from jormun.optimizing.lower import FunctionLowering
@@ -40,6 +43,15 @@ _BY_RULE: dict[Rule, Callable[[FunctionLowering], None]] = {
     Rule.TRY_TABLE: exceptions.try_table,
     Rule.THROW: exceptions.throw,
     Rule.THROW_REF: exceptions.throw_ref,
+    Rule.STRUCT_NEW: objects.struct_new,
+    Rule.STRUCT_NEW_DEFAULT: objects.struct_new_default,
+    Rule.ARRAY_NEW: objects.array_new,
+    Rule.ARRAY_NEW_DEFAULT: objects.array_new_default,
+    Rule.ARRAY_NEW_FIXED: objects.array_new_fixed,
+    Rule.ARRAY_NEW_DATA: objects.array_new_data,
+    Rule.ARRAY_NEW_ELEM: objects.array_new_elem,
+    Rule.BR_ON_CAST: objects.br_on_cast,
+    Rule.BR_ON_CAST_FAIL: objects.br_on_cast_fail,
     Rule.CALL: calls.call,
     Rule.CALL_INDIRECT: calls.call_indirect,
     Rule.CALL_REF: calls.call_ref,
@@ -54,9 +66,8 @@ HANDLERS: dict[int, Callable[[FunctionLowering], None]] = {
 }
 """What lowers the instructions that are about the shape of a function, and globals, by code."""
 
-REFERENCE = "i64"
 _BY_STATE: dict[Rule, tuple[int, str]] = {
-    Rule.TABLE_GET: (1, REFERENCE),
+    Rule.TABLE_GET: (1, REF),
     Rule.TABLE_SET: (2, ""),
     Rule.TABLE_SIZE: (0, "table"),
     Rule.TABLE_GROW: (2, "table"),
@@ -70,14 +81,32 @@ _BY_STATE: dict[Rule, tuple[int, str]] = {
     Rule.MEMORY_COPY: (3, ""),
     Rule.MEMORY_INIT: (3, ""),
     Rule.DATA_DROP: (0, ""),
-    Rule.REF_NULL: (0, REFERENCE),
+    Rule.REF_NULL: (0, REF),
     Rule.REF_IS_NULL: (1, "i32"),
-    Rule.REF_AS_NON_NULL: (1, REFERENCE),
-    Rule.REF_FUNC: (0, REFERENCE),
+    Rule.REF_AS_NON_NULL: (1, REF),
+    Rule.REF_FUNC: (0, REF),
     Rule.REF_EQ: (2, "i32"),
+    Rule.REF_TEST: (1, "i32"),
+    Rule.REF_CAST: (1, REF),
+    Rule.REF_I31: (1, REF),
+    Rule.I31_GET: (1, "i32"),
+    Rule.ANY_CONVERT_EXTERN: (1, REF),
+    Rule.EXTERN_CONVERT_ANY: (1, REF),
+    Rule.STRUCT_GET: (1, "field"),
+    Rule.STRUCT_GET_PACKED: (1, "i32"),
+    Rule.STRUCT_SET: (2, ""),
+    Rule.ARRAY_GET: (2, "element"),
+    Rule.ARRAY_GET_PACKED: (2, "i32"),
+    Rule.ARRAY_SET: (3, ""),
+    Rule.ARRAY_LEN: (1, "i32"),
+    Rule.ARRAY_FILL: (4, ""),
+    Rule.ARRAY_COPY: (5, ""),
+    Rule.ARRAY_INIT_DATA: (4, ""),
+    Rule.ARRAY_INIT_ELEM: (4, ""),
 }
 """How many operands an instruction takes whose typing is a rule, and the LLVM type of its result, if it has one: given,
-or that of the table or memory that its first immediate names."""
+or that of the table, memory, array or field that its first
+immediates name."""
 
 
 _FIXED: dict[int, tuple[int, list[str]]] = {
@@ -103,4 +132,14 @@ def operands_of(shape: ModuleShape, row: Row, immediates: Sequence[ImmediateValu
             return count, [llvm_type(shape.valid.table_types[index].address)]
         if result == "memory":
             return count, [llvm_type(shape.memory(index).address)]
+        if result in ("field", "element"):
+            composite = shape.valid.types[index].composite
+            if isinstance(composite, ArrayType):
+                storage = composite.field.storage
+            else:
+                assert isinstance(composite, StructType)
+                field = immediates[1]
+                assert isinstance(field, int)
+                storage = composite.fields[field].storage
+            return count, [memory_type(storage)]
     return count, [result]

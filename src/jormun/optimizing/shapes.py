@@ -6,14 +6,14 @@ To be compiled by mypyc.
 from __future__ import annotations
 
 from jormun.llvm.accesses import llvm_type
-from jormun.llvm.convention import VECTOR, places
+from jormun.llvm.convention import REF, VECTOR, places
 from jormun.llvm.templates import Template
 from jormun.runtime.layout import Layout, is_guarded
 from jormun.runtime.metering.costs import Costs
 from jormun.types import FuncType, MemoryType
 from jormun.validation.module import ValidModule
 
-ZERO: dict[str, str] = {"i32": "0", "i64": "0", "float": "0.0", "double": "0.0", VECTOR: "zeroinitializer"}
+ZERO: dict[str, str] = {"i32": "0", "i64": "0", REF: "0", "float": "0.0", "double": "0.0", VECTOR: "zeroinitializer"}
 """What a local of a type starts with; 0 is the null reference too."""
 
 
@@ -41,7 +41,7 @@ class CallShape:
         in_registers = [(place, t) for place, t in zip(self.places, self.passed, strict=True) if place >= 0]
         self.registers: list[int] = [place for place, _ in in_registers]
         """The places of those that are passed in registers."""
-        self.arguments: str = ", ".join([f"{t} %s" for _, t in in_registers])
+        self.arguments: str = ", ".join(["{} %s".format(t.replace("%", "%%")) for _, t in in_registers])
         """% Those as the arguments of LLVM's `call`."""
 
 

@@ -16,6 +16,7 @@ from jormun.optimizing.shapes import ModuleShape
 from jormun.runtime.engine import LoopHead
 
 PREAMBLE = """\
+%ref = type i64
 declare ptr @llvm.frameaddress.p0(i32)
 declare ptr @llvm.ptrmask.p0.i64(ptr, i64)
 attributes #0 = { nounwind "frame-pointer"="all" "probe-stack"="inline-asm" "no-builtins" }
@@ -25,9 +26,13 @@ attributes #0 = { nounwind "frame-pointer"="all" "probe-stack"="inline-asm" "no-
 !3 = !{!"state", !5, i64 0}
 !4 = !{!"guest", !5, i64 0}
 !5 = !{!"jormun"}
+!10 = !{!11, !11, i64 0}
+!11 = !{!"objects", !5, i64 0}
+!12 = !{!13, !13, i64 0}
+!13 = !{!"roots", !5, i64 0}
 !9 = !{!"branch_weights", i32 1, i32 1048575}
 """
-"""What every unit begins with: attributes, and the two kinds of memory, which never overlap.
+"""What every unit begins with: attributes, and the kinds of memory, which never overlap.
 
 "frame-pointer" is what backtraces walk, "probe-stack" makes a large frame touch the guard page, "no-builtins" keeps
 LLVM from calling the C library where a loop looks like one of its functions.

@@ -137,6 +137,10 @@ class Exceptions:
         self._foreign[address] = exception  # which keeps its id
         return address
 
+    def ranges(self) -> list[tuple[int, int]]:
+        """Where values of exceptions are, among others."""
+        return [(each.address, each.address + each.size_bytes) for each in self._chunks]
+
     def exception(self, address: int) -> WasmException:
         """The exception at this address."""
         found = self._foreign.get(address)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jormun.hints import TYPE_CHECKING, Callable, NoReturn, Sequence
+from jormun.hints import TYPE_CHECKING, Callable, NoReturn, Sequence, TypeVar
 from jormun.runtime import layout
 from jormun.runtime.native import pages
 from jormun.runtime.native.function_type import called_natively, set_fields
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import inspect
 
     from jormun.runtime.store import Store
+
+T = TypeVar("T")
 
 
 @called_natively
@@ -121,7 +123,9 @@ class Function:
         """Call it; see the class."""
         if keywords:
             raise TypeError(f"{self.__name__}() takes no keyword arguments{self._typed}")
-        return self._from_bits(self.call_bits(self._to_bits(args)))
+        code = pages.read_u64(self.address + layout.FUNCTION_CODE)
+        vm = pages.read_u64(self.address + layout.FUNCTION_VM)
+        return call_native(self.store, self._slots, code, vm, self._to_bits(args), self, self._from_bits)
 
     __call__ = call
 
@@ -147,7 +151,7 @@ class Function:
 
         code = pages.read_u64(self.address + layout.FUNCTION_CODE)
         vm = pages.read_u64(self.address + layout.FUNCTION_VM)
-        return self._from_bits(await call_async(self.store, self._slots, code, vm, self._to_bits(args), self))
+        return await call_async(self.store, self._slots, code, vm, self._to_bits(args), self, self._from_bits)
 
     def _to_bits(self, args: Sequence[object]) -> list[int]:
         store, params = self.store, self.func_type.params
@@ -181,26 +185,41 @@ class Function:
         """
         code = pages.read_u64(self.address + layout.FUNCTION_CODE)
         vm = pages.read_u64(self.address + layout.FUNCTION_VM)
-        return call_native(self.store, self._slots, code, vm, args, self)
+        return call_native(self.store, self._slots, code, vm, args, self, list)
 
 
 def call_native(
-    store: Store, slots: CallSlots, code: int, vm: int, args: Sequence[int], what: object = "the start function"
-) -> list[int]:
-    """Call guest code, which is `what`, with bit patterns, when it is its turn. All that the store owns is kept
-    meanwhile, even if the store is closed.
+    store: Store,
+    slots: CallSlots,
+    code: int,
+    vm: int,
+    args: Sequence[int],
+    what: object,
+    convert: Callable[[list[int]], T],
+) -> T:
+    """Call guest code, which is `what`, with bit patterns, when it is its turn; what `convert` makes of the results.
+    All that the store owns is kept meanwhile, even if the store is closed.
     """
     owned = store.owned
     values = pages.Block(slots.size_bytes, 16)
     slots.pack_call(values.address, vm, args, store.stop.address)
+    if slots.returns_references and store.has_heap:
+        with store.roots.pinning(values):  # results are nobody's else, once the next call has its turn
+            _call_bounded(store, code, values.address, what)
+            del owned
+            return convert(slots.unpack_returned(values.address))
+    _call_bounded(store, code, values.address, what)
+    del owned
+    return convert(slots.unpack_returned(values.address))
+
+
+def _call_bounded(store: Store, code: int, registers: int, what: object) -> None:
     bounds = store.bounds
     if bounds is None:
-        _call_in_turn(store.turn, code, values.address, what)
+        _call_in_turn(store.turn, code, registers, what)
     else:
         with bounds.call():
-            _call_in_turn(store.turn, code, values.address, what)
-    del owned
-    return slots.unpack_returned(values.address)
+            _call_in_turn(store.turn, code, registers, what)
 
 
 def _call_in_turn(turn: Turn, code: int, registers: int, what: object) -> None:

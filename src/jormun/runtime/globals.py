@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jormun.hints import TYPE_CHECKING, NoReturn
 from jormun.runtime import layout
+from jormun.runtime.heap_layout import may_be_object
 from jormun.runtime.native import pages
 from jormun.runtime.uncopied import uncopied
 from jormun.runtime.values import width_bytes
@@ -31,6 +32,8 @@ class Global:
         cell = pages.Block(layout.GLOBAL_CELL_BYTES, layout.GLOBAL_CELL_BYTES)
         self._set(store, type, cell.address, store.keep(cell))
         self.write_bits(bits)
+        if may_be_object(type.value):
+            store.roots.add_global(type, cell.address)
 
     @classmethod
     def at(cls, store: Store, type: GlobalType, address: int, owner: object) -> Global:
@@ -53,7 +56,8 @@ class Global:
         Setting it raises TypeError for an immutable global or a value of another type, and OverflowError for a number
         out of range.
         """
-        return self.store.from_bits(self.type.value, self.read_bits())
+        with self.store.reading:
+            return self.store.from_bits(self.type.value, self.read_bits())
 
     @value.setter
     def value(self, value: object) -> None:

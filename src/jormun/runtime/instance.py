@@ -17,6 +17,7 @@ from jormun.runtime.module_instance import ModuleInstance
 from jormun.runtime.native import pages
 from jormun.runtime.parts import Parts
 from jormun.runtime.services import install_services
+from jormun.runtime.shapes import native_type
 from jormun.runtime.slots import slots_of
 from jormun.runtime.store import Store
 from jormun.runtime.table import Table, TableInstance
@@ -155,7 +156,8 @@ class Instance:
         from jormun.runtime.constant import evaluate  # which needs the table of opcodes
         from jormun.syntax.expression import Expr
 
-        return evaluate(Expr(constant), self.read_global, self.function_address)
+        types, heap = self.compiled.blueprint.types, lambda: self.store.heap
+        return evaluate(Expr(constant), self.read_global, self.function_address, types, heap)
 
     def references(self, element: ElementBlueprint) -> array[int]:
         """The references in an element segment."""
@@ -185,9 +187,12 @@ def instantiate(
     is_metered = compiled.engine.costs is not None
     if store.is_metered and not is_metered:
         raise WasmError("a store with a limit on fuel runs metered code alone")
-    instance = _again(store, compiled, imports)
-    if instance is None:
-        instance = _anew(store, compiled, imports)
+    if compiled.has_objects:
+        with store.heap.held():
+            instance = _made(store, compiled, imports)
+        instance.native.allocate_from(store.heap)
+    else:
+        instance = _made(store, compiled, imports)
     if is_metered:  # each anew: its record may be that of an instance of another store
         instance.native.pay_from(store.fuel)
     if compiled.blueprint.tag_types:
@@ -195,6 +200,21 @@ def instantiate(
     if before_start is not None:
         before_start(instance)
     _start(instance)
+    return instance
+
+
+def _made(store: Store, compiled: CompiledModule, imports: Sequence[Given]) -> Instance:
+    """The instance, before its start. What leads to objects is known."""
+    instance = _again(store, compiled, imports)
+    if instance is None:
+        instance = _anew(store, compiled, imports)
+    globals_, tables = compiled.roots
+    for index in globals_:
+        store.roots.add_global(compiled.blueprint.global_types[index], instance.global_address(index))
+    for index in tables:
+        store.roots.add_table(instance.native.tables[index])
+    if compiled.has_objects and compiled.blueprint.tag_types:
+        store.roots.exceptions = store.exceptions
     return instance
 
 
@@ -263,7 +283,7 @@ def _allocate(
     instance = Instance(store, native, imports)
     offsets = compiled.layout
     for index, deftype in enumerate(blueprint.types):
-        native.write(offsets.type_id_offset(index), deftype.id)
+        native.write(offsets.type_id_offset(index), native_type(deftype))
     for index, memory in enumerate(memories):
         native.write(offsets.memory_base_offset(index), memory.space.base)
         native.write(offsets.memory_record_offset(index), memory.record.address)
@@ -324,6 +344,8 @@ def _allocate_elements(instance: Instance) -> None:
         block = pages.Block(layout.REFERENCE_BYTES * len(elements))
         block.view()[:] = memoryview(elements).cast("B")
         native.segments[index] = block
+        if element.functions is None:
+            instance.store.roots.add_segment(block)
         native.write(offsets.elem_offset(index) + layout.SEGMENT_START, block.address)
         native.write(offsets.elem_offset(index) + layout.SEGMENT_SIZE, len(elements))
 
@@ -370,4 +392,5 @@ def _start(instance: Instance) -> None:
         return
     instance.fill()
     code = instance.compiled.code(func_index)
-    call_native(instance.store, slots_of(FuncType((), ())), code, instance.native.vm, ())
+    slots = slots_of(FuncType((), ()))
+    call_native(instance.store, slots, code, instance.native.vm, (), "the start function", len)

@@ -35,6 +35,10 @@ the next function or round of a loop. One for all instances of a store."""
 VM_EXCEPTIONS = 40
 """ptr: of an instance whose module has tags, EXCEPTIONS_REMEMBERED addresses of exceptions that were thrown, or 0:
 those with one integer or reference, found by it. One for all instances of a store."""
+VM_HEAP = 48
+"""ptr: of an instance whose module has structures or arrays, the heap record of its store (runtime/heap_layout.py)."""
+VM_SHAPES = 56
+"""ptr: then, where shape records are counted from, the same for all instances of the process."""
 VM_HEADER_BYTES = 64
 VM_ALIGNMENT = 64
 """An instance record starts on a cache line."""
@@ -45,6 +49,8 @@ SERVICES = (
     "jormun_memory_fill", "jormun_memory_copy", "jormun_memory_init",
     "jormun_table_fill", "jormun_table_copy", "jormun_table_init", "jormun_fuel",
     "jormun_try", "jormun_throw", "jormun_throw_word", "jormun_raise",
+    "jormun_structure", "jormun_array", "jormun_array_data", "jormun_array_elements", "jormun_array_fill",
+    "jormun_array_copy", "jormun_array_init_data", "jormun_array_init_elements", "jormun_matches",
 )  # fmt: skip
 """What native code calls of the run time (runtime/native/glue.py), in the order of VM_SERVICES."""
 TIER_UP_AT_ENTRY = 0xFFFF_FFFF
@@ -397,5 +403,7 @@ class Layout:
         return POINTER_BYTES * (func_index - self.imported_function_count)
 
     def type_id_offset(self, type_index: int) -> int:
-        """The slot with `DefType.id` of a type."""
+        """The slot with what native code knows a type by: `DefType.id` of a function type, the number of the shape of
+        any other (runtime/shapes.py).
+        """
         return self._type_ids + POINTER_BYTES * type_index

@@ -11,11 +11,13 @@ from jormun.hints import TYPE_CHECKING, Callable, Iterable, Protocol, Sequence
 from jormun.locks import RLock
 from jormun.runtime.blueprint import Blueprint, blueprint_of
 from jormun.runtime.engine import Engine, LoopHead, Progress
+from jormun.runtime.heap_layout import may_be_object
 from jormun.runtime.image import BASELINE, FUNCTION, LOOP_ENTRY, CodeImage
 from jormun.runtime.layout import Layout
 from jormun.runtime.native import pages
 from jormun.runtime.native.code import OwnedCode
 from jormun.runtime.native.machine import Native
+from jormun.runtime.shapes import keep_shapes
 from jormun.runtime.subtypes import keep_declared
 from jormun.runtime.tiering.tier_up import BetterCode, TierUp
 from jormun.types import ExternKind, FuncType, TagType
@@ -83,6 +85,9 @@ class CompiledModule:
         """Whether somebody has begun to make an instance."""
         self._lock = RLock()
         self._types = keep_declared(blueprint.types)
+        self._shapes = keep_shapes(blueprint.types)
+        self.has_objects = bool(self._shapes)
+        """Whether the module has types of structures or arrays."""
         optimizer = engine.optimizer
         self.tier_up = None if optimizer is None else TierUp(self, optimizer.tiering)
         """Decides which functions get better code, if the engine's code asks for that."""
@@ -203,6 +208,17 @@ class CompiledModule:
         from jormun.syntax.names import names_of
 
         return names_of(self.valid.module)
+
+    @cached_property
+    def roots(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The module's own globals and own tables, by index, in which references to objects may be."""
+        blueprint = self.blueprint
+        globals_ = range(len(blueprint.global_types) - len(blueprint.globals), len(blueprint.global_types))
+        tables = range(len(blueprint.table_types) - len(blueprint.tables), len(blueprint.table_types))
+        return (
+            tuple([k for k in globals_ if may_be_object(blueprint.global_types[k].value)]),
+            tuple([k for k in tables if may_be_object(blueprint.table_types[k].element)]),
+        )
 
     @cached_property
     def short_functions(self) -> frozenset[int]:

@@ -14,12 +14,14 @@ from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
 from jormun.runtime.owners import forget, register
 from jormun.runtime.parts import Parts
+from jormun.runtime.shapes import shapes_base
 from jormun.runtime.table import TableInstance
 from jormun.types import DefType
 
 if TYPE_CHECKING:
     from jormun.runtime.budget import Budget
     from jormun.runtime.exceptions import Exceptions
+    from jormun.runtime.heap import Heap
     from jormun.runtime.metering.fuel import Fuel
 
 _making = RLock()
@@ -32,8 +34,8 @@ class ModuleInstance:
     """
 
     __slots__ = (
-        "__weakref__", "_budget", "_key", "_lease", "_memories", "_words", "compiled", "exceptions", "fuel", "parts",
-        "segments", "tables",
+        "__weakref__", "_budget", "_key", "_lease", "_memories", "_words", "compiled", "exceptions", "fuel", "heap",
+        "parts", "segments", "tables",
     )  # fmt: skip
 
     def __init__(
@@ -58,6 +60,8 @@ class ModuleInstance:
         """What its code is paid from, if that is metered."""
         self.exceptions: Exceptions | None = None
         """Those of its store, if its module has tags."""
+        self.heap: Heap | None = None
+        """That of its store, if its module has structures or arrays."""
         self._memories = memories
         self._lease = lease
         self._words = parts.words
@@ -105,6 +109,12 @@ class ModuleInstance:
         """Let its code, whose module has tags, throw exceptions of its store."""
         self.exceptions = exceptions
         self.write(layout.VM_EXCEPTIONS, exceptions.remembered.address)
+
+    def allocate_from(self, heap: Heap) -> None:
+        """Let its code, whose module has structures or arrays, make some in the heap of its store."""
+        self.heap = heap
+        self.write(layout.VM_HEAP, heap.address)
+        self.write(layout.VM_SHAPES, shapes_base())
 
     def write(self, offset: int, word: int) -> None:
         """Set 8 bytes of the record."""

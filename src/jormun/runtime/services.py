@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from jormun.hints import TYPE_CHECKING
 from jormun.limits import PARAMETERS
 from jormun.locks import Lock
 from jormun.runtime import layout
@@ -14,6 +15,9 @@ from jormun.runtime.owners import owner_of
 from jormun.runtime.slots import slots_of
 from jormun.runtime.subtypes import is_subtype
 from jormun.runtime.tiering.settings import MAX_COUNTER
+
+if TYPE_CHECKING:
+    from jormun.runtime.heap import Heap
 
 _install_lock = Lock()
 _is_installed = False
@@ -86,6 +90,15 @@ class RuntimeServices:
         identity = instance.read(compiled.layout.tag_offset(tag))
         return exceptions.throw(identity, compiled.blueprint.tag_types[tag], compiled.tag_name(tag), values)
 
+    def heap_more(self, vm: int, size_class: int) -> int:
+        """See `Heap.more`."""
+        _heap(vm).more(size_class)
+        return 0
+
+    def heap_large(self, vm: int, size_bytes: int) -> int:
+        """See `Heap.large`."""
+        return _heap(vm).large(size_bytes)
+
     def refuel(self, vm: int, charge: int) -> int:
         """See `Fuel.pay`. What it asks may call guests, so that the overflow area is kept."""
         fuel = _instance(vm).fuel
@@ -103,3 +116,9 @@ def _instance(vm: int) -> ModuleInstance:
     instance = owner_of(pages.read_u64(vm + layout.VM_INSTANCE_KEY))
     assert isinstance(instance, ModuleInstance)
     return instance
+
+
+def _heap(vm: int) -> Heap:
+    heap = _instance(vm).heap
+    assert heap is not None
+    return heap

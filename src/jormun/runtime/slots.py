@@ -9,7 +9,7 @@ from jormun.runtime import layout
 from jormun.runtime.native import pages
 from jormun.runtime.native.call_shape import entry
 from jormun.runtime.native.calls import Signature, parameter_types
-from jormun.types import F32, F64, I32, I64, V128, FuncType, ValType
+from jormun.types import F32, F64, I32, I64, V128, FuncType, RefType, ValType
 
 _KINDS: dict[ValType, int] = {I32: layout.KIND_I32, I64: layout.KIND_I64, F32: layout.KIND_F32, F64: layout.KIND_F64}
 _BITS_KINDS: dict[ValType, int] = {**_KINDS, I32: layout.KIND_U32, I64: layout.KIND_U64}
@@ -28,7 +28,7 @@ class CallSlots:
 
     __slots__ = (
         "_bits", "_many", "_params", "_record", "_result", "_results", "_type",
-        "entry", "overflow_slots", "signature", "size_bytes",
+        "entry", "overflow_slots", "returns_references", "signature", "size_bytes",
     )  # fmt: skip
 
     def __init__(self, func_type: FuncType) -> None:
@@ -49,6 +49,8 @@ class CallSlots:
         """The signature record (runtime/layout.py), by which native code converts values, if they are plain."""
         self.entry = entry(func_type.params, func_type.results)
         """The name of what Python calls such functions by, in the glue."""
+        self.returns_references = any(isinstance(t, RefType) for t in func_type.results)
+        """Whether there are references among the results."""
         self._bits: pages.Block | None = None
         self._type = func_type
         self._record = pages.words(self.size_bytes >> 3)

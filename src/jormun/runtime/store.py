@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from jormun.runtime.bounds import CallBounds
     from jormun.runtime.engine import Engine
     from jormun.runtime.exceptions import Exceptions
+    from jormun.runtime.heap import Heap
     from jormun.runtime.metering.fuel import Fuel
+    from jormun.runtime.roots import Roots
 
 T = TypeVar("T")
 _DEFAULT_LIMITS = Limits()
@@ -101,6 +103,35 @@ class Store:
             if made is None:
                 made = self.__dict__["exceptions"] = Exceptions(self)
             return made
+
+    @cached_property
+    def roots(self) -> Roots:
+        """What leads to objects of guests."""
+        from jormun.runtime.roots import Roots  # few have any
+
+        made: Roots = self.__dict__.setdefault("roots", Roots())
+        return made
+
+    @cached_property
+    def heap(self) -> Heap:
+        """The objects of guests."""
+        from jormun.runtime.heap import Heap  # few have any
+
+        with self.lock:
+            made: Heap | None = self.__dict__.get("heap")
+            if made is None:
+                made = self.__dict__["heap"] = self.keep(Heap(self.budget, self.roots))
+            return made
+
+    @property
+    def has_heap(self) -> bool:
+        """Whether guests may have objects."""
+        return "heap" in self.__dict__
+
+    @property
+    def reading(self) -> RLock:
+        """A lock to be held from the reading of a reference until it is Python's."""
+        return self.heap.lock if self.has_heap else self.lock
 
     @cached_property
     def stop(self) -> StopRecord:

@@ -14,7 +14,8 @@ from math import inf
 from time import monotonic
 
 from jormun.errors import HostError, TimeoutError, Trap, TrapKind
-from jormun.hints import TYPE_CHECKING, Any, TypeAlias
+from jormun.functions import nullcontext
+from jormun.hints import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from jormun.runtime.exceptions import WasmException
 from jormun.runtime.native import pages
 from jormun.runtime.native.continuation import Continuation, Suspension
@@ -26,7 +27,10 @@ from jormun.runtime.turn import OWNER, Claim, Turn, chain
 if TYPE_CHECKING:
     from typing import NoReturn
 
+    from jormun.runtime.bounds import CallBounds
     from jormun.runtime.store import Store
+
+T = TypeVar("T")
 
 _Step: TypeAlias = Callable[[], Suspension | None]
 
@@ -58,8 +62,14 @@ def wait_for(name: str, awaitable: Any, finish: Callable[[object], None]) -> NoR
 
 
 async def call_async(
-    store: Store, slots: CallSlots, code: int, vm: int, args: Sequence[int], what: object
-) -> list[int]:
+    store: Store,
+    slots: CallSlots,
+    code: int,
+    vm: int,
+    args: Sequence[int],
+    what: object,
+    convert: Callable[[list[int]], T],
+) -> T:
     """As `function.call_native`, suspended while host functions are awaited."""
     owned = store.owned
     registers = pages.Block(slots.size_bytes, 16)
@@ -67,6 +77,15 @@ async def call_async(
     bounds = store.bounds
     continuation = Continuation(registers, None if bounds is None else bounds.stack_bytes)
     call = _Call(store, continuation, code, what)
+    is_pinned = slots.returns_references and store.has_heap
+    with store.roots.pinning(registers) if is_pinned else nullcontext():
+        await _run(call, bounds)
+        del owned
+        return convert(slots.unpack_returned(registers.address))
+
+
+async def _run(call: _Call, bounds: CallBounds | None) -> None:
+    """Run a call to its end, within its bounds."""
     try:
         if bounds is None:
             await call.run()
@@ -76,8 +95,6 @@ async def call_async(
             await _run_for(bounds.timeout_s, call, bounds.steps(None))
     finally:
         call.close()
-        del owned
-    return slots.unpack_returned(registers.address)
 
 
 class _Call:

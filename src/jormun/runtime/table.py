@@ -12,11 +12,12 @@ from jormun.runtime import layout, references
 from jormun.runtime.address_space import GROW_FAILED, AddressSpace, FixedSpace, Space
 from jormun.runtime.budget import Budget
 from jormun.runtime.growing_space import GrowingSpace
+from jormun.runtime.heap_layout import may_be_object
 from jormun.runtime.layout import REFERENCE_BYTES
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
 from jormun.runtime.uncopied import uncopied
-from jormun.types import Limits, TableType
+from jormun.types import Limits, RefType, TableType
 
 if TYPE_CHECKING:
     from jormun.runtime.store import Store
@@ -54,6 +55,11 @@ class TableInstance:
         """The type, with the present size as its minimum."""
         t = self._type
         return TableType(t.element, Limits(self.size, t.limits.maximum), t.address)
+
+    @property
+    def element(self) -> RefType:
+        """The type of its elements."""
+        return self._type.element
 
     @property
     def record(self) -> int:
@@ -163,6 +169,8 @@ class Table:
         """
         self.store = store
         self.instance = store.keep(TableInstance(type, store.budget, store.to_bits(type.element, init)))
+        if may_be_object(type.element):
+            store.roots.add_table(self.instance)
         self._owner: object = None
 
     @classmethod
@@ -189,7 +197,9 @@ class Table:
         return f"<Table of {len(self)} elements {self.type.element}>"
 
     def __getitem__(self, index: SupportsIndex) -> object:
-        return self.store.from_bits(self.type.element, self.instance.get(self._place(index)))
+        place = self._place(index)
+        with self.store.reading:
+            return self.store.from_bits(self.instance.element, self.instance.get(place))
 
     def __setitem__(self, index: SupportsIndex, value: object) -> None:
         place = self._place(index)

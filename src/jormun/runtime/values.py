@@ -9,12 +9,11 @@ from __future__ import annotations
 import struct
 from _operator import index as to_index  # operator's own, without its Python
 
-from jormun.errors import UnsupportedError
 from jormun.hints import TYPE_CHECKING, SupportsIndex
 from jormun.runtime import references
 from jormun.runtime.function import Function
 from jormun.types import F32, F64, I32, I64, V128, AbsHeapType, DefType, FuncType, RefType, ValType
-from jormun.validation.matching import match_deftype
+from jormun.validation.matching import match_deftype, match_heap
 
 if TYPE_CHECKING:
     from jormun.runtime.store import Store
@@ -78,7 +77,9 @@ def from_bits(store: Store, t: ValType, bits: int) -> object:
         return store.function(bits)
     if t.heap is AbsHeapType.EXN:
         return store.exceptions.exception(bits)
-    raise UnsupportedError(f"values of type {t} cannot be given to Python yet")
+    from jormun.runtime.objects import object_at  # few guests make objects
+
+    return object_at(store, bits)
 
 
 def width_bytes(t: ValType) -> int:
@@ -129,6 +130,10 @@ def _reference(store: Store, t: RefType, value: object) -> int:
             raise TypeError(f"{t} cannot be None")
         return references.NULL
     heap = t.heap
+    if hasattr(value, "shape") and heap is not AbsHeapType.EXN and not _is_function(t):
+        found = _object(store, t, value)
+        if found:
+            return found
     if heap is AbsHeapType.EXTERN:
         return store.externals.handle(value)
     if _is_function(t):
@@ -156,3 +161,19 @@ def _reference(store: Store, t: RefType, value: object) -> int:
     if heap in _I31_TYPES:
         raise TypeError(f"{t} needs an int or None, not {type(value).__name__}")
     raise TypeError(f"{t} cannot be made from {type(value).__name__}")
+
+
+def _object(store: Store, t: RefType, value: object) -> int:
+    """The bits of an object of a guest's; 0 if it is none of this store, but may be passed as any other of Python's."""
+    from jormun.runtime.objects import Object
+
+    if not isinstance(value, Object):
+        return 0
+    heap, deftype = t.heap, value.shape.deftype
+    if value.store is not store:
+        if heap in _HOST_TYPES:
+            return 0
+        raise TypeError(f"{t} needs an object of the same store")
+    if heap in _HOST_TYPES or match_heap(deftype, heap):
+        return value.address
+    raise TypeError(f"{t} needs an object of another type than {value!r}")

@@ -13,10 +13,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from jormun.baseline.catalogue import CLASS_NAMES, HEIGHTS
+from jormun.baseline.stencil_build import x86_64_objects
 from jormun.errors import TrapKind
 from jormun.runtime import layout
 from jormun.runtime.metering.fuel import NEVER
 
+NULL_KINDS = (
+    TrapKind.NULL_REFERENCE, TrapKind.NULL_FUNCTION_REFERENCE, TrapKind.NULL_EXCEPTION_REFERENCE,
+    TrapKind.NULL_STRUCTURE_REFERENCE, TrapKind.NULL_I31_REFERENCE,
+)  # fmt: skip
+"""Of what traps where a reference is null."""
 _R64 = ("%rsi", "%rdi", "%r8", "%r9")
 _R32 = ("%esi", "%edi", "%r8d", "%r9d")
 _X = ("%xmm1", "%xmm2", "%xmm3", "%xmm4")
@@ -49,6 +55,7 @@ def pieces() -> Iterator[tuple[str, str]]:
     yield from _control()
     yield from _fuel()
     yield from _exceptions()
+    yield from x86_64_objects.pieces()
 
 
 def _places() -> Iterator[tuple[str, str]]:
@@ -167,7 +174,7 @@ def _checks(r: str, h: int) -> Iterator[tuple[str, str]]:
             f"cmpq hole_y(%r13), %rax; jne {_trap(TrapKind.INDIRECT_CALL_TYPE_MISMATCH)}",
         ),
     )
-    for kind in (TrapKind.NULL_REFERENCE, TrapKind.NULL_FUNCTION_REFERENCE, TrapKind.NULL_EXCEPTION_REFERENCE):
+    for kind in NULL_KINDS:
         yield f"non_null.{kind.value}.{h}", f"testq {r}, {r}; je {_trap(kind)}"
 
 

@@ -13,7 +13,7 @@ from jormun.llvm.convention import overflow_area
 from jormun.runtime import layout
 
 _ATTRIBUTES = 'nounwind "frame-pointer"="all" "probe-stack"="inline-asm" "no-builtins"'
-_HEED = [
+HEED = [
     *overflow_area("%noted", layout.STACK_BLOCK_BYTES, layout.CONTEXT_NOTED),
     "%is.noted = load volatile i64, ptr %noted",
     "%is.none = icmp eq i64 %is.noted, 0",
@@ -61,7 +61,7 @@ def text() -> str:
 
 def _function(name: str, parameters: str, checks: list[str], body: list[str]) -> str:
     head = f"define void @jormun_{name}({parameters}) {_ATTRIBUTES} {{"
-    return "\n".join([head, *checks, *body, *_HEED, "ret void", "}\n"])
+    return "\n".join([head, *checks, *body, *HEED, "ret void", "}\n"])
 
 
 def _span(name: str, record: str, start: str, base: int, size: int, unit_bytes: int, kind: int) -> list[str]:

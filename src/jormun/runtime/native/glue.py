@@ -8,12 +8,15 @@ reaches everything outside of the region through addresses there.
 from __future__ import annotations
 
 from jormun.runtime.native import (
+    arrays,
     bulk,
     call_end,
     calls_from_python,
     calls_of_python,
+    collector,
     exceptions,
     glue_data,
+    heap,
     python_values,
     signal_handlers,
     stopping,
@@ -55,7 +58,7 @@ def text() -> str:
     services = map(_service, SERVICES)
     chapters = (
         python_values, calls_of_python, calls_from_python, call_end, straight_calls, stopping, signal_handlers, bulk,
-        wasi, exceptions,
+        wasi, exceptions, heap, arrays, collector,
     )  # fmt: skip
     return "".join([*assembly, _DECLARATIONS, *services, *(chapter.text() for chapter in chapters)])
 

@@ -8,6 +8,7 @@ guest is unwound, and leaves `Native.call` as if the guest were not there, with 
 from __future__ import annotations
 
 import os
+import sys
 from array import array
 
 from jormun import resting
@@ -22,7 +23,7 @@ from jormun.runtime.native import c_types as ctypes
 from jormun.runtime.native.code import CodeRegion, LoadedCode
 from jormun.runtime.native.glue_image import glue_image
 from jormun.runtime.native.pages import Block, Protection
-from jormun.runtime.native.service import ATTENTION, SERVICES, Services, service_callables
+from jormun.runtime.native.service import ATTENTION, SERVICES, Services, holding_code, service_callables
 from jormun.runtime.native.stacks import GuestStack, StackPool
 from jormun.runtime.native.stop_record import StopRecord, wake_waiting
 from jormun.runtime.native.support import check_machine
@@ -30,6 +31,8 @@ from jormun.runtime.native.tick import SLICE_S, Tick
 from jormun.runtime.trap import MAX_BACKTRACE_FRAMES, frames, make_trap, note_cut
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from jormun.runtime.native.watch import Watch
 
 _STUB_CHUNK = 4096
@@ -76,6 +79,8 @@ class Native:
         self._callables: list[Callable[[int], None]] = []
         self._watch: Watch | None = None
         self._wakers: dict[int, Callable[[], None]] = {}
+        self._holding: set[object] = {_attend.__code__}
+        """The code of what guests call where they hold references in registers."""
         self._on_failure = self._failed  # whose address machine code knows
         self._on_thrown = _thrown
         self._write_data()
@@ -91,6 +96,7 @@ class Native:
         with self._lock:
             previous, self._services = self._services, services
             self._callables = service_callables(services, _attend)
+            self._holding |= holding_code(services)
             pages.protect(self.code.data, pages.round_up(glue_data.BYTES), pages.READ_WRITE)
             for service, function in zip(SERVICES, self._callables, strict=True):
                 record = self.code.data + glue_data.service_record(service.name)
@@ -182,6 +188,19 @@ class Native:
     def is_running(self) -> bool:
         """Whether a guest of the calling thread's has called the host, and waits for it."""
         return self.stacks.current().field(layout.CONTEXT_ACTIVATION) != 0
+
+    def may_collect(self) -> bool:
+        """Whether the guests that wait for the calling thread are all at calls that they keep their references for in
+        memory: of functions, and for new objects.
+
+        Those that are in the middle of anything else have them in registers, or know no more than where a field is.
+        """
+        frame: FrameType | None = sys._getframe()
+        while frame is not None:
+            if frame.f_code in self._holding:
+                return False
+            frame = frame.f_back
+        return True
 
     @contextmanager
     def scope(self, record: StopRecord) -> Iterator[None]:

@@ -31,6 +31,8 @@ SERVICES = (
     Service("jormun_tier_up", ("ptr", "i32", "i32"), "i64"),
     Service("jormun_refuel", ("ptr", "i64"), "i64"),
     Service("jormun_throw", ("ptr", "i32", "ptr"), "i64"),
+    Service("jormun_heap_more", ("ptr", "i32"), "i64"),
+    Service("jormun_heap_large", ("ptr", "i64"), "i64"),
     Service(ATTENTION, ("i32",), "i32"),
 )
 
@@ -80,6 +82,12 @@ class Services(Protocol):
         address `values` on.
         """
 
+    def heap_more(self, vm: int, size_class: int) -> int:
+        """See that the store's heap has a place of a size class, or blocks that are nobody's. Returns 0."""
+
+    def heap_large(self, vm: int, size_bytes: int) -> int:
+        """The address of a large object, all zeros."""
+
     def refuel(self, vm: int, charge: int) -> int:
         """The instance's fuel (layout.VM_FUEL) is less than a charge. Returns 0 when there was more to be had, and the
         charge has been paid.
@@ -101,11 +109,22 @@ def service_callables(services: Services, attend: Callable[[int], None]) -> list
         "jormun_tier_up": services.tier_up,
         "jormun_refuel": services.refuel,
         "jormun_throw": services.throw,
+        "jormun_heap_more": services.heap_more,
+        "jormun_heap_large": services.heap_large,
     }
     return [
         attend if service.name == ATTENTION else _service_callable(methods[service.name], service)
         for service in SERVICES
     ]
+
+
+def holding_code(services: Services) -> set[object]:
+    """The code of the methods that code calls without seeing to it that its references can be found in memory: all but
+    those that make objects.
+    """
+    names = ("compile", "memory_grow", "table_grow", "memory_wait32", "memory_wait64", "memory_notify", "is_subtype",
+             "tier_up", "refuel", "throw")  # fmt: skip
+    return {getattr(getattr(services, name), "__code__", None) for name in names}
 
 
 def _service_callable(method: Callable[..., int], service: Service) -> Callable[[int], None]:

@@ -124,6 +124,8 @@ class StackPool:
         self.end = self.base + self.size_bytes
         self._unused = self.base
         self._free: list[int] = []
+        self._used: set[int] = set()
+        """The blocks that somebody has."""
         # Reentrant: a garbage collection inside of `take` may end in a `give`.
         self._lock = RLock()
         self._local = _Thread()
@@ -203,6 +205,7 @@ class StackPool:
         """The address of a block, its context and stack accessible."""
         with self._lock:
             if self._free:
+                self._used.add(self._free[-1])
                 return self._free.pop()
             if self._unused == self.end:
                 raise ExhaustionError(
@@ -220,11 +223,22 @@ class StackPool:
                 if self._unused == block + layout.STACK_BLOCK_BYTES:
                     self._unused = block
             raise
+        self._used.add(block)
         return block
+
+    def ranges(self) -> list[int]:
+        """Where activations have their frames, but for those that run now: first addresses and ends, in turn."""
+        found = []
+        for block in list(self._used):
+            pointer = pages.read_u64(block + layout.CONTEXT_GUEST_SP)
+            if pointer:
+                found += [pointer, block + layout.STACK_TOP]
+        return found
 
     def give(self, block: int) -> None:
         """Take a block back for another use, and its memory for the system."""
         self._threads.pop(block, None)
+        self._used.discard(block)
         # A thread that Python has not made may go on, and call again, after what Python knew of it has ended.
         self._process.write_u64(layout.PROCESS_THREAD, 0)
         if _pthread_getspecific(self.key) == block:

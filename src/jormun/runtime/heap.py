@@ -1,0 +1,327 @@
+"""The heap of a store: memory for structures and arrays, and when what is dead is collected (section 4.2.13).
+
+Machine code allocates from it (runtime/native/heap.py) and finds what is alive (runtime/native/collector.py). How large
+it gets is decided here. A collection comes when as much has been allocated as was alive after the last one.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from jormun.errors import ExhaustionError, TrapKind
+from jormun.functions import contextmanager
+from jormun.hints import TYPE_CHECKING, Final
+from jormun.locks import RLock
+from jormun.runtime import heap_layout as offsets
+from jormun.runtime.budget import NO_BOUND, Budget
+from jormun.runtime.heap_layout import BLOCK_BYTES, BLOCK_MARKS_BYTES, DEAD, INSIDE, LARGE
+from jormun.runtime.native import pages
+from jormun.runtime.native.machine import Native
+from jormun.runtime.roots import Roots
+from jormun.runtime.shapes import Shape, shapes_base
+
+if TYPE_CHECKING:
+    from jormun.hints import Iterator
+
+_MOST_BYTES: Final = 64 << 30
+_LEAST_BYTES: Final = 1 << 24
+_FEWEST_BLOCKS: Final = 64
+"""So many blocks are taken before the first collection, and between two of them: 4 MiB."""
+_CHUNK_BYTES: Final = 1 << 20
+_WORDS: Final = 8
+
+
+class Heap:
+    """The objects of one store's guests. It refers to nothing that refers to the store.
+
+    A range of addresses: blocks, then what is noted for each of them, then room for a collection, all of which become
+    accessible as blocks are taken.
+    """
+
+    __slots__ = (
+        "_allowance", "_base", "_blocks", "_budget", "_classes", "_collect", "_committed", "_is_busy", "_kinds",
+        "_links", "_marks", "_record", "_size_bytes", "_taken", "_whole_bytes", "collections", "holds", "lock", "roots",
+    )  # fmt: skip
+
+    def __init__(self, budget: Budget, roots: Roots) -> None:
+        """An empty heap. Raises ExhaustionError where there is not enough address space for one."""
+        most = _MOST_BYTES if budget.size_bytes == NO_BOUND else min(budget.size_bytes, _MOST_BYTES)
+        size_bytes = pages.round_up(max(most, _LEAST_BYTES), _CHUNK_BYTES)
+        # Behind each byte of a block, half a byte for the collection, one bit of 16 bytes, and 5 bytes for each block.
+        whole, reserved = pages.reserve_most(2 * size_bytes, 2 * _LEAST_BYTES, BLOCK_BYTES)
+        size_bytes = reserved // 2
+        self._size_bytes, self._whole_bytes = size_bytes, reserved
+        self._budget = budget
+        self.roots = roots
+        self._base = whole
+        self._marks = whole + size_bytes
+        self._kinds = self._marks + pages.round_up(size_bytes // BLOCK_BYTES * BLOCK_MARKS_BYTES)
+        self._links = self._kinds + pages.round_up(size_bytes // BLOCK_BYTES)
+        stack = self._links + pages.round_up(4 * (size_bytes // BLOCK_BYTES))
+        self._committed = 0
+        """How many bytes of blocks are accessible."""
+        self._blocks = 0
+        """How many blocks there are, number 0, which nobody gets, counted."""
+        self._taken = 0
+        """How many have been taken since the last collection."""
+        self._allowance = _FEWEST_BLOCKS
+        self._is_busy = False
+        self.holds = 0
+        """How many are making instances, whose objects nothing leads to yet."""
+        self.lock = RLock()
+        """Whoever makes a reference known to Python holds it: no collection comes between."""
+        self.collections = 0
+        """How many there have been."""
+        self._classes = pages.Block(offsets.LARGEST_BYTES // offsets.PLACE_BYTES + 1)
+        self._classes.view()[:] = bytes(
+            [offsets.class_of(offsets.PLACE_BYTES * k) for k in range(self._classes.size_bytes)]
+        )
+        record = self._record = pages.Block(offsets.HEAP_RECORD_BYTES)
+        for number, size in enumerate(offsets.SIZES):
+            record.write_u64(offsets.CLASS_RECORD_BYTES * number + offsets.CLASS_SIZE, size)
+        for offset, value in (
+            (offsets.HEAP_BASE, self._base),
+            (offsets.HEAP_KINDS, self._kinds),
+            (offsets.HEAP_LINKS, self._links),
+            (offsets.HEAP_MARKS, self._marks),
+            (offsets.HEAP_STACK, stack),
+            (offsets.HEAP_SHAPES, shapes_base()),
+            (offsets.HEAP_CLASSES, self._classes.address),
+        ):
+            record.write_u64(offset, value)
+        self._collect = pages.native_function(Native.get().symbols["jormun_collect"])
+        self._extend(1)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_collect"):
+            self._budget.give_back((self._blocks - 1) * BLOCK_BYTES)
+        if hasattr(self, "_whole_bytes"):
+            pages.release(self._base, self._whole_bytes)
+
+    @property
+    def address(self) -> int:
+        """The address of its record."""
+        return self._record.address
+
+    @property
+    def size_bytes(self) -> int:
+        """How much memory blocks take."""
+        return (self._blocks - 1) * BLOCK_BYTES
+
+    # What machine code asks for.
+
+    def more(self, size_class: int) -> None:
+        """Have a place of a size class, or blocks that are nobody's. Raises ExhaustionError."""
+        with self._changing():
+            left = self._allowance - self._taken
+            if left > 0 and self._add(max(1, min(left // 4, self._blocks))):
+                return
+            if self._collects() and self._has_place(size_class):
+                return
+            if self._add(1):
+                return
+        raise self._exhausted(offsets.SIZES[size_class])
+
+    def large(self, size_bytes: int) -> int:
+        """The address of a large object: all zeros, so that it is nobody's as long as it has no shape. Raises
+        ExhaustionError.
+        """
+        count = -(-size_bytes // BLOCK_BYTES)
+        with self._changing():
+            index = 0
+            if self._taken + count > self._allowance:
+                self._collects()
+            index = self._run(count) or self._extend_by(count)
+            if not index and self._collects():
+                index = self._run(count) or self._extend_by(count)
+            if index:
+                self._taken += count
+                pages.write_bytes(self._kinds + index, bytes([LARGE]) + bytes([INSIDE]) * (count - 1))
+                pages.write_bytes(self._links + 4 * index, array("I", [index]).tobytes() * count)
+                return self._base + index * BLOCK_BYTES
+        raise self._exhausted(size_bytes)
+
+    def allocate(self, shape: Shape, length: int = 0) -> int:
+        """The address of a new object, all zeros; of an array, of so many elements. For constant expressions: no
+        collection comes, since nothing leads to what they have made. Raises ExhaustionError.
+        """
+        size_bytes = offsets.OBJECT_BYTES + (length << shape.unit_log2) if shape.is_array else shape.size_bytes
+        with self.lock, self._changing():
+            count = -(-size_bytes // BLOCK_BYTES)
+            if size_bytes > offsets.LARGEST_BYTES:
+                index = self._extend_by(count)
+                if not index:
+                    raise self._exhausted(size_bytes)
+                pages.write_bytes(self._kinds + index, bytes([LARGE]) + bytes([INSIDE]) * (count - 1))
+                pages.write_bytes(self._links + 4 * index, array("I", [index]).tobytes() * count)
+                address = self._base + index * BLOCK_BYTES
+            else:
+                address = self._place(offsets.class_of(size_bytes))
+            pages.write_u64(address + offsets.OBJECT_SHAPE, shape.number | length << 32)
+            return address
+
+    # Collections.
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """No collection comes while this lasts."""
+        with self.lock:
+            self.holds += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.holds -= 1
+
+    def collect(self) -> bool:
+        """Find what is dead, unless there is machine code that holds references nobody knows of. The turn is the
+        caller's. Whether it was done.
+        """
+        with self._changing():
+            return self._collects()
+
+    def _collects(self) -> bool:
+        native = Native.get()
+        if self.holds or not native.may_collect():
+            return False
+        with self.lock:
+            ranges = array("Q", native.stacks.ranges())
+            self.roots.add_to(ranges)
+            self._collect(self.address, ranges.buffer_info()[0], len(ranges) // 2)
+        self.collections += 1
+        self._taken = 0
+        self._free_large()
+        live = self._record.read_u64(offsets.HEAP_LIVE) // BLOCK_BYTES + self._kind_bytes().count(bytes([INSIDE]))
+        self._allowance = max(_FEWEST_BLOCKS, live)
+        return True
+
+    def _free_large(self) -> None:
+        """Have the blocks of dead large objects be nobody's, and give their memory back."""
+        kinds = self._kind_bytes()
+        index = kinds.find(DEAD)
+        while index >= 0:
+            end = index + 1
+            while end < len(kinds) and kinds[end] == INSIDE:
+                end += 1
+            pages.forget(self._base + index * BLOCK_BYTES, (end - index) * BLOCK_BYTES)
+            pages.write_bytes(self._kinds + index, bytes(end - index))
+            self._link(range(index, end))
+            index = kinds.find(DEAD, end)
+
+    def _has_place(self, size_class: int) -> bool:
+        record = self._record
+        sweep = record.read_u64(offsets.CLASS_RECORD_BYTES * size_class + offsets.CLASS_SWEEP)
+        return sweep != 0 or record.read_u64(offsets.HEAP_FREE) != 0
+
+    # Blocks.
+
+    def _changing(self) -> _Busy:
+        return _Busy(self)
+
+    def _kind_bytes(self) -> bytes:
+        return pages.read_bytes(self._kinds, self._blocks)
+
+    def _add(self, count: int) -> bool:
+        """Have more blocks that are nobody's: so many, or one."""
+        index = self._extend_by(count) or (self._extend_by(count := 1) if count > 1 else 0)
+        if not index:
+            return False
+        self._taken += count
+        self._link(range(index, index + count))
+        return True
+
+    def _link(self, indices: range) -> None:
+        """Put blocks into the list of those that are nobody's."""
+        record = self._record
+        following = [*indices[1:], record.read_u64(offsets.HEAP_FREE)]
+        pages.write_bytes(self._links + 4 * indices.start, array("I", following).tobytes())
+        record.write_u64(offsets.HEAP_FREE, indices.start)
+
+    def _run(self, count: int) -> int:
+        """The first of so many blocks side by side that are nobody's, zeroed and in no list; 0 if there are none."""
+        index = self._kind_bytes().find(bytes(count), 1)
+        if index < 0:
+            return 0
+        record, links = self._record, memoryview(pages.read_bytes(self._links, 4 * self._blocks)).cast("I")
+        taken = range(index, index + count)
+        free: list[int] = []
+        at = record.read_u64(offsets.HEAP_FREE)
+        while at:
+            if at not in taken:
+                free.append(at)
+            at = links[at]
+        for each, following in zip(free, [*free[1:], 0], strict=True):
+            pages.write_bytes(self._links + 4 * each, array("I", [following]).tobytes())
+        record.write_u64(offsets.HEAP_FREE, free[0] if free else 0)
+        pages.forget(self._base + index * BLOCK_BYTES, count * BLOCK_BYTES)
+        return index
+
+    def _extend_by(self, count: int) -> int:
+        """The first of so many new blocks, or 0."""
+        if (self._blocks + count) * BLOCK_BYTES > self._size_bytes or not self._budget.take(count * BLOCK_BYTES):
+            return 0
+        try:
+            return self._extend(count)
+        except ExhaustionError:
+            self._budget.give_back(count * BLOCK_BYTES)
+            return 0
+
+    def _extend(self, count: int) -> int:
+        first = self._blocks
+        needed = (first + count) * BLOCK_BYTES
+        if needed > self._committed:
+            committed = min(pages.round_up(max(needed, self._committed * 2), _CHUNK_BYTES), self._size_bytes)
+            blocks = committed // BLOCK_BYTES
+            for start, size in (
+                (self._base, committed),
+                (self._marks, blocks * BLOCK_MARKS_BYTES),
+                (self._kinds, blocks),
+                (self._links, 4 * blocks),
+                (self._record.read_u64(offsets.HEAP_STACK), committed // offsets.PLACE_BYTES * _WORDS),
+            ):
+                pages.protect(start, pages.round_up(size), pages.READ_WRITE)
+            self._committed = committed
+        self._blocks += count
+        self._record.write_u64(offsets.HEAP_BLOCKS, self._blocks)
+        return first
+
+    def _place(self, size_class: int) -> int:
+        """A place of a size class, for Python: a new block if its run is used up."""
+        record, at = self._record, offsets.CLASS_RECORD_BYTES * size_class
+        size = offsets.SIZES[size_class]
+        place = record.read_u64(at + offsets.CLASS_NEXT)
+        if place + size > record.read_u64(at + offsets.CLASS_END):
+            index = self._extend_by(1)
+            if not index:
+                raise self._exhausted(size)
+            pages.write_bytes(self._kinds + index, bytes([size_class + 1]))
+            place = self._base + index * BLOCK_BYTES
+            record.write_u64(at + offsets.CLASS_END, place + BLOCK_BYTES // size * size)
+        record.write_u64(at + offsets.CLASS_NEXT, place + size)
+        pages.zero(place, size)
+        return place
+
+    def _exhausted(self, size_bytes: int) -> ExhaustionError:
+        reason = f"its objects take {self.size_bytes:,} bytes"
+        if self.size_bytes + size_bytes < self._size_bytes:
+            reason += f", and {self._budget.bytes_reason}"
+        message = f"there is no room for an object of {size_bytes:,} bytes in the store: {reason}"
+        return ExhaustionError(TrapKind.RESOURCE_LIMIT, message=message)
+
+
+class _Busy:
+    """While a heap is being changed. A signal's handler that comes between may call guests, which may not want more."""
+
+    __slots__ = ("_heap",)
+
+    def __init__(self, heap: Heap) -> None:
+        self._heap = heap
+
+    def __enter__(self) -> None:
+        if self._heap._is_busy:
+            message = "a handler of signals runs while objects are collected, and cannot have others made"
+            raise ExhaustionError(TrapKind.RESOURCE_LIMIT, message=message)
+        self._heap._is_busy = True
+
+    def __exit__(self, *error: object) -> None:
+        self._heap._is_busy = False
