@@ -25,21 +25,6 @@ def test_an_image_has_the_functions_that_were_asked_for() -> None:
     assert second.offset + second.size_bytes <= len(image.code)
 
 
-def test_what_is_not_supported_fails_when_it_is_called() -> None:
-    """And leaves the other functions alone."""
-    module = jormun.Module(
-        """(module (type $s (struct (field i32)))
-             (func (export "new") (drop (struct.new $s (i32.const 1))))
-             (func (export "one") (result i32) (i32.const 1)))""",
-        config=BASELINE_TIER,
-    )
-    module.compile()
-    exports = jormun.Instance(module).exports
-    assert exports.one() == 1
-    with pytest.raises(jormun.WasmError, match=r"function 0: struct\.new is not supported yet"):
-        exports.new()
-
-
 def test_a_cpu_that_lacks_instructions_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error names them."""
     monkeypatch.setattr(engine, "cpu_flags", lambda: engine.NEEDED - {"popcnt", "ssse3"})

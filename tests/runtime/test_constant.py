@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from jormun.errors import WasmError
-
 CASES = [
     ("i32", "(i32.const -1)", -1),
     ("i32", "(i32.add (i32.const 0x7fffffff) (i32.const 1))", -(2**31)),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from jormun.hints import TYPE_CHECKING, NoReturn
 from jormun.runtime import layout
-from jormun.runtime.heap_layout import may_be_object
 from jormun.runtime.native import pages
+from jormun.runtime.references import may_be_object
 from jormun.runtime.uncopied import uncopied
 from jormun.runtime.values import width_bytes
 from jormun.types import GlobalType
@@ -33,7 +33,7 @@ class Global:
         self._set(store, type, cell.address, store.keep(cell))
         self.write_bits(bits)
         if may_be_object(type.value):
-            store.roots.add_global(type, cell.address)
+            store.roots.add_global(cell.address)
 
     @classmethod
     def at(cls, store: Store, type: GlobalType, address: int, owner: object) -> Global:

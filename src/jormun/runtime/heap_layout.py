@@ -17,7 +17,6 @@ from jormun.types import (
     FuncType,
     HeapType,
     PackedType,
-    RefType,
     StorageType,
 )
 
@@ -132,15 +131,6 @@ def class_of(size_bytes: int) -> int:
     raise AssertionError(size_bytes)
 
 
-def may_be_object(t: StorageType) -> bool:
-    """Whether a value of a closed type may be a reference to an object: all but functions and exceptions."""
-    if not isinstance(t, RefType):
-        return False
-    if isinstance(t.heap, DefType):
-        return not isinstance(t.heap.composite, FuncType)
-    return t.heap not in _OTHERS
-
-
 def kind_of(heap: HeapType) -> int:
     """What references to a closed heap type are, among those of its hierarchy."""
     if isinstance(heap, DefType):
@@ -159,4 +149,3 @@ _KINDS: Final = {
     AbsHeapType.NOEXTERN: KIND_NONE,
     AbsHeapType.NOEXN: KIND_NONE,
 }
-_OTHERS: Final = frozenset({AbsHeapType.FUNC, AbsHeapType.NOFUNC, AbsHeapType.EXN, AbsHeapType.NOEXN, AbsHeapType.I31})

@@ -17,7 +17,6 @@ from jormun.runtime.module_instance import ModuleInstance
 from jormun.runtime.native import pages
 from jormun.runtime.parts import Parts
 from jormun.runtime.services import install_services
-from jormun.runtime.shapes import native_type
 from jormun.runtime.slots import slots_of
 from jormun.runtime.store import Store
 from jormun.runtime.table import Table, TableInstance
@@ -208,11 +207,12 @@ def _made(store: Store, compiled: CompiledModule, imports: Sequence[Given]) -> I
     instance = _again(store, compiled, imports)
     if instance is None:
         instance = _anew(store, compiled, imports)
-    globals_, tables = compiled.roots
-    for index in globals_:
-        store.roots.add_global(compiled.blueprint.global_types[index], instance.global_address(index))
-    for index in tables:
-        store.roots.add_table(instance.native.tables[index])
+    if compiled.roots is not None:
+        globals_, tables = compiled.roots
+        for index in globals_:
+            store.roots.add_global(instance.global_address(index))
+        for index in tables:
+            store.roots.add_table(instance.native.tables[index])
     if compiled.has_objects and compiled.blueprint.tag_types:
         store.roots.exceptions = store.exceptions
     return instance
@@ -283,7 +283,7 @@ def _allocate(
     instance = Instance(store, native, imports)
     offsets = compiled.layout
     for index, deftype in enumerate(blueprint.types):
-        native.write(offsets.type_id_offset(index), native_type(deftype))
+        native.write(offsets.type_id_offset(index), compiled.native_type(deftype))
     for index, memory in enumerate(memories):
         native.write(offsets.memory_base_offset(index), memory.space.base)
         native.write(offsets.memory_record_offset(index), memory.record.address)

@@ -11,16 +11,15 @@ from jormun.hints import TYPE_CHECKING, Callable, Iterable, Protocol, Sequence
 from jormun.locks import RLock
 from jormun.runtime.blueprint import Blueprint, blueprint_of
 from jormun.runtime.engine import Engine, LoopHead, Progress
-from jormun.runtime.heap_layout import may_be_object
 from jormun.runtime.image import BASELINE, FUNCTION, LOOP_ENTRY, CodeImage
 from jormun.runtime.layout import Layout
 from jormun.runtime.native import pages
 from jormun.runtime.native.code import OwnedCode
 from jormun.runtime.native.machine import Native
-from jormun.runtime.shapes import keep_shapes
+from jormun.runtime.references import may_be_object
 from jormun.runtime.subtypes import keep_declared
 from jormun.runtime.tiering.tier_up import BetterCode, TierUp
-from jormun.types import ExternKind, FuncType, TagType
+from jormun.types import DefType, ExternKind, FuncType, TagType
 
 if TYPE_CHECKING:
     from jormun.runtime.parts import Parts
@@ -85,9 +84,13 @@ class CompiledModule:
         """Whether somebody has begun to make an instance."""
         self._lock = RLock()
         self._types = keep_declared(blueprint.types)
-        self._shapes = keep_shapes(blueprint.types)
-        self.has_objects = bool(self._shapes)
+        self.has_objects = any(not isinstance(each.composite, FuncType) for each in blueprint.types)
         """Whether the module has types of structures or arrays."""
+        self._shapes: tuple[object, ...] = ()
+        if self.has_objects:
+            from jormun.runtime.shapes import keep_shapes  # few have any
+
+            self._shapes = keep_shapes(blueprint.types)
         optimizer = engine.optimizer
         self.tier_up = None if optimizer is None else TierUp(self, optimizer.tiering)
         """Decides which functions get better code, if the engine's code asks for that."""
@@ -209,16 +212,25 @@ class CompiledModule:
 
         return names_of(self.valid.module)
 
+    def native_type(self, deftype: DefType) -> int:
+        """What native code knows a type of the module by (Layout.type_id_offset)."""
+        if not self.has_objects:
+            return deftype.id
+        from jormun.runtime.shapes import native_type
+
+        return native_type(deftype)
+
     @cached_property
-    def roots(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """The module's own globals and own tables, by index, in which references to objects may be."""
+    def roots(self) -> tuple[Sequence[int], Sequence[int]] | None:
+        """The own globals and own tables, by index, in which references to objects may be, if there are any."""
         blueprint = self.blueprint
         globals_ = range(len(blueprint.global_types) - len(blueprint.globals), len(blueprint.global_types))
         tables = range(len(blueprint.table_types) - len(blueprint.tables), len(blueprint.table_types))
-        return (
-            tuple([k for k in globals_ if may_be_object(blueprint.global_types[k].value)]),
-            tuple([k for k in tables if may_be_object(blueprint.table_types[k].element)]),
+        found = (
+            [k for k in globals_ if may_be_object(blueprint.global_types[k].value)],
+            [k for k in tables if may_be_object(blueprint.table_types[k].element)],
         )
+        return found if any(found) else None
 
     @cached_property
     def short_functions(self) -> frozenset[int]:

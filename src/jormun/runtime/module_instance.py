@@ -14,7 +14,6 @@ from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
 from jormun.runtime.owners import forget, register
 from jormun.runtime.parts import Parts
-from jormun.runtime.shapes import shapes_base
 from jormun.runtime.table import TableInstance
 from jormun.types import DefType
 
@@ -112,6 +111,8 @@ class ModuleInstance:
 
     def allocate_from(self, heap: Heap) -> None:
         """Let its code, whose module has structures or arrays, make some in the heap of its store."""
+        from jormun.runtime.shapes import shapes_base
+
         self.heap = heap
         self.write(layout.VM_HEAP, heap.address)
         self.write(layout.VM_SHAPES, shapes_base())

@@ -10,6 +10,7 @@ from __future__ import annotations
 from jormun.errors import ExhaustionError, TrapKind
 from jormun.hints import TYPE_CHECKING, Final
 from jormun.locks import Lock
+from jormun.types import AbsHeapType, DefType, FuncType, RefType, StorageType
 
 if TYPE_CHECKING:
     from jormun.runtime.budget import Budget
@@ -42,6 +43,18 @@ def i31_value(bits: int) -> int:
 def is_external(bits: int) -> bool:
     """Whether the reference is an object of the host."""
     return bits & _TAG_MASK == _EXTERNAL_TAG
+
+
+def may_be_object(t: StorageType) -> bool:
+    """Whether a value of a closed type may be a reference to an object: all but functions and exceptions."""
+    if not isinstance(t, RefType):
+        return False
+    if isinstance(t.heap, DefType):
+        return not isinstance(t.heap.composite, FuncType)
+    return t.heap not in _OTHERS
+
+
+_OTHERS: Final = frozenset({AbsHeapType.FUNC, AbsHeapType.NOFUNC, AbsHeapType.EXN, AbsHeapType.NOEXN, AbsHeapType.I31})
 
 
 class Externals:

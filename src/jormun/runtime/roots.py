@@ -8,8 +8,6 @@ from jormun.containers import WeakValueDictionary
 from jormun.functions import contextmanager
 from jormun.hints import TYPE_CHECKING
 from jormun.runtime import layout
-from jormun.runtime.heap_layout import may_be_object
-from jormun.types import GlobalType
 
 if TYPE_CHECKING:
     from jormun.hints import Iterator
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Roots:
-    """Those of one store, which live as long as it. Values that cannot be objects are left out."""
+    """Those of one store, which live as long as it: of what can be an object (references.may_be_object)."""
 
     __slots__ = ("_blocks", "_cells", "_held", "_tables", "exceptions", "handles", "pinned")
 
@@ -35,15 +33,13 @@ class Roots:
         self.handles: WeakValueDictionary[int, Object] = WeakValueDictionary()
         """What Python holds objects by, by address."""
 
-    def add_global(self, type: GlobalType, cell: int) -> None:
+    def add_global(self, cell: int) -> None:
         """A global, whose cell is at an address."""
-        if may_be_object(type.value):
-            self._cells.append(cell)
+        self._cells.append(cell)
 
     def add_table(self, table: TableInstance) -> None:
         """A table."""
-        if may_be_object(table.element):
-            self._tables.append(table)
+        self._tables.append(table)
 
     def add_segment(self, block: pages.Block) -> None:
         """The references in an element segment, if they are not of functions alone."""

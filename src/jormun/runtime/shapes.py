@@ -14,6 +14,7 @@ from jormun.hints import Final, Iterable
 from jormun.locks import RLock
 from jormun.runtime import heap_layout
 from jormun.runtime.native import pages
+from jormun.runtime.references import may_be_object
 from jormun.types import ArrayType, DefType, StorageType, StructType
 
 _MOST_BYTES: Final = 1 << 30
@@ -43,7 +44,7 @@ class Shape:
         """Of a structure: the size of an object."""
         self.unit_log2 = heap_layout.storage_bytes(self.fields[0]).bit_length() - 1 if self.is_array else 0
         """Of an array: the power of two that the size of an element is."""
-        references = [at for at, t in zip(self.offsets, self.fields, strict=True) if heap_layout.may_be_object(t)]
+        references = [at for at, t in zip(self.offsets, self.fields, strict=True) if may_be_object(t)]
         supertypes = [0] * max(heap_layout.SHALLOW, deftype.depth + 1)
         fields_at = heap_layout.SHAPE_SUPERTYPES + 4 * len(supertypes)
         self._region = region

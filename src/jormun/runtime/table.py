@@ -12,10 +12,10 @@ from jormun.runtime import layout, references
 from jormun.runtime.address_space import GROW_FAILED, AddressSpace, FixedSpace, Space
 from jormun.runtime.budget import Budget
 from jormun.runtime.growing_space import GrowingSpace
-from jormun.runtime.heap_layout import may_be_object
 from jormun.runtime.layout import REFERENCE_BYTES
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
+from jormun.runtime.references import may_be_object
 from jormun.runtime.uncopied import uncopied
 from jormun.types import Limits, RefType, TableType
 

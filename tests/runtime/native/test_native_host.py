@@ -308,7 +308,7 @@ class Answers:
         return self.answer()
 
     compile = memory_grow = table_grow = memory_wait32 = memory_wait64 = memory_notify = is_subtype = tier_up = _ask
-    refuel = throw = _ask
+    refuel = throw = heap_more = heap_large = _ask
 
 
 @pytest.fixture
