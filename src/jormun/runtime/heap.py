@@ -27,6 +27,8 @@ _MOST_BYTES: Final = 64 << 30
 _LEAST_BYTES: Final = 1 << 24
 _FEWEST_BLOCKS: Final = 64
 """So many blocks are taken before the first collection, and between two of them: 4 MiB."""
+_LITTLE_LOG2: Final = 5
+"""One part in so many, by powers of two, is little."""
 _CHUNK_BYTES: Final = 1 << 20
 _WORDS: Final = 8
 
@@ -116,9 +118,10 @@ class Heap:
             left = self._allowance - self._taken
             if left > 0 and self._add(max(1, min(left // 4, self._blocks))):
                 return
-            if self._collects() and self._has_place(size_class):
+            # So little room that the next collection would come at once is none.
+            if self._collects() and self._room_bytes(size_class) > self.size_bytes >> _LITTLE_LOG2:
                 return
-            if self._add(1):
+            if self._add(max(1, self._blocks >> _LITTLE_LOG2)):
                 return
         raise self._exhausted(offsets.SIZES[size_class])
 
@@ -208,10 +211,10 @@ class Heap:
             self._link(range(index, end))
             index = kinds.find(DEAD, end)
 
-    def _has_place(self, size_class: int) -> bool:
-        record = self._record
-        sweep = record.read_u64(offsets.CLASS_RECORD_BYTES * size_class + offsets.CLASS_SWEEP)
-        return sweep != 0 or record.read_u64(offsets.HEAP_FREE) != 0
+    def _room_bytes(self, size_class: int) -> int:
+        """How much there was for objects of a size class behind the last collection."""
+        places = self._record.read_u64(offsets.CLASS_RECORD_BYTES * size_class + offsets.CLASS_ROOM)
+        return places * offsets.SIZES[size_class] + (self._kind_bytes().count(0) - 1) * BLOCK_BYTES
 
     # Blocks.
 

@@ -54,12 +54,14 @@ CLASS_RUNS: Final = 24
 """ptr: the next run of free places in the same block, or 0."""
 CLASS_SWEEP: Final = 32
 """u64: the number of the next block in which dead objects are to be found, or 0."""
+CLASS_ROOM: Final = 40
+"""u64: how many places of the class were nobody's when the last collection ended, in blocks that have others."""
 CLASS_RECORD_BYTES: Final = 64
 PLACE_BYTES: Final = 16
 """Objects begin at multiples of this."""
 LARGEST_BYTES: Final = 32 << 10
 """A larger object has blocks of its own."""
-SIZES: Final = (
+SIZES: Final[tuple[int, ...]] = (
     *range(16, 128, 16),
     *(step * quarter for step in (32, 64, 128, 256, 512, 1024, 2048, 4096) for quarter in (4, 5, 6, 7)),
     LARGEST_BYTES,

@@ -51,7 +51,7 @@ def snapshot(instance: Instance, omit: Collection[str] = ()) -> Module:
 
     Raises WasmError where some of the state is not the instance's own, or cannot be written down: imported
     memories, tables and mutable globals, and references but to functions of the module, imported ones included, and
-    i31; and while code of the store runs or waits, in whatever thread or task, but for threads of one program.
+    i31 (structures and arrays are not written down); and while code of the store runs or waits, in whatever thread or task, but for threads of one program.
     """
     turn = instance.store.turn
     if turn.words[OWNER] or (turn.is_shared and Native.get().is_running):
@@ -171,7 +171,11 @@ class _State:
             return Expr(number.removesuffix(bytes([END])) + single("ref.i31").code)
         function = self._functions.get(bits)
         if function is None:
-            what = "an object of the host's" if references.is_external(bits) else "no function of the module"
+            what = "no function of the module"
+            if references.is_external(bits):
+                what = "an object of the host's"
+            elif references.may_be_object(t):
+                what = "a structure or an array"
             raise WasmError(f"cannot make a snapshot: {where} refers to {what}")
         return single("ref.func", function)
 

@@ -22,6 +22,7 @@ from jormun.runtime.heap_layout import (
     CLASS_END,
     CLASS_NEXT,
     CLASS_RECORD_BYTES,
+    CLASS_ROOM,
     CLASS_RUNS,
     CLASS_SIZE,
     CLASS_SWEEP,
@@ -240,6 +241,8 @@ class.clear:
   store i64 0, ptr %end.at
   %runs.at = getelementptr i8, ptr %class, i64 {CLASS_RUNS}
   store i64 0, ptr %runs.at
+  %room.at = getelementptr i8, ptr %class, i64 {CLASS_ROOM}
+  store i64 0, ptr %room.at
   %number.next = add i64 %number, 1
   br label %class.head
 
@@ -338,6 +341,11 @@ used.block:
   store i64 %index, ptr %its.sweep.at
   {field("its.size", "i64", "%its.class", CLASS_SIZE)}
   %its.bytes = mul i64 %its.size, %sum.next
+  {field("its.room", "i64", "%its.class", CLASS_ROOM)}
+  %its.places = udiv i64 {BLOCK_BYTES}, %its.size
+  %its.unused = sub i64 %its.places, %sum.next
+  %its.room.new = add i64 %its.room, %its.unused
+  store i64 %its.room.new, ptr %its.room.at
   br label %block.next
 block.next:
   %more = phi i64 [ 0, %block ], [ 0, %block ], [ 0, %block ], [ 0, %large ], [ 0, %large.dead ], [ 0, %unused.block ],
