@@ -51,7 +51,8 @@ def snapshot(instance: Instance, omit: Collection[str] = ()) -> Module:
 
     Raises WasmError where some of the state is not the instance's own, or cannot be written down: imported
     memories, tables and mutable globals, and references but to functions of the module, imported ones included, and
-    i31 (structures and arrays are not written down); and while code of the store runs or waits, in whatever thread or task, but for threads of one program.
+    i31 (structures and arrays are not written down); and while code of the store runs or waits, in whatever thread or
+    task, but for threads of one program.
     """
     turn = instance.store.turn
     if turn.words[OWNER] or (turn.is_shared and Native.get().is_running):
