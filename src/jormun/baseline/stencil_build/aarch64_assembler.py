@@ -12,15 +12,30 @@ from collections.abc import Callable
 
 from jormun.baseline.aarch64 import ADR, JUMP, LATE, LITERAL, WIDE
 from jormun.baseline.stencil_build.aarch64_code import Instruction
+from jormun.errors import TrapKind
 
+KINDS = {"i32": "w", "i64": "x", "f32": "s", "f64": "d", "v128": "q"}
+"""The letter of registers by class."""
 _CONDITIONS = {
     name: number
     for number, name in enumerate(("eq", "ne", "hs", "lo", "mi", "pl", "vs", "vc", "hi", "ls", "ge", "lt", "gt", "le"))
 }
 _SIZES = {"w": (2, 0, 1), "x": (3, 0, 1), "s": (2, 1, 1), "d": (3, 1, 1), "q": (0, 1, 3)}
 """By the kind of a register: the size, V and opc of the load that fills it."""
+_INDICES = {"uxtw": 2, "lsl": 3}
+"""How an index is extended: one of 32 bits, one of 64."""
 _NAMED = {"sp": 31, "xzr": 31, "wzr": 31}
 _LITERALS = {"w": 0, "x": 1 << 30, "s": 1 << 26, "d": 1 << 30 | 1 << 26, "q": 1 << 31 | 1 << 26}
+
+
+def unless(condition: str, kind: TrapKind) -> str:
+    """The text that traps unless a condition holds."""
+    return f"b.{condition} 1f; b trap_{kind.value}; 1:"
+
+
+def unless_null(x: str, kind: TrapKind) -> str:
+    """The text that traps if register `x` is 0."""
+    return f"cbnz {x}, 1f; b trap_{kind.value}; 1:"
 
 
 def assembled(text: str) -> list[Instruction]:
@@ -87,25 +102,39 @@ def _access(is_load: bool) -> Callable[..., Instruction]:
         if not operand.startswith("["):
             return Instruction(LITERAL | _LITERALS[register[0]] | _number(register), symbol=operand)
         size, v, opc = _SIZES[register[0]]
-        opc = opc if is_load else opc - 1
-        base, *rest = _address(operand)
-        word = size << 30 | 7 << 27 | v << 26 | opc << 22 | _number(base) << 5 | _number(register)
-        if step:
-            return Instruction(word | (_immediate(step) & 0x1FF) << 12 | 1 << 10)
-        if len(rest) == 2:
-            assert rest[1] == "lsl #3" and size == 3, operand
-            return Instruction(word | 1 << 21 | _number(rest[0]) << 16 | 0x7800)
-        word |= 1 << 24
-        offset = rest[0] if rest else "#0"
-        if offset.startswith("hole"):
-            return Instruction(word, symbol=offset)
-        field, left = divmod(_immediate(offset), 16 if register[0] == "q" else 1 << size)
-        if left or not 0 <= field < 4096:  # the form with an offset of 9 bits, signed
-            assert -256 <= _immediate(offset) < 256, operand
-            return Instruction(word & ~(1 << 24) | (_immediate(offset) & 0x1FF) << 12)
-        return Instruction(word | field << 10)
+        return _memory((size, v, opc if is_load else opc - 1), register, operand, step)
 
     return access
+
+
+def _part(size: int, opc: int) -> Callable[..., Instruction]:
+    """An access to less than a general register."""
+    return lambda register, operand: _memory((size, 0, opc), register, operand)
+
+
+def _memory(form: tuple[int, int, int], register: str, operand: str, step: str = "") -> Instruction:
+    """A load or store, told by its size, V and opc."""
+    size, v, opc = form
+    scale = 4 if register[0] == "q" else size
+    base, *rest = _address(operand)
+    word = size << 30 | 7 << 27 | v << 26 | opc << 22 | _number(base) << 5 | _number(register)
+    if step:
+        return Instruction(word | (_immediate(step) & 0x1FF) << 12 | 1 << 10)
+    offset = rest[0] if rest else "#0"
+    if offset[0] in "wx":
+        extension, _, amount = rest[1].partition(" ") if len(rest) > 1 else ("lsl", "", "")
+        shift = _immediate(amount or "#0")
+        assert shift in (0, scale) and extension == ("lsl" if offset[0] == "x" else "uxtw"), operand
+        index = _number(offset) << 16 | _INDICES[extension] << 13 | (shift > 0) << 12
+        return Instruction(word | 1 << 21 | index | 2 << 10)
+    word |= 1 << 24
+    if offset.startswith("hole"):
+        return Instruction(word, symbol=offset)
+    field, left = divmod(_immediate(offset), 1 << scale)
+    if left or not 0 <= field < 4096:  # the form with an offset of 9 bits, signed
+        assert -256 <= _immediate(offset) < 256, operand
+        return Instruction(word & ~(1 << 24) | (_immediate(offset) & 0x1FF) << 12)
+    return Instruction(word | field << 10)
 
 
 def _pair(is_load: bool) -> Callable[..., Instruction]:
@@ -158,7 +187,6 @@ def _of_registers(word: int) -> Callable[..., Instruction]:
 
 
 _AND = _of_registers(0x0A00_0000)
-_LSRV = _of_registers(0x1AC0_2400)
 
 
 def _and(to: str, x: str, y: str) -> Instruction:
@@ -168,11 +196,17 @@ def _and(to: str, x: str, y: str) -> Instruction:
     return Instruction(0x9200_0000 | _mask(_immediate(y)) | _number(x) << 5 | _number(to))
 
 
-def _shift_right(to: str, x: str, y: str) -> Instruction:
-    """By what a register has, or, of 64 bits, by a number."""
-    if not y.startswith("#"):
-        return _LSRV(to, x, y)
-    return Instruction(0xD340_FC00 | _immediate(y) << 16 | _number(x) << 5 | _number(to))
+def _shift_right(of_registers: int, of_number: int) -> Callable[..., Instruction]:
+    """By what a register has, or by a number."""
+    by_register = _of_registers(of_registers)
+
+    def shift(to: str, x: str, y: str) -> Instruction:
+        if not y.startswith("#"):
+            return by_register(to, x, y)
+        size = WIDE | 1 << 22 | 1 << 15 if _is_wide(to) else 0
+        return Instruction(size | of_number | _immediate(y) << 16 | _number(x) << 5 | _number(to))
+
+    return shift
 
 
 def _move(to: str, x: str) -> Instruction:
@@ -193,13 +227,6 @@ def _select(to: str, x: str, y: str, condition: str) -> Instruction:
     return Instruction(word | fields)
 
 
-def _load_extended(to: str, operand: str) -> Instruction:
-    """ldrsw, of an element of 4 bytes whose index has 32 bits."""
-    base, index, shift = _address(operand)
-    assert shift == "uxtw #2", operand
-    return Instruction(0xB8A0_5800 | _number(index) << 16 | _number(base) << 5 | _number(to))
-
-
 def _look_up(to: str, table: str, indices: str) -> Instruction:
     return Instruction(0x4E00_0000 | _number(indices) << 16 | _number(table.strip("{}")) << 5 | _number(to))
 
@@ -214,14 +241,21 @@ _FORMS: dict[str, Callable[..., Instruction]] = {
     "str": _access(is_load=False),
     "ldp": _pair(is_load=True),
     "stp": _pair(is_load=False),
-    "ldrsw": _load_extended,
+    "ldrb": _part(0, 1),
+    "ldrsb": _part(0, 3),
+    "strb": _part(0, 0),
+    "ldrh": _part(1, 1),
+    "ldrsh": _part(1, 3),
+    "strh": _part(1, 0),
+    "ldrsw": _part(2, 2),
     "add": _ADD,
     "sub": _SUB,
     "subs": _SUBS,
     "cmp": lambda x, y: _SUBS("xzr" if x[0] == "x" else "wzr", x, y),
     "and": _and,
     "tst": lambda x, y: Instruction(0xF200_001F | _mask(_immediate(y)) | _number(x) << 5),
-    "lsr": _shift_right,
+    "asr": _shift_right(0x1AC0_2800, 0x1300_7C00),
+    "lsr": _shift_right(0x1AC0_2400, 0x5300_7C00),
     "mul": _of_registers(0x1B00_7C00),
     "movz": lambda to, half: Instruction(0xD2E0_0000 | _immediate(half) << 5 | _number(to)),  # the highest of four
     "mov": _move,
@@ -229,6 +263,7 @@ _FORMS: dict[str, Callable[..., Instruction]] = {
     "fmov": _between,
     "csel": _select,
     "fcsel": _select,
+    "cset": lambda to, condition: Instruction(0x1A9F_07E0 | (_CONDITIONS[condition] ^ 1) << 12 | _number(to)),
     "orr": lambda to, x, y: Instruction(0x4EA0_1C00 | _number(y) << 16 | _number(x) << 5 | _number(to)),
     "tbl": _look_up,
     "late": lambda: Instruction(LATE, symbol="late"),

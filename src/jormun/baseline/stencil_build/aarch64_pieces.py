@@ -1,4 +1,4 @@
-"""Pieces of aarch64 code that are about places, calls and frames, and not about what instructions mean.
+"""Pieces of aarch64 code that are about places, frames and control, and not about what instructions mean.
 
 x20 has `vm`, x29 the frame pointer, x21 the same less FRAME_BIAS, x22 the base of memory 0; operands are in x0 to x3
 and v0 to v3. x8 to x17 and v16 to v31 are nobody's between pieces, but that x17 has the overflow area from `area` on;
@@ -14,27 +14,20 @@ from collections.abc import Iterator
 
 from jormun.baseline.aarch64 import FRAME_BIAS
 from jormun.baseline.catalogue import CLASS_NAMES, HEIGHTS
-from jormun.baseline.stencil_build.aarch64_assembler import assembled
+from jormun.baseline.stencil_build import aarch64_calls, aarch64_objects
+from jormun.baseline.stencil_build.aarch64_assembler import KINDS, assembled, unless, unless_null
+from jormun.baseline.stencil_build.aarch64_calls import LEAVE, RESULTS, service
 from jormun.baseline.stencil_build.aarch64_code import Instruction
+from jormun.baseline.stencil_build.machine import NULL_KINDS
 from jormun.errors import TrapKind
 from jormun.runtime import layout
 from jormun.runtime.metering.fuel import NEVER
 
-_KINDS = {"i32": "w", "i64": "x", "f32": "s", "f64": "d", "v128": "q"}
-"""The letter of registers by class."""
-_VECTOR_ARGUMENTS = 8
-_INTEGER_ARGUMENTS = 6
-_RESULTS = "[x29, #-24]"
-"""Where the address for results is."""
-_LEAVE = "ldp x22, x20, [x29, #-16]; ldr x21, [x29, #-32]; mov sp, x29; ldp x29, x30, [sp], #16"
-_SERVICES = f"ldr x16, [x20, #{layout.VM_SERVICES}]"
-_FUNCTION = f"ldr x0, [x16, #{layout.FUNCTION_VM}]; ldr x17, [x16, #{layout.FUNCTION_CODE}]"
-"""The instance and the code of the function whose record is in x16."""
-
 
 def pieces() -> Iterator[tuple[str, list[Instruction]]]:
     """Names of pieces, and their instructions."""
-    for part in (_places, _constants, _state, _selections, _arguments, _calls, _control, _fuel, _exceptions):
+    others = (aarch64_calls.pieces, aarch64_objects.pieces)
+    for part in (_places, _constants, _state, _selections, _control, _fuel, *others):
         for name, text in part():
             yield name, assembled(text)
 
@@ -42,7 +35,7 @@ def pieces() -> Iterator[tuple[str, list[Instruction]]]:
 def _places() -> Iterator[tuple[str, str]]:
     """Between registers and slots (of the frame, of the instance, behind a pointer in it)."""
     for c in CLASS_NAMES:
-        kind = _KINDS[c]
+        kind = KINDS[c]
         for h in range(HEIGHTS):
             r = f"{kind}{h}"
             yield f"get.{c}.{h}", f"ldr {r}, [x21, hole_x]"
@@ -56,14 +49,14 @@ def _places() -> Iterator[tuple[str, str]]:
             yield f"give.{c}.{h}", _moved(c, h, 0)
         yield f"copy.{c}", f"ldr {kind}16, [x21, hole_x]; str {kind}16, [x21, hole_y]"
         yield f"give.{c}", f"ldr {kind}0, [x21, hole_x]"
-        yield f"give.buffer.{c}", f"ldr {kind}16, [x21, hole_x]; ldr x17, {_RESULTS}; str {kind}16, [x17, hole_y]"
+        yield f"give.buffer.{c}", f"ldr {kind}16, [x21, hole_x]; ldr x17, {RESULTS}; str {kind}16, [x17, hole_y]"
 
 
 def _moved(c: str, source: int, target: int) -> str:
     if source == target:
         return ""
     if c in ("i32", "i64"):
-        return f"mov {_KINDS[c]}{target}, {_KINDS[c]}{source}"
+        return f"mov {KINDS[c]}{target}, {KINDS[c]}{source}"
     return f"mov v{target}.16b, v{source}.16b"
 
 
@@ -98,53 +91,43 @@ def _state() -> Iterator[tuple[str, str]]:
         out_of_bounds = TrapKind.MEMORY_OUT_OF_BOUNDS
         yield (
             f"bounds.{h}",
-            f"{end}; subs x17, x17, x14; {_unless('hs', out_of_bounds)}; cmp {x}, x17; {_unless('ls', out_of_bounds)}",
+            f"{end}; subs x17, x17, x14; {unless('hs', out_of_bounds)}; cmp {x}, x17; {unless('ls', out_of_bounds)}",
         )
         base = f"ldr x16, [x20, hole_x]; ldr x16, [x16, #{layout.MEMORY_BASE}]"
         yield f"rebase.{h}", f"{base}; add {x}, {x}, x16; sub {x}, {x}, x22"
         yield f"add.{h}", f"ldr x16, hole_x; add {x}, {x}, x16"
         for size_bytes in (4, 8):
             low_bits = f"ldr x16, hole_x; add x16, x16, {x}; tst x16, #{size_bytes - 1}"
-            yield f"aligned.{size_bytes}.{h}", f"{low_bits}; {_unless('eq', TrapKind.UNALIGNED_ATOMIC)}"
+            yield f"aligned.{size_bytes}.{h}", f"{low_bits}; {unless('eq', TrapKind.UNALIGNED_ATOMIC)}"
         yield f"table.get.{h}", f"{_elements(x, TrapKind.TABLE_OUT_OF_BOUNDS)}; ldr {x}, [x16, {x}, lsl #3]"
         yield f"table.set.{h}", f"{_elements(x, TrapKind.TABLE_OUT_OF_BOUNDS)}; str {y}, [x16, {x}, lsl #3]"
         yield (
             f"element.{h}",
             f"{_elements(x, TrapKind.UNDEFINED_ELEMENT)}; ldr {x}, [x16, {x}, lsl #3];"
-            f"{_unless_null(x, TrapKind.UNINITIALIZED_ELEMENT)}",
+            f"{unless_null(x, TrapKind.UNINITIALIZED_ELEMENT)}",
         )
         # The type of the function record that a register points to.
         yield (
             f"type.{h}",
             f"ldr x16, [{x}, #{layout.FUNCTION_TYPE_ID}]; ldr x17, [x20, hole_y]; cmp x16, x17;"
-            f"{_unless('eq', TrapKind.INDIRECT_CALL_TYPE_MISMATCH)}",
+            f"{unless('eq', TrapKind.INDIRECT_CALL_TYPE_MISMATCH)}",
         )
-        for kind in (TrapKind.NULL_REFERENCE, TrapKind.NULL_FUNCTION_REFERENCE, TrapKind.NULL_EXCEPTION_REFERENCE):
-            yield f"non_null.{kind.value}.{h}", _unless_null(x, kind)
+        for kind in NULL_KINDS:
+            yield f"non_null.{kind.value}.{h}", unless_null(x, kind)
     yield "vm.zero", "str xzr, [x20, hole_x]"
 
 
 def _elements(x: str, kind: TrapKind) -> str:
     """Check that `x` is an index of the table whose record is in field hole_x of vm; then x16 has its elements."""
     record = f"ldr x16, [x20, hole_x]; ldr x17, [x16, #{layout.TABLE_SIZE}]"
-    return f"{record}; cmp {x}, x17; {_unless('lo', kind)}; ldr x16, [x16, #{layout.TABLE_ELEMENTS}]"
-
-
-def _unless(condition: str, kind: TrapKind) -> str:
-    """Trap unless a condition holds."""
-    return f"b.{condition} 1f; b trap_{kind.value}; 1:"
-
-
-def _unless_null(x: str, kind: TrapKind) -> str:
-    """Trap if `x` is 0."""
-    return f"cbnz {x}, 1f; b trap_{kind.value}; 1:"
+    return f"{record}; cmp {x}, x17; {unless('lo', kind)}; ldr x16, [x16, #{layout.TABLE_ELEMENTS}]"
 
 
 def _selections() -> Iterator[tuple[str, str]]:
     for h in range(HEIGHTS):
         other, condition = (h + 1) % HEIGHTS, f"w{(h + 2) % HEIGHTS}"
         for c in CLASS_NAMES:
-            kind = _KINDS[c]
+            kind = KINDS[c]
             for place, y in (("R", other), ("S", 16)):
                 load = "" if place == "R" else f"ldr {kind}16, [x21, hole_y];"
                 if c == "v128":
@@ -161,53 +144,6 @@ def _selections() -> Iterator[tuple[str, str]]:
         )
 
 
-def _arguments() -> Iterator[tuple[str, str]]:
-    """Into the registers and the overflow area, for calls; from them, at a function's entry."""
-    for k in range(1, _INTEGER_ARGUMENTS):
-        for c in ("i32", "i64"):
-            yield f"pass.{c}.{k}", f"ldr {_KINDS[c]}{k}, [x21, hole_x]"
-            yield f"pass.const.{c}.{k}", f"ldr {_KINDS[c]}{k}, hole_x"
-            yield f"take.{c}.{k}", f"str {_KINDS[c]}{k}, [x21, hole_x]"
-        yield f"pass.vm.{k}", f"ldr x{k}, [x20, hole_x]"
-        yield f"pass.address.{k}", f"add x{k}, x21, hole_x"
-    yield "pass.results", f"ldr x1, {_RESULTS}"
-    yield "take.results", f"str x1, {_RESULTS}"
-    for c in ("f32", "f64", "v128"):
-        for k in range(_VECTOR_ARGUMENTS):
-            yield f"pass.{c}.{k}", f"ldr {_KINDS[c]}{k}, [x21, hole_x]"
-            yield f"take.{c}.{k}", f"str {_KINDS[c]}{k}, [x21, hole_x]"
-    yield "area", f"mov x17, sp; and x17, x17, #{-layout.STACK_BLOCK_BYTES}"
-    for c in CLASS_NAMES:
-        # hole_y counts from the block's start.
-        kind = _KINDS[c]
-        yield f"pass.area.{c}", f"ldr {kind}16, [x21, hole_x]; str {kind}16, [x17, hole_y]"
-        yield f"take.area.{c}", f"ldr {kind}16, [x17, hole_y]; str {kind}16, [x21, hole_x]"
-
-
-def _calls() -> Iterator[tuple[str, str]]:
-    own = f"mov x0, x20; ldr x16, [x20, #{layout.VM_CODE_TABLE}]; ldr x17, [x16, hole_x]"
-    yield "call.own", f"{own}; blr x17"
-    yield "tail.own", f"{own}; {_LEAVE}; br x17"
-    # Where a function's record is known from: a field of vm, or a slot.
-    for name, base in (("imported", "x20"), ("record", "x21")):
-        record = f"ldr x16, [{base}, hole_x]; {_FUNCTION}"
-        yield f"call.{name}", f"{record}; blr x17"
-        yield f"tail.{name}", f"{record}; {_LEAVE}; br x17"
-    yield "call.service", f"mov x0, x20; {_SERVICES}; ldr x16, [x16, hole_x]; blr x16"
-    # The same for services that take a field of vm first.
-    yield "call.service.field", f"ldr x0, [x20, hole_y]; {_SERVICES}; ldr x16, [x16, hole_x]; blr x16"
-    # A type that may have subtypes: the record is in slot hole_x, what is expected at hole_y of vm.
-    yield (
-        "is_subtype",
-        f"ldr x0, [x21, hole_x]; ldr x0, [x0, #{layout.FUNCTION_TYPE_ID}]; ldr x1, [x20, hole_y]; cmp x0, x1; b.eq 2f;"
-        f"{_service('jormun_is_subtype')}; cbnz w0, 1f; b trap_{TrapKind.INDIRECT_CALL_TYPE_MISMATCH.value}; 1:; 2:",
-    )
-
-
-def _service(name: str) -> str:
-    return f"{_SERVICES}; ldr x16, [x16, #{layout.service_offset(name)}]; blr x16"
-
-
 def _control() -> Iterator[tuple[str, str]]:
     saved = "stp x22, x20, [x29, #-16]; stp x21, xzr, [x29, #-32]"
     yield (
@@ -219,8 +155,8 @@ def _control() -> Iterator[tuple[str, str]]:
     yield "memory", "ldr x22, [x20, hole_x]"
     # Before a frame is made that the guard might not cover: is there room for it?
     room = f"mov x16, sp; and x16, x16, #{layout.STACK_BLOCK_BYTES - 1}"
-    yield "probe", f"{room}; late; cmp x16, x15; {_unless('hs', TrapKind.STACK_EXHAUSTED)}"
-    yield "leave", f"{_LEAVE}; ret"
+    yield "probe", f"{room}; late; cmp x16, x15; {unless('hs', TrapKind.STACK_EXHAUSTED)}"
+    yield "leave", f"{LEAVE}; ret"
     yield "jump", "b taken"
     for h in range(HEIGHTS):
         for infix, x in (("", f"w{h}"), (".i64", f"x{h}")):
@@ -234,16 +170,16 @@ def _control() -> Iterator[tuple[str, str]]:
         "ldr w16, [x21, hole_x]; ldr w17, hole_y; cmp w16, w17; csel w16, w16, w17, lo;"
         "adr x17, pool_0; ldrsw x16, [x17, w16, uxtw #2]; add x16, x17, x16; br x16",
     )
-    yield "trap", f"ldr w0, hole_x; {_service('jormun_trap')}"
+    yield "trap", f"ldr w0, hole_x; {service('jormun_trap')}"
     counter = f"ldr x16, [x20, #{layout.VM_COUNTERS}]; add x16, x16, hole_x; ldr w17, [x16]"
     yield "count", f"{counter}; ldr w14, hole_y; subs w17, w17, w14; str w17, [x16]; b.pl 1f; b taken; 1:"
     # A counter is used up: hole_x is the function's index; at a loop, hole_y is which, and there may be code to go on.
-    ask = f"mov x0, x20; ldr w1, hole_x; ldr w2, hole_y; {_service('jormun_tier_up')}"
+    ask = f"mov x0, x20; ldr w1, hole_x; ldr w2, hole_y; {service('jormun_tier_up')}"
     yield "tier_up.entry", f"{ask}; b taken"
     yield (
         "tier_up.loop",
-        f"{ask}; cbnz x0, 1f; b taken; 1:; mov x16, x0; mov x0, x20; mov x1, x29; ldr x2, {_RESULTS}; blr x16;"
-        f"{_LEAVE}; ret",
+        f"{ask}; cbnz x0, 1f; b taken; 1:; mov x16, x0; mov x0, x20; mov x1, x29; ldr x2, {RESULTS}; blr x16;"
+        f"{LEAVE}; ret",
     )
 
 
@@ -259,7 +195,7 @@ def _fuel() -> Iterator[tuple[str, str]]:
     yield (
         "fuel.unpaid",
         f"stp x0, x1, [sp, #-32]!; str x2, [sp, #16]; mov x0, x20; ldr w2, hole_x;"
-        f"{cell}; ldr x1, [x16]; {_service('jormun_fuel')};"
+        f"{cell}; ldr x1, [x16]; {service('jormun_fuel')};"
         "ldr x2, [sp, #16]; ldp x0, x1, [sp], #32; b taken",
     )
     # By size: x17 units of 2 to the power of hole_y bytes. jormun_fuel is then given x17 as it is.
@@ -279,29 +215,5 @@ def _fuel() -> Iterator[tuple[str, str]]:
     half, low = divmod(NEVER, 1 << 48)
     endless = f"movz x14, #{half}; add x14, x14, #{low}; cmp w13, #0"
     yield "fuel.all", f"ldr w14, hole_x; mul x17, x17, x14; {endless}; csel x17, x17, x14, eq; {take}"
-    ask = f"mov x2, x17; mov x0, x20; {_service('jormun_fuel')}; b taken"
+    ask = f"mov x2, x17; mov x0, x20; {service('jormun_fuel')}; b taken"
     yield "fuel.units.unpaid", f"ldr x1, [x16]; sub x1, x1, x17; {ask}"
-
-
-def _exceptions() -> Iterator[tuple[str, str]]:
-    """Calls inside of a `try_table`: `jormun_try` is given the address to call in x15 and answers in x1 with that of an
-    exception, or 0. It is in x17 from the branch on.
-    """
-    via = f"{_service('jormun_try')}; cbz x1, 1f; mov x17, x1; b taken; 1:"
-    own = f"mov x0, x20; ldr x16, [x20, #{layout.VM_CODE_TABLE}]; ldr x17, [x16, hole_x]"
-    yield "try.own", f"{own}; mov x15, x17; {via}"
-    for name, base in (("imported", "x20"), ("record", "x21")):
-        yield f"try.{name}", f"ldr x16, [{base}, hole_x]; {_FUNCTION}; mov x15, x17; {via}"
-    yield "exception.new", "mov x17, x0"
-    for h in range(HEIGHTS):
-        yield f"exception.{h}", f"mov x17, x{h}"
-    # On if its tag is not that in field hole_x of vm.
-    yield (
-        "exception.other",
-        f"ldr x16, [x20, hole_x]; ldr x14, [x17, #{layout.EXCEPTION_TAG}]; cmp x16, x14; b.eq 1f; b taken; 1:",
-    )
-    for c in CLASS_NAMES:
-        kind = _KINDS[c]
-        yield f"exception.get.{c}", f"ldr {kind}16, [x17, hole_x]; str {kind}16, [x21, hole_y]"
-    yield "exception.put", "str x17, [x21, hole_x]"
-    yield "exception.raise", f"mov x0, x17; {_service('jormun_raise')}"

@@ -1,4 +1,4 @@
-"""What differs from machine to machine when stencils are built."""
+"""What differs from machine to machine when stencils are built, and what does not."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from jormun.baseline.catalogue import HEIGHTS
 from jormun.baseline.library import Contents
+from jormun.errors import TrapKind
 from jormun.llvm.convention import VECTOR
 from jormun.llvm.target import Target
 
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 
 INTEGERS = tuple(f"%r{k}" for k in range(HEIGHTS))
 VECTORS = tuple(f"%x{k}" for k in range(HEIGHTS))
+NULL_KINDS = (
+    TrapKind.NULL_REFERENCE, TrapKind.NULL_FUNCTION_REFERENCE, TrapKind.NULL_EXCEPTION_REFERENCE,
+    TrapKind.NULL_STRUCTURE_REFERENCE, TrapKind.NULL_I31_REFERENCE,
+)  # fmt: skip
+"""Of what traps where a reference is null: there are pieces for these."""
 
 
 @dataclass(frozen=True, slots=True)

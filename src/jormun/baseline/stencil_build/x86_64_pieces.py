@@ -14,15 +14,11 @@ from collections.abc import Iterator
 
 from jormun.baseline.catalogue import CLASS_NAMES, HEIGHTS
 from jormun.baseline.stencil_build import x86_64_objects
+from jormun.baseline.stencil_build.machine import NULL_KINDS
 from jormun.errors import TrapKind
 from jormun.runtime import layout
 from jormun.runtime.metering.fuel import NEVER
 
-NULL_KINDS = (
-    TrapKind.NULL_REFERENCE, TrapKind.NULL_FUNCTION_REFERENCE, TrapKind.NULL_EXCEPTION_REFERENCE,
-    TrapKind.NULL_STRUCTURE_REFERENCE, TrapKind.NULL_I31_REFERENCE,
-)  # fmt: skip
-"""Of what traps where a reference is null."""
 _R64 = ("%rsi", "%rdi", "%r8", "%r9")
 _R32 = ("%esi", "%edi", "%r8d", "%r9d")
 _X = ("%xmm1", "%xmm2", "%xmm3", "%xmm4")
