@@ -20,6 +20,7 @@ from jormun.runtime.layout import Layout
 from jormun.runtime.metering.costs import Costs
 from jormun.runtime.native.calls import Signature, parameter_types
 from jormun.types import F32, F64, V128, FuncType, ValType
+from tests.baseline.emulated_heap import SHAPES, EmulatedHeap
 
 CODE, VM, TABLES, MEMORY, SERVICES, STACK = (k << 40 for k in range(1, 7))
 FUEL = TABLES + (7 << 13)
@@ -64,6 +65,7 @@ class EmulatedInstance:
         unmapped = unicorn.UC_HOOK_MEM_READ_UNMAPPED | unicorn.UC_HOOK_MEM_WRITE_UNMAPPED
         self.fault = 0
         self.machine.hook_add(unmapped, self._on_fault)
+        self.heap = EmulatedHeap(self.machine, module.blueprint.types)
         self._fill()
 
     def _fill(self) -> None:
@@ -72,13 +74,14 @@ class EmulatedInstance:
         self._write(VM + layout.VM_CODE_TABLE, table)
         self._write(VM + layout.VM_SERVICES, services)
         self._write(VM + layout.VM_FUEL, FUEL)
+        self._write(VM + layout.VM_SHAPES, SHAPES)
         for k in range(len(layout.SERVICES)):
             self._write(services + 8 * k, SERVICES + 16 * k)
         for k, place in enumerate(self.places):
             self._write(table + 8 * k, place)
         blueprint = self.module.blueprint
         for index, deftype in enumerate(blueprint.types):
-            self._write(VM + self.layout.type_id_offset(index), deftype.id)
+            self._write(VM + self.layout.type_id_offset(index), self.heap.number(deftype))
         for index in self.layout.own_function_records:
             record = VM + self.layout.own_function_record_offset(index)
             self._write(record + layout.FUNCTION_CODE, self.places[index])
@@ -175,7 +178,22 @@ class EmulatedInstance:
     def _on_service(self, machine: Any, address: int, size: int, user: object) -> None:
         if address != END:
             self.service = (address - SERVICES) // 16
+            if layout.SERVICES[self.service].startswith(("jormun_structure", "jormun_array", "jormun_matches")):
+                self._answer(layout.SERVICES[self.service])
+                return
         machine.emu_stop()
+
+    def _answer(self, service: str) -> None:
+        """Return from a service, with nothing left in the registers that are not kept for callers."""
+        x0, q0 = self.arm.UC_ARM64_REG_X0, self.arm.UC_ARM64_REG_Q0
+        answer = self.heap.answer(service, [self.machine.reg_read(x0 + k) for k in range(6)])
+        for k in range(1, 18):
+            self.machine.reg_write(x0 + k, 0xBAD0_BAD0_BAD0_0000 + k)
+        for k in (*range(8), *range(16, 32)):
+            self.machine.reg_write(q0 + k, 0xBAD0_BAD0_BAD0_0000 + k)
+        self.machine.reg_write(x0, answer)
+        self.service = None
+        self.machine.reg_write(self.arm.UC_ARM64_REG_PC, self.machine.reg_read(self.arm.UC_ARM64_REG_LR))
 
     def _on_fault(self, machine: Any, access: int, address: int, size: int, value: int, user: object) -> bool:
         self.fault = address
