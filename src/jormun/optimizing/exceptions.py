@@ -135,7 +135,7 @@ def dispatch(f: FunctionLowering, frame: Frame) -> None:
     roots.reload(f)
     exception = op.line(f"load i64, ptr {PENDING}")
     record = op.line(f"inttoptr i64 {exception} to ptr")
-    tag = op.load_field(record, layout.EXCEPTION_TAG, "i64", is_constant=True)
+    tag = op.load_field(record, layout.EXCEPTION_TAG, "i64")
     for each in frame.catches:
         f.reset(frame)
         if each.tag is not None:

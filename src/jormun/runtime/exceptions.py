@@ -1,8 +1,8 @@
 """Exceptions that guests throw, in native memory and as Python exceptions (core specification, section 4.2.12).
 
 To a guest, references to exceptions (exnref) are opaque: nothing tells one from another with the same tag and values.
-So there is one for each tag and values, and throwing it again makes no new one. They live as long as their store, as
-all that guests hold references to, and are paid from what its memories may take.
+So of numbers there is one for each tag and values, and throwing it again makes no new one. Those live as long as their
+store, and are paid from what its memories may take. An exception with a guest's objects is an object of its heap.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ from jormun.locks import RLock
 from jormun.runtime import layout
 from jormun.runtime.native import pages
 from jormun.runtime.owners import owner_of
+from jormun.runtime.references import may_be_object
+from jormun.runtime.shapes import Shape, shape_of
 from jormun.runtime.tag import Tag
 from jormun.runtime.values import width_bytes
 from jormun.types import V128, DefType, FuncType, ValType
 
 if TYPE_CHECKING:
     from jormun.runtime.budget import Budget
+    from jormun.runtime.heap import Heap
     from jormun.runtime.store import Store
 
 _CHUNK_BYTES = 64 << 10
@@ -82,8 +85,20 @@ class Exceptions:
     """The exceptions of one store, to which it refers weakly: while a guest runs, its caller holds the store."""
 
     __slots__ = (
-        "__weakref__", "_addresses", "_budget", "_chunks", "_end", "_foreign", "_free", "_key", "_lock", "_store",
-        "_tags", "_taken_bytes", "remembered",
+        "__weakref__",
+        "_addresses",
+        "_budget",
+        "_chunks",
+        "_end",
+        "_foreign",
+        "_free",
+        "_key",
+        "_lock",
+        "_shapes",
+        "_store",
+        "_tags",
+        "_taken_bytes",
+        "remembered",
     )  # fmt: skip
 
     def __init__(self, store: Store) -> None:
@@ -93,6 +108,8 @@ class Exceptions:
         """By the identity of the tag, and the values as bits."""
         self._tags: dict[int, tuple[DefType, str]] = {}
         """Their types and names by identity."""
+        self._shapes: dict[int, Shape] = {}
+        """Of exceptions that are objects, by the identities of their tags."""
         self._foreign: dict[int, WasmException] = {}
         """Those of other stores' tags, by address. No guest of this one can tell what they hold."""
         self._chunks: list[pages.Block] = []
@@ -117,15 +134,29 @@ class Exceptions:
         Raises ExhaustionError.
         """
         # FAST: once for each exception that is thrown; most have one value, a number or an address.
-        bits = [identity]
-        for mask in _masks(deftype):
-            if mask:
-                bits.append(pages.read_u64(values) & mask)
-            else:
-                bits.append(pages.read_u64(values) | pages.read_u64(values + 8) << 64)
-            values += layout.VALUE_SLOT_BYTES
-        key = tuple(bits)
+        if _may_have_objects(deftype):
+            store = self._store()
+            if store is not None and store.has_heap:
+                return self._object(store.heap, identity, deftype, name, values)
+        key = (identity, *_bits(deftype, values))
         return self._addresses.get(key) or self._made(key, deftype, name)
+
+    def _object(self, heap: Heap, identity: int, deftype: DefType, name: str, values: int) -> int:
+        """A new exception in the heap. Its values are where a collection finds them."""
+        shape = self._shapes.get(identity)
+        if shape is None:
+            shape = self._shapes[identity] = shape_of(deftype)
+            self._tags.setdefault(identity, (deftype, name))
+        address = heap.allocate(shape)
+        pages.write_u64(address + layout.EXCEPTION_TAG, identity)
+        pages.write_u64(address + layout.EXCEPTION_KEY, self._key)
+        size_bytes = shape.size_bytes - layout.EXCEPTION_VALUES
+        pages.copy(address + layout.EXCEPTION_VALUES, values, size_bytes)
+        return address
+
+    def forget(self) -> None:
+        """Objects are being collected: those that machine code remembers may be among them."""
+        pages.zero(self.remembered.address, self.remembered.size_bytes)
 
     def address(self, exception: WasmException) -> int:
         """The address of what guests of this store see of an exception. Raises ExhaustionError."""
@@ -151,12 +182,8 @@ class Exceptions:
         store = self._store()
         if store is None:
             raise WasmError("the store is gone")
-        bits = []
-        at = address + layout.EXCEPTION_VALUES
-        for _ in _params(deftype):
-            bits.append(pages.read_u64(at) | pages.read_u64(at + 8) << 64)
-            at += layout.VALUE_SLOT_BYTES
-        return WasmException.of_bits(Tag.at(store, deftype, identity, name), tuple(bits))
+        bits = _bits(deftype, address + layout.EXCEPTION_VALUES)
+        return WasmException.of_bits(Tag.at(store, deftype, identity, name), bits)
 
     def _made(self, key: tuple[int, ...], deftype: DefType | None, name: str) -> int:
         """The address of the exception with this key, which is new unless another thread was faster. One of another
@@ -226,6 +253,23 @@ def _params(deftype: DefType) -> Sequence[ValType]:
     composite = deftype.composite
     assert isinstance(composite, FuncType)
     return composite.params
+
+
+def _bits(deftype: DefType, slots: int) -> tuple[int, ...]:
+    """The values in slots from an address on, as bits."""
+    bits = []
+    for mask in _masks(deftype):
+        if mask:
+            bits.append(pages.read_u64(slots) & mask)
+        else:
+            bits.append(pages.read_u64(slots) | pages.read_u64(slots + 8) << 64)
+        slots += layout.VALUE_SLOT_BYTES
+    return tuple(bits)
+
+
+@lru_cache(maxsize=1024)
+def _may_have_objects(deftype: DefType) -> bool:
+    return any(may_be_object(t) for t in _params(deftype))
 
 
 @lru_cache(maxsize=1024)

@@ -42,7 +42,8 @@ class Heap:
 
     __slots__ = (
         "_allowance", "_base", "_blocks", "_budget", "_classes", "_collect", "_committed", "_is_busy", "_kinds",
-        "_links", "_marks", "_record", "_size_bytes", "_taken", "_whole_bytes", "collections", "holds", "lock", "roots",
+        "_links", "_marks", "_record", "_refill", "_size_bytes", "_taken", "_whole_bytes", "collections", "holds",
+        "lock", "roots",
     )  # fmt: skip
 
     def __init__(self, budget: Budget, roots: Roots) -> None:
@@ -92,6 +93,7 @@ class Heap:
         ):
             record.write_u64(offset, value)
         self._collect = pages.native_function(Native.get().symbols["jormun_collect"])
+        self._refill = pages.native_function(Native.get().symbols["jormun_refill"])
         self._extend(1)
 
     def __del__(self) -> None:
@@ -145,21 +147,11 @@ class Heap:
         raise self._exhausted(size_bytes)
 
     def allocate(self, shape: Shape, length: int = 0) -> int:
-        """The address of a new object, all zeros; of an array, of so many elements. For constant expressions: no
-        collection comes, since nothing leads to what they have made. Raises ExhaustionError.
-        """
+        """The address of a new object, all zeros; of an array, of so many elements. Raises ExhaustionError."""
         size_bytes = offsets.OBJECT_BYTES + (length << shape.unit_log2) if shape.is_array else shape.size_bytes
-        with self.lock, self._changing():
-            count = -(-size_bytes // BLOCK_BYTES)
-            if size_bytes > offsets.LARGEST_BYTES:
-                index = self._extend_by(count)
-                if not index:
-                    raise self._exhausted(size_bytes)
-                pages.write_bytes(self._kinds + index, bytes([LARGE]) + bytes([INSIDE]) * (count - 1))
-                pages.write_bytes(self._links + 4 * index, array("I", [index]).tobytes() * count)
-                address = self._base + index * BLOCK_BYTES
-            else:
-                address = self._place(offsets.class_of(size_bytes))
+        with self.lock:
+            is_large = size_bytes > offsets.LARGEST_BYTES
+            address = self.large(size_bytes) if is_large else self._place(offsets.class_of(size_bytes))
             pages.write_u64(address + offsets.OBJECT_SHAPE, shape.number | length << 32)
             return address
 
@@ -289,20 +281,17 @@ class Heap:
         return first
 
     def _place(self, size_class: int) -> int:
-        """A place of a size class, for Python: a new block if its run is used up."""
+        """A place of a size class, all zeros, as machine code takes it (jormun_place)."""
         record, at = self._record, offsets.CLASS_RECORD_BYTES * size_class
         size = offsets.SIZES[size_class]
-        place = record.read_u64(at + offsets.CLASS_NEXT)
-        if place + size > record.read_u64(at + offsets.CLASS_END):
-            index = self._extend_by(1)
-            if not index:
-                raise self._exhausted(size)
-            pages.write_bytes(self._kinds + index, bytes([size_class + 1]))
-            place = self._base + index * BLOCK_BYTES
-            record.write_u64(at + offsets.CLASS_END, place + BLOCK_BYTES // size * size)
-        record.write_u64(at + offsets.CLASS_NEXT, place + size)
-        pages.zero(place, size)
-        return place
+        while True:
+            place = record.read_u64(at + offsets.CLASS_NEXT)
+            if place + size <= record.read_u64(at + offsets.CLASS_END):
+                record.write_u64(at + offsets.CLASS_NEXT, place + size)
+                pages.zero(place, size)
+                return place
+            if not self._refill(self.address, self.address + at, size_class):
+                self.more(size_class)
 
     def _exhausted(self, size_bytes: int) -> ExhaustionError:
         reason = f"its objects take {self.size_bytes:,} bytes"

@@ -213,8 +213,6 @@ def _made(store: Store, compiled: CompiledModule, imports: Sequence[Given]) -> I
             store.roots.add_global(instance.global_address(index))
         for index in tables:
             store.roots.add_table(instance.native.tables[index])
-    if compiled.has_objects and compiled.blueprint.tag_types:
-        store.roots.exceptions = store.exceptions
     return instance
 
 

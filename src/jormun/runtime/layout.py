@@ -216,11 +216,11 @@ SEGMENT_SIZE = 8
 SEGMENT_BYTES = 16
 
 # An exception never changes. References to one (exnref) are its address.
-EXCEPTION_TAG = 0
-"""u64: the identity of its tag."""
-EXCEPTION_KEY = 8
+EXCEPTION_TAG = 8
+"""u64: the identity of its tag. Before it is the head of an object (runtime/heap_layout.py), of one that is such."""
+EXCEPTION_KEY = 16
 """u64: what Python calls the exceptions of its store by (runtime/exceptions.py)."""
-EXCEPTION_VALUES = 16
+EXCEPTION_VALUES = 32
 """Slots of VALUE_SLOT_BYTES, of which values take the first bytes, and the others are 0."""
 EXCEPTIONS_REMEMBERED = 256
 

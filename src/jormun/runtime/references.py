@@ -46,7 +46,7 @@ def is_external(bits: int) -> bool:
 
 
 def may_be_object(t: StorageType) -> bool:
-    """Whether a value of a closed type may be a reference to an object: all but functions and exceptions."""
+    """Whether a value of a closed type may be a reference to an object, or an exception: all but functions and i31."""
     if not isinstance(t, RefType):
         return False
     if isinstance(t.heap, DefType):
@@ -54,7 +54,7 @@ def may_be_object(t: StorageType) -> bool:
     return t.heap not in _OTHERS
 
 
-_OTHERS: Final = frozenset({AbsHeapType.FUNC, AbsHeapType.NOFUNC, AbsHeapType.EXN, AbsHeapType.NOEXN, AbsHeapType.I31})
+_OTHERS: Final = frozenset({AbsHeapType.FUNC, AbsHeapType.NOFUNC, AbsHeapType.I31})
 
 
 class Externals:

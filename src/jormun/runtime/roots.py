@@ -64,6 +64,7 @@ class Roots:
         for block in self._blocks:
             ranges.extend((block.address, block.address + block.size_bytes))
         if self.exceptions is not None:
+            self.exceptions.forget()
             for address, end in self.exceptions.ranges():
                 ranges.extend((address, end))
         for address, size_bytes in list(self.pinned.items()):

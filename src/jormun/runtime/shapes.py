@@ -12,17 +12,20 @@ from jormun.containers import WeakValueDictionary
 from jormun.errors import ExhaustionError, TrapKind
 from jormun.hints import Final, Iterable
 from jormun.locks import RLock
-from jormun.runtime import heap_layout
+from jormun.runtime import heap_layout, layout
 from jormun.runtime.native import pages
 from jormun.runtime.references import may_be_object
-from jormun.types import ArrayType, DefType, StorageType, StructType
+from jormun.types import ArrayType, DefType, FuncType, StorageType, StructType
 
 _MOST_BYTES: Final = 1 << 30
 _CHUNK_BYTES: Final = 1 << 16
 
 
 class Shape:
-    """The shape of one structure or array type, and its record, which is given back with this object."""
+    """The shape of one structure or array type, and its record, which is given back with this object.
+
+    That of a function type is the shape of exceptions whose tag has it (layout.EXCEPTION_VALUES).
+    """
 
     __slots__ = (
         "__weakref__", "_above", "_region", "_size_bytes", "deftype", "fields", "is_array", "number", "offsets",
@@ -31,17 +34,24 @@ class Shape:
 
     def __init__(self, region: _Region, deftype: DefType) -> None:
         composite = deftype.composite
-        assert isinstance(composite, (StructType, ArrayType))
         self.deftype = deftype
         self._above: Shape | None
         self.is_array = isinstance(composite, ArrayType)
-        declared = (composite.field,) if isinstance(composite, ArrayType) else composite.fields
-        self.fields: tuple[StorageType, ...] = tuple([each.storage for each in declared])
+        self.fields: tuple[StorageType, ...]
         """What the fields hold; of an array, what its elements do."""
-        self.offsets, size = heap_layout.offsets_of(self.fields)
+        self.offsets: tuple[int, ...]
         """Where the fields are in an object; of an array, where the first element is."""
-        self.size_bytes = size
+        self.size_bytes: int
         """Of a structure: the size of an object."""
+        if isinstance(composite, FuncType):
+            self.fields = tuple(composite.params)
+            size = layout.EXCEPTION_VALUES + layout.VALUE_SLOT_BYTES * len(self.fields)
+            self.offsets = tuple(range(layout.EXCEPTION_VALUES, size, layout.VALUE_SLOT_BYTES))
+        else:
+            declared = (composite.field,) if isinstance(composite, ArrayType) else composite.fields
+            self.fields = tuple([each.storage for each in declared])
+            self.offsets, size = heap_layout.offsets_of(self.fields)
+        self.size_bytes = size
         self.unit_log2 = heap_layout.storage_bytes(self.fields[0]).bit_length() - 1 if self.is_array else 0
         """Of an array: the power of two that the size of an element is."""
         references = [at for at, t in zip(self.offsets, self.fields, strict=True) if may_be_object(t)]
@@ -52,7 +62,8 @@ class Shape:
         self.number = region.take(self._size_bytes)
         """What stands for it in machine code and objects, below 2**32."""
         supertypes[deftype.depth] = self.number
-        self._above = above = None if deftype.supertype is None else shape_of(deftype.supertype)
+        supertype = None if isinstance(composite, FuncType) else deftype.supertype
+        self._above = above = None if supertype is None else shape_of(supertype)
         while above is not None:
             supertypes[above.deftype.depth] = above.number
             above = above._above
@@ -107,7 +118,7 @@ _numbered: WeakValueDictionary[int, Shape] = WeakValueDictionary()
 
 
 def shape_of(deftype: DefType) -> Shape:
-    """The shape of a structure or array type."""
+    """The shape of a structure or array type, or of exceptions."""
     global _region
     with _lock:
         shape = _shapes.get(deftype)

@@ -101,7 +101,7 @@ class Store:
         with self.lock:
             made: Exceptions | None = self.__dict__.get("exceptions")
             if made is None:
-                made = self.__dict__["exceptions"] = Exceptions(self)
+                made = self.__dict__["exceptions"] = self.roots.exceptions = Exceptions(self)
             return made
 
     @cached_property

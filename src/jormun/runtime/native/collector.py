@@ -5,7 +5,7 @@ reference if it lies in a place of the heap that is not free, wherever in it: ma
 address of an element. In objects it is known where references are. So nothing moves, and a number that looks like an
 address may keep an object alive for a while.
 
-i64 jormun_collect(heap, ranges, count): called by Python, with the GIL held, while no guest of the store runs. `ranges`
+i32 jormun_collect(heap, ranges, count): called by Python, with the GIL held, while no guest of the store runs. `ranges`
 are `count` pairs of the first address and the end.
 
 Safe because: blocks are the heap's, and an object's shape says how far its fields reach; free places have no shape. The
@@ -84,7 +84,8 @@ done:
 }}
 """
 
-# ptr jormun_mark_field(heap, top, word): the same for a reference in an object: it may be null, an i31 or the host's.
+# ptr jormun_mark_field(heap, top, word): the same for a reference in an object: it may be null, an i31, the host's, or
+# an exception that is no object.
 _MARK_FIELD: Final = f"""
 define internal ptr @jormun_mark_field(ptr %heap, ptr %top, i64 %word) {ATTRIBUTES} alwaysinline {{
   %tag = and i64 %word, 3
@@ -93,6 +94,13 @@ define internal ptr @jormun_mark_field(ptr %heap, ptr %top, i64 %word) {ATTRIBUT
   %is.none = or i1 %is.tagged, %is.null
   br i1 %is.none, label %none, label %object
 object:
+  {field("base", "i64", "%heap", HEAP_BASE)}
+  {field("blocks", "i64", "%heap", HEAP_BLOCKS)}
+  %offset = sub i64 %word, %base
+  %index = lshr i64 %offset, {BLOCK_LOG2}
+  %is.outside = icmp uge i64 %index, %blocks
+  br i1 %is.outside, label %none, label %inside
+inside:
   %marked = call ptr @jormun_mark(ptr %heap, ptr %top, i64 %word)
   ret ptr %marked
 none:
@@ -215,7 +223,7 @@ done:
 # another size would else have what looks like objects; and no class has a run. Behind: blocks without a living object
 # are nobody's, the others are to be swept.
 _COLLECT: Final = f"""
-define void @jormun_collect(ptr %heap, ptr %ranges, i64 %count) {ATTRIBUTES} {{
+define i32 @jormun_collect(ptr %heap, ptr %ranges, i64 %count) {ATTRIBUTES} {{
   br label %class.head
 class.head:
   %number = phi i64 [ 0, %0 ], [ %number.next, %class.clear ]
@@ -355,7 +363,7 @@ block.next:
 done:
   %live.at = getelementptr i8, ptr %heap, i64 {HEAP_LIVE}
   store i64 %live, ptr %live.at
-  ret void
+  ret i32 0
 }}
 declare i64 @llvm.ctpop.i64(i64)
 """

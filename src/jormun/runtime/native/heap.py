@@ -59,9 +59,10 @@ def entry(name: str, type: str, heap: str, table: int, index: str) -> str:
   %{name} = load {type}, ptr %{name}.at"""
 
 
-# i1 jormun_refill(heap, class, number): give a size class, whose run is used up, another one; 0 if Python is to help.
+# i32 jormun_refill(heap, class, number): give a size class, whose run is used up, another one; 0 if Python is to help.
+# Python calls it too.
 _REFILL: Final = f"""
-define internal i1 @jormun_refill(ptr %heap, ptr %class, i32 %number) {ATTRIBUTES} {{
+define i32 @jormun_refill(ptr %heap, ptr %class, i32 %number) {ATTRIBUTES} {{
   br label %look
 look:
   {field("run", "i64", "%class", CLASS_RUNS)}
@@ -120,9 +121,9 @@ give:
   store i64 %from, ptr %next.at
   %end.at = getelementptr i8, ptr %class, i64 {CLASS_END}
   store i64 %to, ptr %end.at
-  ret i1 1
+  ret i32 1
 fail:
-  ret i1 0
+  ret i32 0
 }}
 """
 
@@ -216,7 +217,8 @@ try:
   %fits = icmp ule i64 %after, %end
   br i1 %fits, label %found, label %refill
 refill:
-  %is.refilled = call i1 @jormun_refill(ptr %heap, ptr %class, i32 %number)
+  %refilled = call i32 @jormun_refill(ptr %heap, ptr %class, i32 %number)
+  %is.refilled = icmp ne i32 %refilled, 0
   br i1 %is.refilled, label %try, label %ask
 ask:
   %answer = call i64 @jormun_heap_more(ptr %vm, i32 %number)

@@ -330,9 +330,9 @@ def python_address(name: str) -> int:
     return int(ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value or 0)
 
 
-def native_function(address: int) -> Callable[[int, int, int], None]:
-    """The function of three words at an address, as one of Python's, which is called with the GIL held."""
-    return ctypes.PYFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64)(address)
+def native_function(address: int) -> Callable[[int, int, int], int]:
+    """The function of three words that returns 32 bits at an address, as one of Python's, called with the GIL held."""
+    return ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64)(address)
 
 
 def interpreter() -> int:

@@ -120,10 +120,10 @@ def service_callables(services: Services, attend: Callable[[int], None]) -> list
 
 def holding_code(services: Services) -> set[object]:
     """The code of the methods that code calls without seeing to it that its references can be found in memory: all but
-    those that make objects.
+    those that make objects and exceptions.
     """
     names = ("compile", "memory_grow", "table_grow", "memory_wait32", "memory_wait64", "memory_notify", "is_subtype",
-             "tier_up", "refuel", "throw")  # fmt: skip
+             "tier_up", "refuel")  # fmt: skip
     return {getattr(getattr(services, name), "__code__", None) for name in names}
 
 
