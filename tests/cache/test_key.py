@@ -50,8 +50,8 @@ def test_a_build_of_the_same_version(tmp_path: Path) -> None:
 
     installed = found()
     assert found() == installed
-    shutil.copy(package / "cache" / "key.py", package / "again.py")
-    (package / "again.py").replace(package / "cache" / "key.py")
+    shutil.copy(package / "cache" / "build.py", package / "again.py")
+    (package / "again.py").replace(package / "cache" / "build.py")
     assert found() != installed
     (tmp_path / "pyproject.toml").write_text("")
     in_tree = found()

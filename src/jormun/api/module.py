@@ -5,12 +5,12 @@ from __future__ import annotations
 from os import PathLike, fspath
 
 from jormun.api.config import Config
-from jormun.api.source import Source, decode_module, is_artifact, read_data, read_file
+from jormun.api.origin import Origin
+from jormun.api.source import Contents, Source, is_artifact, read_contents, read_file
 from jormun.dataclass import dataclass, replace
 from jormun.functions import cached_property
 from jormun.hints import TYPE_CHECKING
-from jormun.locks import Lock
-from jormun.runtime.blueprint import Blueprint, blueprint_of
+from jormun.runtime.blueprint import Blueprint
 from jormun.runtime.engine import Progress
 from jormun.runtime.linking import describe
 from jormun.runtime.module import CodeKeeper, CompiledModule
@@ -25,9 +25,7 @@ if TYPE_CHECKING:
     from jormun.cache.kept import KeptModule
     from jormun.runtime.limits import Limits
     from jormun.runtime.linking import Imports
-    from jormun.runtime.metering.costs import Costs
     from jormun.runtime.store import Store
-    from jormun.syntax import module as syntax
     from jormun.validation.module import ValidModule
 
 
@@ -80,13 +78,23 @@ class Module:
     _metered_keeper: CodeKeeper | None = None
 
     def __init__(self, source: Source, *, config: Config | None = None) -> None:
-        self.config = Config() if config is None else config
-        self._origin = _Origin(read_data(source), self.config)
+        self._begin(read_contents(source), Config() if config is None else config)
+
+    def _begin(self, contents: Contents, config: Config) -> None:
+        self.config = config
+        self._origin = Origin(contents, config)
         kept = self._origin.find()
         self._keeper: CodeKeeper | None = kept
         known = None if kept is None else kept.blueprint
         self.blueprint: Blueprint = self._origin.validated() if known is None else known
         """What instances are made from."""
+
+    @classmethod
+    def of(cls, contents: Contents, config: Config) -> Module:
+        """The module in what was read. Raises MalformedError and InvalidError."""
+        module = cls.__new__(cls)
+        module._begin(contents, config)
+        return module
 
     @classmethod
     def open(cls, path: str | PathLike[str], *, config: Config | None = None) -> Module:
@@ -108,7 +116,7 @@ class Module:
         module.config = replace(Config() if config is None else config, features=artifact.features, cache=False)
         if artifact.costs is not None and module.config.costs is None:
             module.config = replace(module.config, costs=artifact.costs)
-        module._origin = _Origin(artifact.data, module.config)
+        module._origin = Origin(Contents(artifact.data), module.config)
         loaded = Loaded(artifact)
         module._keeper = loaded if artifact.costs is None else None
         module._metered_keeper = (
@@ -130,7 +138,7 @@ class Module:
         """
         module = cls.__new__(cls)
         module.config = config
-        module._origin = _Origin(data, config)
+        module._origin = Origin(Contents(data), config)
         module._keeper = keeper(module._origin.find)
         module.blueprint = blueprint
         return module
@@ -250,63 +258,6 @@ class Module:
 
 def open_program(path: str | PathLike[str], config: Config | None = None) -> Module:
     """The module in a file of either kind: WebAssembly, or machine code if it is marked as `Module.open` demands."""
-    return Module.open(path, config=config) if is_artifact(path) else Module(read_file(path), config=config)
-
-
-class _Origin:
-    """What a module is made from, and what that means as far as somebody has to know."""
-
-    def __init__(self, data: bytes, config: Config) -> None:
-        self._data = data
-        self._config = config
-        self._valid: ValidModule | None = None
-        self._blueprint: Blueprint | None = None
-        self._lock = Lock()
-
-    @property
-    def data(self) -> bytes:
-        """The bytes of the module, binary or text."""
-        return self._data
-
-    @property
-    def valid(self) -> ValidModule:
-        """The module, decoded; it has been validated in this process, or in another one that left its blueprint."""
-        with self._lock:
-            if self._valid is None:
-                from jormun.validation.module import trust
-
-                self._valid = trust(self._decode(is_trusted=True), self._config.features)
-            return self._valid
-
-    def validated(self) -> Blueprint:
-        """The blueprint of the module, which is decoded and validated."""
-        from jormun.validation.module import validate
-
-        self._valid = validate(self._decode(is_trusted=False), self._config.features)
-        self._blueprint = blueprint_of(self._valid)
-        return self._blueprint
-
-    def find(self, costs: Costs | None = None) -> KeptModule | None:
-        """What former processes left of the module, if it may be kept; with `costs`, of its metered code."""
-        cache = self._config.code_cache
-        if cache is None or cache.size_bytes == 0:
-            return None
-        from jormun.cache.kept import KeptModule
-        from jormun.cache.key import module_key
-
-        settings = [self._config.tier, repr(self._config.features), repr(self._config.tiering)]
-        if costs is not None:
-            settings.append(repr(costs))
-        key = module_key(self._data, *settings)
-        return KeptModule(cache, key, self._data, self.describe)
-
-    def describe(self) -> tuple[object, bytes]:
-        """The blueprint, as the cache keeps it."""
-        from jormun.cache.plain import to_plain
-
-        valid = self.valid
-        blueprint = blueprint_of(valid) if self._blueprint is None else self._blueprint
-        return to_plain(blueprint, valid.module.types, self._data)
-
-    def _decode(self, *, is_trusted: bool) -> syntax.Module:
-        return decode_module(self._data, self._config.features, is_trusted)
+    if is_artifact(path):
+        return Module.open(path, config=config)
+    return Module.of(read_file(path), Config() if config is None else config)

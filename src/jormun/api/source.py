@@ -6,6 +6,8 @@ import os
 import stat
 from os import PathLike
 
+from jormun.cache.digests import file_stamp, stamp_of
+from jormun.dataclass import dataclass
 from jormun.errors import MalformedError
 from jormun.features import DEFAULT_FEATURES, Features
 from jormun.folder import READING
@@ -21,9 +23,17 @@ Source: TypeAlias = str | PathLike[str] | bytes | bytearray | memoryview
 """A path, the bytes of a module (binary or text), or WAT text."""
 
 
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The bytes of a module, binary or text, and what the file that they were read from is known by, if it was one."""
+
+    data: bytes
+    stamp: bytes | None = None
+
+
 def read_module(source: Source, features: Features = DEFAULT_FEATURES) -> Module:
     """The module that a source is, decoded or parsed, not validated. Raises MalformedError and OSError."""
-    return decode_module(read_data(source), features)
+    return decode_module(read_contents(source).data, features)
 
 
 def is_path(source: Source) -> TypeGuard[str | PathLike[str]]:
@@ -33,26 +43,28 @@ def is_path(source: Source) -> TypeGuard[str | PathLike[str]]:
     return isinstance(source, PathLike)
 
 
-def read_data(source: Source) -> bytes:
-    """The bytes of a source, binary or text. Raises OSError, and MalformedError for text that is not Unicode."""
+def read_contents(source: Source) -> Contents:
+    """What is in a source. Raises OSError, and MalformedError for text that is not Unicode."""
     if isinstance(source, bytes):
-        return source
+        return Contents(source)
     if isinstance(source, (bytearray, memoryview)):
-        return bytes(source)
+        return Contents(bytes(source))
     if is_path(source):
         return read_file(source)
     if isinstance(source, str):
         try:
-            return source.encode()
+            return Contents(source.encode())
         except UnicodeEncodeError as error:
             raise MalformedError(f"malformed UTF-8 encoding: {error}") from None
     raise TypeError(f"a module is made from a path, bytes or WAT text, not {type(source).__name__}")
 
 
-def read_file(path: str | PathLike[str]) -> bytes:
+def read_file(path: str | PathLike[str]) -> Contents:
     """The contents of a file. Raises OSError."""
     with open(path, "rb", buffering=0) as file:
-        return file.readall()
+        stamp = file_stamp(file.fileno())
+        data = file.readall()
+        return Contents(data, stamp_of(data, file.fileno(), stamp))
 
 
 def is_artifact(path: str | PathLike[str]) -> bool:

@@ -12,6 +12,7 @@ import sys
 import time
 
 from jormun.cache import imports
+from jormun.cache.digests import Digests
 from jormun.cache.entry import Entry
 from jormun.dataclass import dataclass
 from jormun.folder import cache_folder, is_left_over, open_own, write_whole
@@ -43,6 +44,7 @@ class Cache:
         """By default as the environment says. A cache of 0 bytes keeps nothing."""
         self._root = cache_folder() if folder is None else folder
         self.folder = os.path.join(self._root, "code")
+        self.digests = Digests(os.path.join(self._root, "digests"))
         self.size_bytes = _size_bytes() if size_bytes is None else size_bytes
         self._is_broken = False
 
@@ -92,6 +94,7 @@ class Cache:
         for file in left_overs:
             _remove(file.path)
         imports.clear(self._root)
+        self.digests.clear()
         return len(files)
 
     def path(self, key: bytes) -> str:

@@ -18,7 +18,7 @@ import os
 import sys
 from _frozen_importlib import ModuleSpec
 
-from jormun.cache.key import imports_key
+from jormun.cache.build import imports_key
 from jormun.folder import cache_folder, read_own, write_whole
 from jormun.hints import TYPE_CHECKING, Any
 from jormun.sealed import SealError, seal, unseal

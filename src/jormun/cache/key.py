@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import sys
 
+from jormun.cache.build import build_stamp
 from jormun.digest import digest
-from jormun.functions import cache
 from jormun.runtime.native.support import first_cpu
 from jormun.version import VERSION
 
-_PACKAGE = os.path.dirname(os.path.dirname(__file__))
 _CPU_FIELDS = (
     b"vendor_id",
     b"cpu family",
@@ -23,10 +22,10 @@ _CPU_FIELDS = (
 )
 
 
-def module_key(data: bytes, *settings: str) -> bytes:
-    """The key of a module, given by its file's contents, with settings such as the tier."""
+def module_key(module: bytes, *settings: str) -> bytes:
+    """The key of a module, given by the digest of its bytes, with settings such as the tier."""
     text = "\n".join((VERSION, sys.byteorder, *settings))
-    return digest(text.encode(), _stamp(), _llvm(), _cpu(), data)
+    return digest(text.encode(), build_stamp(), _llvm(), _cpu(), module)
 
 
 def pickle_key(data: bytes) -> bytes:
@@ -55,32 +54,6 @@ def _llvm() -> bytes:
     return b""
 
 
-def imports_key() -> bytes:
-    """The key of Jormun's own modules, compiled by this Python."""
-    return digest(VERSION.encode(), sys.version.encode(), bytes([sys.flags.optimize]), _PACKAGE.encode(), _stamp())
-
-
 def _cpu() -> bytes:
     """The first CPU, but for what changes while it works: LLVM makes code for the very model."""
     return b"\n".join([line for line in first_cpu().split(b"\n") if line.startswith(_CPU_FIELDS)])
-
-
-@cache
-def _stamp() -> bytes:
-    """What tells builds of one version apart: the sizes and times of our own sources in a source tree, 0.5 ms; when and
-    where one of them was installed elsewhere.
-    """
-    if not os.path.exists(os.path.join(_PACKAGE, "..", "..", "pyproject.toml")):
-        installed = os.stat(__file__)
-        return f"{installed.st_ino} {installed.st_size} {installed.st_mtime_ns}".encode()
-    found = []
-    folders = [_PACKAGE]
-    for folder in folders:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.endswith(".py"):
-                    status = entry.stat()
-                    found.append(f"{entry.path} {status.st_size} {status.st_mtime_ns}")
-                elif not entry.name.startswith("__") and entry.is_dir():
-                    folders.append(entry.path)
-    return "\n".join(sorted(found)).encode()

@@ -7,8 +7,9 @@ import io
 import os
 import sys
 
+from jormun.cache.digests import file_stamp, stamp_of
 from jormun.cli.report import CommandError, module_error, os_message
-from jormun.dataclass import dataclass
+from jormun.dataclass import dataclass, replace
 from jormun.hints import TYPE_CHECKING, BinaryIO, Final
 from jormun.syntax.preamble import ARTIFACT_MAGIC, COMPONENT_VERSION, MAGIC, looks_like_text
 
@@ -37,6 +38,8 @@ class Source:
     name: str
     data: bytes
     is_text: bool
+    stamp: bytes | None = None
+    """What the file is known by (cache/digests.py)."""
 
 
 def read_source(path: str) -> Source:
@@ -50,7 +53,9 @@ def read_source(path: str) -> Source:
             raise CommandError(f"standard input: {os_message(error)}") from error
     try:
         with open(path, "rb") as file:
-            return _read(path, file)
+            stamp = file_stamp(file.fileno())
+            source = _read(path, file)
+            return replace(source, stamp=stamp_of(source.data, file.fileno(), stamp))
     except OSError as error:
         if error.errno == errno.ENOENT and not path.endswith((".wasm", ".wat")) and os.path.exists(path + ".wasm"):
             raise CommandError(f"{path}: there is no such file; did you mean {path}.wasm?") from error
