@@ -73,7 +73,7 @@ class CompiledModule:
         """The index of the first function that is not imported."""
         self._valid = valid
         self._keeper = keeper
-        self._code_table = Native.get().code_table(blueprint.own_function_count)
+        self._code_table = Native.get().stubs.table(blueprint.own_function_count)
         self._code = self._code_table.view().cast("Q")
         self._counters = pages.Block(max(4 * blueprint.own_function_count, 8))
         self._is_compiled = bytearray(blueprint.own_function_count)
@@ -306,7 +306,7 @@ class CompiledModule:
             return  # there is as good already: two threads compiled it, or it was in two units
         self._code[place] = address
         self._is_compiled[place] = 1 + is_better
-        offset = self.layout.own_function_records.get(func_index)
-        if offset is not None:
-            for parts in self._parts:
+        for parts in self._parts:
+            offset = self.layout.own_function_records.get(func_index)
+            if offset is not None:
                 parts.set_code(offset, address)

@@ -47,6 +47,21 @@ def test_who_asks_too_often_asks_less_often(monkeypatch: pytest.MonkeyPatch) -> 
         assert module.counter(LEAF) == 100
 
 
+def test_who_asks_early_asks_again_when_something_may_come_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While nothing is optimized yet, a counter gets what the function will use until then, up to a bound."""
+    module = FakeModule(Tiering(threshold=100, patience_ns=MAX_COUNTER, delay_ms=100))
+    now_ns = 0
+    monkeypatch.setattr(TimeSpent, "elapsed_ns", lambda _: now_ns)
+    asked = ((9, 900), (59, 100), (99, 100), (100, 100), (200, 100))  # (100 - 9) / (9 + 1), (100 - 59) / (59 - 9), ...
+    for now_ms, wanted in asked:
+        now_ns = now_ms * 1_000_000
+        assert module.run(TOP, 10_000) == 0
+        assert module.counter(TOP) == wanted
+    now_ns = 1_000_000
+    assert module.run(LEAF, 10_000) == 0
+    assert module.counter(LEAF) == 1600
+
+
 def test_better_code_is_there_at_the_next_opportunity() -> None:
     """As soon as it is compiled, functions ask at their next call, or head of a loop. One that is left at a loop is
     not compiled itself before it is called again.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-from array import array
 
 from jormun import resting
 from jormun.errors import HostError, Trap, TrapKind, WasmError
@@ -18,7 +17,7 @@ from jormun.hints import TYPE_CHECKING, Callable, Iterator
 from jormun.locks import Lock, RLock, is_main_thread, local
 from jormun.runtime import layout
 from jormun.runtime.image import CodeImage
-from jormun.runtime.native import backtrace, glue_data, number_layout, pages, signals, x86_64
+from jormun.runtime.native import backtrace, glue_data, number_layout, pages, signals
 from jormun.runtime.native import c_types as ctypes
 from jormun.runtime.native.code import CodeRegion, LoadedCode
 from jormun.runtime.native.glue_image import glue_image
@@ -26,6 +25,7 @@ from jormun.runtime.native.pages import Block, Protection
 from jormun.runtime.native.service import ATTENTION, SERVICES, Services, holding_code, service_callables
 from jormun.runtime.native.stacks import GuestStack, StackPool
 from jormun.runtime.native.stop_record import StopRecord, wake_waiting
+from jormun.runtime.native.stubs import Stubs
 from jormun.runtime.native.support import check_machine
 from jormun.runtime.native.tick import SLICE_S, Tick
 from jormun.runtime.trap import MAX_BACKTRACE_FRAMES, frames, make_trap, note_cut
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from jormun.runtime.native.watch import Watch
 
-_STUB_CHUNK = 4096
 _HOST_EXCEPTION = TrapKind.HOST_EXCEPTION.value
 _UNCAUGHT_EXCEPTION = TrapKind.UNCAUGHT_EXCEPTION.value
 
@@ -73,7 +72,8 @@ class Native:
         """`jormun_enter` and `jormun_go_on` (x86_64.py), for the calling thread's stack: 0, or the kind of a trap. They
         raise what Python functions that the guest called raised, and ctypes.ArgumentError: `explain` is for those.
         """
-        self._stubs: list[int] = []
+        self.stubs = Stubs(self.code, self.symbols["jormun_compile_stub"])
+        """What code tables begin with."""
         self._lock = RLock()
         self._services: Services | None = None
         self._callables: list[Callable[[int], None]] = []
@@ -234,34 +234,6 @@ class Native:
         guest code in between keeps what is there.
         """
         return pages.view(self.stacks.current().context + layout.STACK_OVERFLOW_AREA, layout.VALUE_SLOT_BYTES * slots)
-
-    def stub(self, index: int) -> int:
-        """The address of code that asks `Services.compile` for own function `index` and then goes on there."""
-        chunk = index // _STUB_CHUNK
-        if chunk >= len(self._stubs):
-            with self._lock:
-                while chunk >= len(self._stubs):
-                    self._stubs.append(self._make_stubs(len(self._stubs) * _STUB_CHUNK))
-        return self._stubs[chunk] + index % _STUB_CHUNK * x86_64.STUB_BYTES
-
-    def code_table(self, size: int) -> Block:
-        """A table of code pointers for `size` functions that have no code yet."""
-        table = Block(max(layout.POINTER_BYTES * size, layout.POINTER_BYTES))
-        addresses = table.view().cast("Q")
-        for first in range(0, size, _STUB_CHUNK):
-            count = min(_STUB_CHUNK, size - first)
-            start = self.stub(first)
-            addresses[first : first + count] = memoryview(
-                array("Q", range(start, start + count * x86_64.STUB_BYTES, x86_64.STUB_BYTES))
-            )
-        return table
-
-    def _make_stubs(self, first: int) -> int:
-        target = self.symbols["jormun_compile_stub"]
-        stubs = self.code.place(
-            _STUB_CHUNK * x86_64.STUB_BYTES, lambda address: x86_64.stubs(address, first, _STUB_CHUNK, target)
-        )
-        return stubs.address
 
     def _load_glue(self) -> dict[str, int]:
         """Load the glue right behind its data, which it finds by this distance; the addresses of its functions."""

@@ -12,8 +12,6 @@ multiple of 16 where a function begins.
 
 from __future__ import annotations
 
-from array import array
-
 from jormun.hints import Mapping
 
 # Where ucontext_t of <ucontext.h> keeps the registers of the interrupted code (uc_mcontext.gregs).
@@ -81,18 +79,21 @@ def glue(islands: Mapping[str, int], process: int) -> str:
 
 
 def stubs(address: int, first: int, count: int, target: int) -> bytes:
-    """Code for `address`: stubs of functions `first` and following, each STUB_BYTES long, that lead to `target`."""
-    out = bytearray(b"\x68....\xe9...." * count)  # pushq $index; jmp target
-    distance = target - (address + STUB_BYTES)
-    # FAST: a column of bytes at a time: 0.05 ms for 4,096 stubs, 2 ms one by one.
-    for place, numbers in (
-        (1, array("i", range(first, first + count))),
-        (6, array("i", range(distance, distance - STUB_BYTES * count, -STUB_BYTES))),
-    ):
-        columns = numbers.tobytes()
-        for k in range(4):
-            out[place + k :: STUB_BYTES] = columns[k::4]
-    return bytes(out)
+    """Code for `address`: stubs of functions `first` and following, each STUB_BYTES long, that lead to `target`, which
+    is before them all or behind.
+    """
+    distance = target - (address + STUB_BYTES) & 0xFFFF_FFFF
+    # FAST: one number, of which each step makes twice as many stubs: 0.05 ms for 4,096, 0.8 ms column by column. Those
+    # behind differ by what the index grows and the distance shrinks, and neither passes 0.
+    all_of = 0x68 | first << 8 | 0xE9 << 40 | distance << 48  # pushq $index; jmp target
+    ones, size = 1, 1
+    step = (1 << 8) - (STUB_BYTES << 48)
+    while size < count:
+        bits = 8 * STUB_BYTES * size
+        all_of |= all_of + size * step * ones << bits
+        ones |= ones << bits
+        size *= 2
+    return all_of.to_bytes(STUB_BYTES * size, "little")[: STUB_BYTES * count]
 
 
 def has_frame(code: bytes) -> bool:

@@ -169,16 +169,25 @@ class TierUp:
             self._restart(func_index)
             return self._random.random() < 0.5
         elapsed_ns = self._time_spent.elapsed_ns()
-        if elapsed_ns - candidate.asked_ns < _QUESTION_NS:
+        took_ns = elapsed_ns - candidate.asked_ns
+        if took_ns < _QUESTION_NS:
             candidate.thresholds = min(2 * candidate.thresholds, _MOST_THRESHOLDS)
         candidate.asked_ns = elapsed_ns
-        self._set(func_index, min(candidate.thresholds * self.settings.threshold, MAX_COUNTER))
+        # Until baseline code has run for a while nobody gets better code: as it goes on, it asks again about then.
+        early = min((self._delay_ns() - elapsed_ns) // max(took_ns, 1), _MOST_THRESHOLDS)
+        self._set(func_index, min(max(candidate.thresholds, early) * self.settings.threshold, MAX_COUNTER))
         return False
+
+    def _delay_ns(self) -> int:
+        """For how long baseline code has to have run before anything is optimized."""
+        if self.settings.is_synchronous:
+            return 0
+        return (self.settings.warm_delay_ms if self._is_warm else self.settings.delay_ms) * 1_000_000
 
     def _is_ripe(self, func_index: int, candidate: _Candidate, loop: int | None) -> bool:
         """Whether a function has run for long enough that better code is worth its while, as far as can be known."""
         settings, time_spent = self.settings, self._time_spent
-        delay_ns = (settings.warm_delay_ms if self._is_warm else settings.delay_ms) * 1_000_000
+        delay_ns = self._delay_ns()
         if settings.is_synchronous or not (settings.patience_ns or delay_ns):
             return True
         module = self._module()
