@@ -6,7 +6,7 @@ import errno
 import os
 import sys
 
-from jormun.hints import TYPE_CHECKING
+from jormun.hints import TYPE_CHECKING, Sequence
 from jormun.interrupts import postponed
 
 if TYPE_CHECKING:
@@ -33,19 +33,20 @@ def cache_folder() -> str:
     return user_cache_dir("jormun", False)
 
 
-def write_whole(path: str, data: bytes, mode: int = 0o600) -> None:
-    """Write a file so that others see all of it or none, and what was there before until then. Raises OSError.
+def write_whole(path: str, *pieces: bytes | memoryview, mode: int = 0o600) -> None:
+    """Write a file, of pieces one behind the other, so that others see all of it or none, and what was there before
+    until then. Raises OSError.
 
     The name is given by a rename, so that who has the former file open keeps that. `mode` is the file's, less the
     umask. Nothing is left of a write that fails, and signals that ask the process to end wait for it; what a process
     leaves that is killed in the middle, `is_left_over` tells by its name.
     """
     with postponed():
-        _write_whole(path, data, mode)
+        _write_whole(path, pieces, mode)
 
 
-def _write_whole(path: str, data: bytes, mode: int) -> None:
-    if _file_limit_bytes() < len(data):  # the signal of a write beyond it would end the process
+def _write_whole(path: str, pieces: Sequence[bytes | memoryview], mode: int) -> None:
+    if _file_limit_bytes() < sum(map(len, pieces)):  # the signal of a write beyond it would end the process
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
     folder, name = os.path.split(path)
     os.makedirs(folder, 0o700, exist_ok=True)
@@ -53,9 +54,10 @@ def _write_whole(path: str, data: bytes, mode: int) -> None:
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
     try:
         try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(fd, rest) :]
+            for piece in pieces:
+                rest = memoryview(piece)
+                while rest:
+                    rest = rest[os.write(fd, rest) :]
         finally:
             os.close(fd)
         os.replace(temporary, path)

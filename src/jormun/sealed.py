@@ -10,6 +10,8 @@ from __future__ import annotations
 from binascii import crc32
 from struct import Struct
 
+from jormun.hints import Sequence
+
 MAGIC = b"JORMUN\r\n"
 VERSION = 2
 _HEADER = Struct("<8sI20s32sQ")
@@ -23,8 +25,13 @@ class SealError(ValueError):
 
 def seal(contents: bytes, key: bytes, architecture: str) -> bytes:
     """The bytes of the file. `key` is a digest."""
-    header = _HEADER.pack(MAGIC, VERSION, architecture.encode("ascii"), key, len(contents))
-    return b"".join([header, _sum(header, contents), contents])
+    return b"".join(sealed([contents], key, architecture))
+
+
+def sealed(pieces: Sequence[bytes | memoryview], key: bytes, architecture: str) -> list[bytes | memoryview]:
+    """The pieces of the file whose contents are in pieces: to copy 10 MB takes as long as to write them."""
+    header = _HEADER.pack(MAGIC, VERSION, architecture.encode("ascii"), key, sum(map(len, pieces)))
+    return [header, _sum(header, pieces), *pieces]
 
 
 def unseal(data: bytes, key: bytes | None, architecture: str) -> memoryview:
@@ -41,12 +48,15 @@ def unseal(data: bytes, key: bytes | None, architecture: str) -> memoryview:
     contents = memoryview(data)[HEADER_BYTES:]
     if len(contents) != size_bytes:
         raise SealError(f"expected {size_bytes} bytes of contents, found {len(contents)}")
-    if data[_HEADER.size : HEADER_BYTES] != _sum(data[: _HEADER.size], contents):
+    if data[_HEADER.size : HEADER_BYTES] != _sum(data[: _HEADER.size], [contents]):
         raise SealError("the contents have been altered")
     return contents
 
 
-def _sum(header: bytes, contents: bytes | memoryview) -> bytes:
-    """What tells that neither was altered."""
+def _sum(header: bytes, pieces: Sequence[bytes | memoryview]) -> bytes:
+    """What tells that neither header nor contents were altered."""
     # FAST: 2.4 GB/s. The digest took three times as long for 1 MB, and loaded OpenSSL for 11 MB.
-    return _SUM.pack(crc32(contents, crc32(header)))
+    found = crc32(header)
+    for piece in pieces:
+        found = crc32(piece, found)
+    return _SUM.pack(found)

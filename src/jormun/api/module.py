@@ -161,7 +161,7 @@ class Module:
         """The bytes that it was made from, binary or text."""
         return self._origin.data
 
-    def described(self) -> tuple[object, bytes]:
+    def described(self) -> tuple[object, bytes | memoryview]:
         """The blueprint as plain values, and bytes that they refer to (cache/plain.py)."""
         return self._origin.describe()
 

@@ -75,7 +75,7 @@ class Origin:
         key = module_key(self._digest_by(cache), *settings)
         return KeptModule(cache, key, self._contents.data, self.describe)
 
-    def describe(self) -> tuple[object, bytes]:
+    def describe(self) -> tuple[object, bytes | memoryview]:
         """The blueprint, as the cache keeps it."""
         from jormun.cache.plain import to_plain
 

@@ -205,7 +205,7 @@ def write_artifact(path: str | os.PathLike[str], data: bytes) -> None:
             file.write(data)
         return
     os.stat(os.path.dirname(target))  # which `write_whole` would make
-    write_whole(target, data, _PROGRAM_MODE)
+    write_whole(target, data, mode=_PROGRAM_MODE)
 
 
 def _text(field: bytes) -> str:

@@ -18,7 +18,7 @@ from jormun.dataclass import dataclass
 from jormun.folder import cache_folder, is_left_over, open_own, write_whole
 from jormun.runtime.native import pages
 from jormun.runtime.native.support import machine
-from jormun.sealed import SealError, seal, unseal
+from jormun.sealed import SealError, sealed, unseal
 
 SIZE_VARIABLE = "JORMUN_CACHE_SIZE"
 DEFAULT_SIZE_BYTES = 1 << 30
@@ -73,11 +73,11 @@ class Cache:
         """Keep an entry, and drop those that were not used for the longest time when there is no more room."""
         if self.size_bytes == 0 or self._is_broken:
             return
-        data = seal(entry.encode(), key, machine())
-        if len(data) > self.size_bytes:
+        pieces = sealed(entry.pieces(), key, machine())
+        if sum(map(len, pieces)) > self.size_bytes:
             return
         try:
-            write_whole(self.path(key), data)
+            write_whole(self.path(key), *pieces)
             self._shrink()
         except OSError as error:
             self._give_up(error)

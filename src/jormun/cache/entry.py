@@ -32,11 +32,15 @@ class Entry:
 
     def encode(self) -> bytes:
         """The contents of the file."""
+        return b"".join(self.pieces())
+
+    def pieces(self) -> list[bytes | memoryview]:
+        """The same, in pieces that lie where they are."""
         rows = [(f.kind, f.index, f.offset, f.size_bytes, f.loop) for f in self.image.functions]
         table = marshal.dumps((self.plain, rows, self.learned.data(), len(self.own)), _MARSHAL_VERSION)
         head = len(table).to_bytes(_LENGTH_BYTES, "little") + table
         padding = bytes(-(len(head) + len(self.own)) % ALIGNMENT_BYTES)
-        return b"".join([head, self.own, padding, self.image.code])
+        return [head, self.own, padding, self.image.code]
 
     @staticmethod
     def decode(contents: memoryview, architecture: str) -> Entry:

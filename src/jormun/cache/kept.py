@@ -30,7 +30,9 @@ _INTERVAL_COSTS = 50
 class KeptModule:
     """One module's entry in the cache, for as long as the module is in use (runtime/module.py's `CodeKeeper`)."""
 
-    def __init__(self, cache: Cache, key: bytes, data: bytes, describe: Callable[[], tuple[Plain, bytes]]) -> None:
+    def __init__(
+        self, cache: Cache, key: bytes, data: bytes, describe: Callable[[], tuple[Plain, bytes | memoryview]]
+    ) -> None:
         """Look for the entry of the module whose file has the contents `data`. `describe` tells the blueprint of one
         that has no entry.
         """

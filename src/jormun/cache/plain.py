@@ -45,11 +45,11 @@ _HEAPS: dict[int, AbsHeapType] = {heap.value: heap for heap in AbsHeapType}
 _NUMBERS: dict[int, NumType] = {t.value: t for t in NumType}
 
 
-def to_plain(blueprint: Blueprint, groups: Sequence[RecType], file: bytes) -> tuple[Plain, bytes]:
+def to_plain(blueprint: Blueprint, groups: Sequence[RecType], file: bytes) -> tuple[Plain, bytes | memoryview]:
     """The blueprint of the module in `file`, whose type section is `groups`, as plain values, and the bytes of segments
     that are not in the file.
     """
-    own = bytearray()
+    own: list[memoryview] = []
     indices: dict[DefType, int] = {}
     for index, deftype in enumerate(blueprint.types):
         indices.setdefault(deftype, index)
@@ -73,7 +73,7 @@ def to_plain(blueprint: Blueprint, groups: Sequence[RecType], file: bytes) -> tu
         blueprint.start,
         blueprint.short_functions,
     )
-    return plain, bytes(own)
+    return plain, own[0] if len(own) == 1 else b"".join(own)  # FAST: one may have many MB
 
 
 def from_plain(plain: Plain, file: bytes, own: bytes | memoryview) -> Blueprint:
@@ -111,15 +111,17 @@ def from_plain(plain: Plain, file: bytes, own: bytes | memoryview) -> Blueprint:
     )
 
 
-def _from_datas(datas: Sequence[DataBlueprint], file: bytes, own: bytearray) -> Plain:
-    """Segments: where in the file their bytes are, or where in `own`, to which they are added."""
-    plain = []
+def _from_datas(datas: Sequence[DataBlueprint], file: bytes, own: list[memoryview]) -> Plain:
+    """Segments: where in the file their bytes are, or where in the pieces of `own`, to which they are added."""
+    plain, end = [], sum(map(len, own))
     for data in datas:
         is_in_file = data.source is file
-        start = data.start if is_in_file else len(own)
+        plain.append(
+            (data.index, data.memory, data.offset, is_in_file, data.start if is_in_file else end, data.size_bytes)
+        )
         if not is_in_file:
-            own += data.contents
-        plain.append((data.index, data.memory, data.offset, is_in_file, start, data.size_bytes))
+            own.append(data.contents)
+            end += data.size_bytes
     return tuple(plain)
 
 

@@ -105,4 +105,5 @@ class _Piece:
         if self._joined is None:
             first = self._first
             return DataBlueprint(0, self.memory, self.offset, first.within, first.start, first.size_bytes)
-        return DataBlueprint(0, self.memory, self.offset, bytes(self._joined), 0, len(self._joined))
+        # FAST: as it is; CPython begins with 7 MB.
+        return DataBlueprint(0, self.memory, self.offset, memoryview(self._joined), 0, len(self._joined))

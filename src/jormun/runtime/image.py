@@ -49,16 +49,18 @@ class CodeImage:
     @staticmethod
     def joined(images: Iterable[CodeImage]) -> CodeImage:
         """One image of several, of one architecture, in their order."""
-        code = bytearray()
+        code: list[bytes | memoryview] = []
+        end = 0
         functions: list[CodeFunction] = []
         architecture = ""
         for image in images:
             assert architecture in ("", image.architecture)
             architecture = image.architecture
-            code += bytes(-len(code) % _PLACES_BYTES.get(architecture, ALIGNMENT_BYTES))
-            start = len(code)
+            padding = bytes(-end % _PLACES_BYTES.get(architecture, ALIGNMENT_BYTES))
+            start = end + len(padding)
             functions += [
                 CodeFunction(f.kind, f.index, start + f.offset, f.size_bytes, f.loop) for f in image.functions
             ]
-            code += image.code
-        return CodeImage(bytes(code), tuple(functions), architecture)
+            code += [padding, image.code]
+            end = start + len(image.code)
+        return CodeImage(b"".join(code), tuple(functions), architecture)

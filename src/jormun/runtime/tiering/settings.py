@@ -28,8 +28,9 @@ class Tiering:
     patience_ns: int = 40_000
     """How long a function must have run, for each byte of its body, before it is optimized, which takes LLVM some 100
     us a byte: what is optimized in vain holds up the rest, and slows guests on cores that are threads of one."""
-    delay_ms: int = 100
-    """How long baseline code must have run before anything is optimized: a half of what it takes to load LLVM."""
+    delay_ms: int = 200
+    """How long baseline code must have run before anything is optimized: about what it takes to load LLVM.
+    CPython starts in half of that, and would have LLVM loaded for nothing, in the middle of being compiled."""
     warm_delay_ms: int = 300
     """The same where another run of the module left code: what is not optimized by then takes loading LLVM and decoding
     the module, which runs that are short do not get back, and each of them would begin anew."""
