@@ -45,7 +45,7 @@ def run(f: FunctionCompiler) -> None:
     code, rows, stencils = f.code, f.rows, f.stencils
     kinds, bases, results_of, unary, binary = rows.kinds, rows.bases, rows.results, rows.unary, rows.binary
     puts = f.pieces.put
-    classes, locals = f.local_classes, f.local_entries
+    locals = f.local_entries
     # An index below this is of one byte, and of a local that is there.
     fast_locals: i64 = min(len(locals), _LONG)
     is_plain = f.facts.is_plain
@@ -121,7 +121,7 @@ def run(f: FunctionCompiler) -> None:
                 if f.low < k:
                     f.height = k  # what is set does not count among those that need the former value
                     f.flush_local(local)
-                stencil = stencils[puts[classes[index] << 2 | k & 3]]
+                stencil = stencils[puts[local & 0x1C | k & 3]]  # by class << 2
                 if stencil is not None:
                     f.write(stencil, local >> 5, 0, 0)
                     if kind == LOCAL_SET:

@@ -121,9 +121,10 @@ def pass_arguments(f: FunctionCompiler, facts: CallFacts, is_tail: bool = False)
     if facts.has_area:
         pass_in_area(f, facts, first)
     for k in range(count):
-        if facts.places[k] >= 0:
+        row = rows[k]
+        if row >= 0:
             entry = entries[first + k]
-            f.stamp((pieces.pass_constant if entry & 3 == CONSTANT else pieces.pass_)[rows[k]], entry >> 5, 0, 0)
+            f.stamp((pieces.pass_constant if entry & 3 == CONSTANT else pieces.pass_)[row], entry >> 5, 0, 0)
     f.drop(count)
     if facts.has_buffer:
         if is_tail:

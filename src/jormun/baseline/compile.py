@@ -179,7 +179,7 @@ class FunctionCompiler(Reader):
         x = self.entries[height]
         y = self.entries[height + 1]
         number = base + self.rows.binary[(x & 3) << 2 | y & 3] + (height & 3)
-        if not self.rows.has[number]:
+        if self.rows.has[number] == 0:
             self.fetch(height)
             y = self.entries[height + 1]
             number = base + self.rows.unary[y & 3] + (height & 3)

@@ -15,7 +15,7 @@ from jormun.hints import Iterator, Sequence
 from jormun.prebuilt.artefact import STENCILS
 from jormun.prebuilt.load import load
 from jormun.runtime.engine import Optimizer, Progress
-from jormun.runtime.image import BASELINE, CodeFunction, CodeImage
+from jormun.runtime.image import BASELINE, CodeFunction, CodeImage, laid_out
 from jormun.runtime.layout import Layout
 from jormun.runtime.metering.costs import Costs
 from jormun.runtime.native.support import cpu_flags
@@ -73,25 +73,23 @@ class BaselineEngine:
         Raises UnsupportedError for a function with an instruction that this tier does not have.
         """
         facts = self.facts(module, layout)
-        if len(functions) == 1:
-            return self._image(facts, functions[0])
-        return CodeImage.joined(self._image(facts, func_index) for func_index in functions)
+        return self._image([(func_index, self.code(facts, func_index)) for func_index in functions])
 
     def compile_all(self, module: ValidModule, layout: Layout, progress: Progress | None = None) -> Iterator[CodeImage]:
         """Images that together have each function that this tier can compile."""
         facts = self.facts(module, layout)
         first, total = module.imported_function_count, len(module.module.functions)
         for start in range(0, total, CHUNK_FUNCTIONS):
-            images = []
+            found = []
             for func_index in range(first + start, first + min(start + CHUNK_FUNCTIONS, total)):
                 try:
-                    images.append(self._image(facts, func_index))
+                    found.append((func_index, self.code(facts, func_index)))
                 except UnsupportedError:
                     continue  # it fails when it is called
             if progress is not None:
                 progress(min(start + CHUNK_FUNCTIONS, total), total)
-            if images:
-                yield CodeImage.joined(images)
+            if found:
+                yield self._image(found)
 
     def assembly(self, module: ValidModule, layout: Layout, func_index: int) -> str:
         """The machine code of a function, as bytes: there is no assembly in between."""
@@ -115,6 +113,11 @@ class BaselineEngine:
                 break
         return code
 
-    def _image(self, facts: ModuleFacts, func_index: int) -> CodeImage:
-        code = self.code(facts, func_index)
-        return CodeImage(code, (CodeFunction(BASELINE, func_index, 0, len(code)),), self.architecture)
+    def _image(self, found: Sequence[tuple[int, bytes]]) -> CodeImage:
+        """An image of functions, given by index with their code."""
+        code, starts = laid_out([code for _, code in found], self.architecture)
+        functions = [
+            CodeFunction(BASELINE, func_index, start, len(each))
+            for start, (func_index, each) in zip(starts, found, strict=True)
+        ]
+        return CodeImage(code, tuple(functions), self.architecture)

@@ -13,6 +13,7 @@ from jormun.runtime.layout import Layout
 from jormun.runtime.metering.costs import Costs
 from jormun.types import FuncType, MemoryType
 from jormun.validation.module import ValidModule
+from jormun.validation.stack import vec
 
 REGISTER_COUNT: Final = len(REGISTERS)
 _LLVM_TYPES = ("i32", "i64", "float", "double", VECTOR)
@@ -32,8 +33,12 @@ class CallFacts:
         self.places: list[int] = found[len(before) :]
         """Of each parameter: an index of convention.REGISTERS, or ~k for slot k of the overflow area."""
         self.has_area: bool = any(place < 0 for place in self.places)
-        self.rows: list[int] = [c * REGISTER_COUNT + p for c, p in zip(self.params, self.places, strict=True)]
-        """Of each parameter that comes in a register: its place in the tables of Pieces that are by class and place."""
+        self.rows: vec[i64] = vec[i64](
+            [c * REGISTER_COUNT + p if p >= 0 else -1 for c, p in zip(self.params, self.places, strict=True)]
+        )
+        """Of each parameter: its place in the tables of Pieces that are by class and place, -1 if it does not come in a
+        register.
+        """
 
 
 class Callee:

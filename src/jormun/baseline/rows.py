@@ -89,7 +89,7 @@ class Rows:
         self.ifs: vec[i64] = vec[i64]([-1] * 256)
         self.unlesses: vec[i64] = vec[i64]([-1] * 256)
         self.access_bytes: vec[i64] = vec[i64]([0] * 256)
-        self.has: list[bool] = [library.has(number) for number in range(len(library.stencils))]
+        self.has: vec[i64] = vec[i64]([int(library.has(number)) for number in range(len(library.stencils))])
         """Whether there is a stencil with a number."""
         self.kinds: vec[i64] = vec[i64]([STEP] * 256)
         self.results: vec[i64] = vec[i64]([0] * 256)

@@ -49,18 +49,27 @@ class CodeImage:
     @staticmethod
     def joined(images: Iterable[CodeImage]) -> CodeImage:
         """One image of several, of one architecture, in their order."""
-        code: list[bytes | memoryview] = []
-        end = 0
-        functions: list[CodeFunction] = []
-        architecture = ""
-        for image in images:
-            assert architecture in ("", image.architecture)
-            architecture = image.architecture
-            padding = bytes(-end % _PLACES_BYTES.get(architecture, ALIGNMENT_BYTES))
-            start = end + len(padding)
-            functions += [
-                CodeFunction(f.kind, f.index, start + f.offset, f.size_bytes, f.loop) for f in image.functions
-            ]
-            code += [padding, image.code]
-            end = start + len(image.code)
-        return CodeImage(b"".join(code), tuple(functions), architecture)
+        all_of = list(images)
+        architecture = all_of[0].architecture if all_of else ""
+        assert all(image.architecture == architecture for image in all_of)
+        code, starts = laid_out([image.code for image in all_of], architecture)
+        functions = [
+            CodeFunction(f.kind, f.index, start + f.offset, f.size_bytes, f.loop)
+            for start, image in zip(starts, all_of, strict=True)
+            for f in image.functions
+        ]
+        return CodeImage(code, tuple(functions), architecture)
+
+
+def laid_out(codes: Iterable[bytes | memoryview], architecture: str) -> tuple[bytes, list[int]]:
+    """Pieces of code one behind the other, each where it may lie, and where they begin."""
+    alignment = _PLACES_BYTES.get(architecture, ALIGNMENT_BYTES)
+    pieces: list[bytes | memoryview] = []
+    starts: list[int] = []
+    end = 0
+    for code in codes:
+        start = -(-end // alignment) * alignment
+        pieces += [bytes(start - end), code]
+        starts.append(start)
+        end = start + len(code)
+    return b"".join(pieces), starts
