@@ -35,16 +35,41 @@ def _image(size_bytes: int) -> CodeImage:
     return CodeImage(bytes(size_bytes), (CodeFunction("f", 1, 0, size_bytes),), "x86_64")
 
 
-def test_no_page_is_writable_and_executable(load: Any) -> None:
-    """No page of the code region is writable but while it is filled, and the data in front is not executable."""
-    load("fn i64 @f0(ptr %vm, i64 %n) {\n  ret i64 %n\n}")
-    region = Native.get().code
+def _mappings(region: CodeRegion) -> list[tuple[range, str]]:
+    """The ranges of pages in a region, and what may be done with each."""
+    found = []
     for line in Path("/proc/self/maps").read_text().splitlines():
         start, end, flags = re.match(r"(\w+)-(\w+) (\S+)", line).groups()  # type: ignore[union-attr]
         if region.base <= int(start, 16) < region.end:
-            assert int(end, 16) <= region.end
-            assert "w" not in flags
-            assert int(start, 16) != region.data or "x" not in flags
+            found.append((range(int(start, 16), int(end, 16)), flags))
+    return found
+
+
+def test_no_page_is_writable_and_executable(load: Any) -> None:
+    """No page of the code region that holds code is writable, and the data in front is not executable."""
+    code = load("fn i64 @f0(ptr %vm, i64 %n) {\n  ret i64 %n\n}")
+    region = Native.get().code
+    for addresses, flags in _mappings(region):
+        assert addresses.stop <= region.end
+        assert "w" not in flags or ("x" not in flags and region.find(addresses.start) is None)
+        assert "x" in flags or code["f0"] not in addresses
+        assert addresses.start != region.data or flags.startswith("r--")
+
+
+def test_pages_are_made_writable_ahead_for_many_small_images(region: CodeRegion) -> None:
+    """And executable one image at a time: what is writable behind them is not; freed ones are neither."""
+    loaded = [region.load(CodeImage(RETURN * k, (CodeFunction("f", k, 0, 6 * k),), "x86_64")) for k in range(1, 60)]
+    for k, each in enumerate(loaded, 1):
+        assert pages.read_bytes(each.address, 6 * k) == RETURN * k
+        (flags,) = {flags for addresses, flags in _mappings(region) if each.address in addresses}
+        assert flags.startswith("r-x")
+    end = loaded[-1].address + loaded[-1].size_bytes
+    assert {flags[:3] for addresses, flags in _mappings(region) if addresses.start >= end} == {"rw-", "---"}
+    for each in reversed(loaded):
+        each.free()
+    assert not [flags for _, flags in _mappings(region) if "x" in flags]
+    again = region.load(_image(1 << 16))
+    assert again.address == loaded[0].address and pages.read_bytes(again.address, 1 << 16) == bytes(1 << 16)
 
 
 def test_constants_and_jump_tables(load: Any) -> None:

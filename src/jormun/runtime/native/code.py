@@ -21,6 +21,11 @@ from jormun.runtime.native.support import machine
 
 REGION_BYTES = 1 << 30
 _LEAST_REGION_BYTES = 1 << 26
+_AHEAD_BYTES = 1 << 16
+"""How much is made writable together, for small images to come."""
+_SMALL_BYTES = 1 << 14
+_FEW_IMAGES = 16
+"""A process with no more of them loads no functions one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +116,11 @@ class CodeRegion:
         self.data = self.base
         pages.protect(self.data, pages.round_up(data_bytes), READ_WRITE)
         self._unused = self.base + pages.round_up(data_bytes)
+        self._writable_end = self.base
+        """Up to here unused pages are writable already."""
         self._holes: list[tuple[int, int]] = []  # (address, size), ascending, never adjacent
-        # Replaced and never changed, so that `find` needs no lock: a guest may trap in a signal's handler, which runs
-        # in the middle of whatever the thread was doing.
+        # Appended to or replaced, and never changed otherwise, so that `find` needs no lock: a guest may trap in a
+        # signal's handler, which runs in the middle of whatever the thread was doing.
         self._loaded: list[LoadedCode] = []
         self._dead: deque[LoadedCode] = deque()
         self._lock = Lock()
@@ -137,7 +144,11 @@ class CodeRegion:
         size_bytes = pages.round_up(max(size_bytes, 1))
         address = self._allocate(size_bytes)
         try:
-            self._fill(address, size_bytes, make(address))
+            code = make(address)
+            assert len(code) <= size_bytes
+            pages.expect_all(address, len(code))
+            pages.write_bytes(address, code)
+            pages.protect(address, size_bytes, READ_EXECUTE)
         except BaseException:
             with self._lock:
                 self._deallocate(address, size_bytes)
@@ -145,12 +156,13 @@ class CodeRegion:
         owner_ref = ref(owner) if owner is not None else None
         loaded = LoadedCode(address, size_bytes, owner_ref, self, functions)
         with self._lock:
-            images = self._loaded.copy()
-            if images and loaded < images[-1]:
+            images = self._loaded
+            if images and loaded.address < images[-1].address:
+                images = images.copy()
                 insort(images, loaded)
+                self._loaded = images
             else:
                 images.append(loaded)
-            self._loaded = images
         return loaded
 
     def find(self, pc: int) -> Place | None:
@@ -167,14 +179,6 @@ class CodeRegion:
         self._remove_dead()
         with self._lock:
             return self._unused - self.base - sum(size for _, size in self._holes)
-
-    def _fill(self, address: int, size_bytes: int, code: bytes | bytearray | memoryview) -> None:
-        """Write code to inaccessible pages of its own and seal them."""
-        assert len(code) <= size_bytes
-        pages.protect(address, size_bytes, READ_WRITE)
-        pages.expect_all(address, len(code))
-        pages.write_bytes(address, code)
-        pages.protect(address, size_bytes, READ_EXECUTE)
 
     def _free(self, loaded: LoadedCode) -> None:
         # Modules die in garbage collections too, which may begin while this very thread holds the lock.
@@ -196,11 +200,14 @@ class CodeRegion:
                 self._lock.release()
 
     def _allocate(self, size_bytes: int) -> int:
-        """Inaccessible pages: the first hole that is large enough, else the unused end of the region."""
+        """Writable pages, which were never executed: the first hole that is large enough, else the unused end of the
+        region.
+        """
         self._remove_dead()
         with self._lock:
             for at, (address, hole_bytes) in enumerate(self._holes):
                 if hole_bytes >= size_bytes:
+                    pages.protect(address, size_bytes, READ_WRITE)
                     if hole_bytes == size_bytes:
                         del self._holes[at]
                     else:
@@ -212,7 +219,16 @@ class CodeRegion:
                     message=f"out of code memory: {size_bytes:,} bytes more than the {self.size_bytes:,} reserved",
                 )
             address = self._unused
-            self._unused += size_bytes
+            end = address + size_bytes
+            if end > self._writable_end:
+                # FAST: of 20 us that loading a function takes, a system call and a fault are 6.
+                is_one_of_many = size_bytes <= _SMALL_BYTES and len(self._loaded) > _FEW_IMAGES
+                ahead_bytes = min(_AHEAD_BYTES, self.end - end) if is_one_of_many else 0
+                pages.protect(address, size_bytes + ahead_bytes, READ_WRITE)
+                if ahead_bytes:
+                    pages.populate(address, size_bytes + ahead_bytes)
+                self._writable_end = end + ahead_bytes
+            self._unused = end
             return address
 
     def _deallocate(self, address: int, size_bytes: int) -> None:
@@ -226,7 +242,7 @@ class CodeRegion:
             size_bytes += before
             at -= 1
         if address + size_bytes == self._unused:
-            self._unused = address
+            self._unused = self._writable_end = address  # what is writable behind it will be made so again
         else:
             self._holes.insert(at, (address, size_bytes))
 
