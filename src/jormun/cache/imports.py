@@ -5,7 +5,8 @@ start. A run that compiled nothing keeps the code of all of Jormun's modules tha
 at once. What mypyc compiled is found as ever.
 
 Behind the seal of the file (sealed.py): the length of the table, as 8 bytes; the table, by `marshal`: where the code of
-each module is, its source's path and whether it is a package, by name; the code of each, by `marshal`.
+each module is, its source's path and whether it is a package, by name; the code, by `marshal`. Modules that one run
+imported are in one tuple, since they have most names in common: those are made once, and not for each module.
 
 The file is as trustworthy as Python's own `__pycache__` or the cache's machine code: only the user can have written it,
 and it is checked before it is believed.
@@ -44,9 +45,13 @@ class Imports:
         self._key = imports_key()
         self._path = os.path.join(cache_folder() if folder is None else folder, FOLDER, self._key.hex())
         self._tag = sys.implementation.cache_tag or ""
-        self._modules: dict[str, tuple[int, int, str, bool]] = {}
-        """Where in `_code` its code begins and ends, its source's path and whether it is a package, by name."""
+        self._modules: dict[str, tuple[int, int, int, str, bool]] = {}
+        """Where in `_code` the tuple with its code begins and ends, its place there, its source's path and whether it
+        is a package, by name.
+        """
         self._code = memoryview(b"")
+        self._tuples: dict[int, tuple[CodeType, ...]] = {}
+        """Those that were needed, by where they begin."""
         try:
             contents = unseal(read_own(self._path), self._key, self._tag)
         except (OSError, SealError):
@@ -61,7 +66,7 @@ class Imports:
         """See importlib.abc.MetaPathFinder."""
         if name not in self._modules:
             return None
-        _, _, origin, is_package = self._modules[name]
+        *_, origin, is_package = self._modules[name]
         loader: Any = self  # which has what importlib asks for, without importing its base classes
         # FAST: without has_location, which has importlib work out where __pycache__ is, a fifth of an import's cost.
         spec = ModuleSpec(name, loader, origin=origin, is_package=is_package)
@@ -75,18 +80,20 @@ class Imports:
     def exec_module(self, module: ModuleType) -> None:
         """See importlib.abc.Loader."""
         name = module.__name__
-        module.__file__ = self._modules[name][2]
+        module.__file__ = self._modules[name][3]
         exec(self.get_code(name), module.__dict__)
 
     def get_code(self, name: str) -> CodeType:
         """See importlib.abc.InspectLoader."""
-        start, end, _, _ = self._modules[name]
-        code: CodeType = marshal.loads(self._code[start:end])
-        return code
+        start, end, place, _, _ = self._modules[name]
+        found = self._tuples.get(start)
+        if found is None:
+            found = self._tuples[start] = marshal.loads(self._code[start:end])
+        return found[place]
 
     def is_package(self, name: str) -> bool:
         """See importlib.abc.InspectLoader."""
-        return self._modules[name][3]
+        return self._modules[name][4]
 
     def get_source(self, name: str) -> None:
         """See importlib.abc.InspectLoader. Whoever wants the source has its path."""
@@ -95,21 +102,23 @@ class Imports:
         """Keep what was imported without this finder, unless something was compiled: that takes far more modules."""
         if _COMPILING in sys.modules:
             return
-        table = dict(self._modules)
-        pieces: list[bytes | memoryview] = [self._code]
-        at = len(self._code)
+        codes: dict[str, tuple[CodeType, str, bool]] = {}
         for name, module in list(sys.modules.items()):
             spec = module.__spec__ if name.startswith("jormun.") else None
-            if spec is None or spec.origin is None or not spec.origin.endswith(".py") or name in table:
+            if spec is None or spec.origin is None or not spec.origin.endswith(".py") or name in self._modules:
                 continue
             loader: Any = spec.loader  # one of source files, all of which have this
-            pieces.append(marshal.dumps(loader.get_code(name)))
-            table[name] = (at, at + len(pieces[-1]), spec.origin, spec.submodule_search_locations is not None)
-            at += len(pieces[-1])
-        if len(table) == len(self._modules):
+            codes[name] = (loader.get_code(name), spec.origin, spec.submodule_search_locations is not None)
+        if not codes:
             return
+        new = marshal.dumps(tuple([code for code, _, _ in codes.values()]))
+        start = len(self._code)
+        table = self._modules | {
+            name: (start, start + len(new), place, origin, is_package)
+            for place, (name, (_, origin, is_package)) in enumerate(codes.items())
+        }
         head = marshal.dumps(table)
-        contents = b"".join([len(head).to_bytes(_LENGTH_BYTES, "little"), head, *pieces])
+        contents = b"".join([len(head).to_bytes(_LENGTH_BYTES, "little"), head, self._code, new])
         try:
             write_whole(self._path, seal(contents, self._key, self._tag))
             _drop_oldest(os.path.dirname(self._path))
