@@ -22,7 +22,9 @@ _U64: Final = 0xFFFF_FFFF_FFFF_FFFF
 _SIZE: Final = world.CONTENT_SIZE >> 3
 _IS_TOLD: Final = world.CONTENT_IS_TOLD >> 2
 _IS_MODIFIED: Final = world.CONTENT_IS_MODIFIED >> 2
+_IS_TIMED: Final = world.CONTENT_IS_TIMED >> 2
 _POSITION: Final = world.FILE_POSITION >> 3
+_FLAGS: Final = world.FILE_FLAGS >> 3
 _CLAIMED: Final = world.TREE_CLAIMED >> 2
 _BUSY: Final = world.TREE_BUSY >> 2
 
@@ -147,23 +149,27 @@ class NativeContent:
             self._words[k] = value & _U64
         self._words32[_IS_TOLD] = 1
 
-    def settle(self) -> int | None:
-        """When machine code has written since the last time, in nanoseconds since 1970, if it has. From now on the
-        attributes are Python's to tell.
+    def settle(self) -> tuple[int | None, int, int] | None:
+        """The times of access, modification and change, in nanoseconds since 1970, where machine code has changed them
+        since the last time; it changes that of access with all others. From now on the attributes are Python's to tell.
         """
-        self._words32[_IS_TOLD] = 0
-        if not self._words32[_IS_MODIFIED]:
+        words32 = self._words32
+        words32[_IS_TOLD] = 0
+        is_timed = words32[_IS_TIMED]
+        if not (is_timed or words32[_IS_MODIFIED]):
             return None
-        self._words32[_IS_MODIFIED] = 0
-        return self._words[world.CONTENT_MODIFIED >> 3]
+        words32[_IS_MODIFIED] = words32[_IS_TIMED] = 0
+        accessed_ns = self._words[world.CONTENT_ACCESSED >> 3] if is_timed else None
+        return accessed_ns, self._words[world.CONTENT_MODIFIED >> 3], self._words[world.CONTENT_CHANGED >> 3]
 
 
 class NativeFile:
-    """A file of a tree, open: its position, and whether it appends. Whoever uses it has the tree's lock."""
+    """A file of a tree, open: its position and flags. Whoever uses it has the tree's lock."""
 
     __slots__ = ("_block", "_content", "_lock", "_words", "address", "operations")
 
-    def __init__(self, lock: TreeLock, content: NativeContent, *, can_write: bool) -> None:
+    def __init__(self, lock: TreeLock, content: NativeContent, *, can_write: bool, can_change: bool) -> None:
+        """`can_write` says that it is open for writing, `can_change` that its attributes may be changed."""
         self._lock = lock
         self._content = content
         self._block = pages.Block(world.FILE_BYTES)
@@ -173,7 +179,9 @@ class NativeFile:
         self.address: Final = self._block.address
         writing = world.WRITE_FILE | world.WRITE_AT | world.RESIZE | world.ALLOCATE if can_write else 0
         reading = world.READ_FILE | world.READ_AT | world.SEEK | world.TELL | world.FILE_STATUS
-        self.operations: Final = world.IN_MEMORY | reading | writing
+        changing = world.SET_TIMES if can_change else 0
+        others = world.SET_FLAGS | world.ADVISE | world.SYNC | world.SYNC_DATA
+        self.operations: Final = world.IN_MEMORY | reading | writing | changing | others
         """What machine code may do with it: bits of ENTRY_OPERATIONS."""
 
     @property
@@ -185,9 +193,14 @@ class NativeFile:
     def position(self, position: int) -> None:
         self._words[_POSITION] = position
 
-    def append(self, *, appends: bool) -> None:
-        """From now on writing begins at the end of the file, or does not."""
-        self._words[world.FILE_APPENDS >> 3] = int(appends)
+    @property
+    def flags(self) -> int:
+        """FdFlags."""
+        return self._words[_FLAGS]
+
+    @flags.setter
+    def flags(self, flags: int) -> None:
+        self._words[_FLAGS] = flags
 
 
 _locks: WeakSet[TreeLock] = WeakSet()

@@ -12,9 +12,10 @@ from jormun.hints import Final
 from jormun.runtime import layout
 
 ANSWERED: Final = (
-    "args_get", "args_sizes_get", "clock_res_get", "clock_time_get", "environ_get", "environ_sizes_get", "fd_allocate",
-    "fd_fdstat_get", "fd_filestat_get", "fd_filestat_set_size", "fd_pread", "fd_prestat_dir_name", "fd_prestat_get",
-    "fd_pwrite", "fd_read", "fd_seek", "fd_tell", "fd_write", "poll_oneoff", "random_get", "sched_yield",
+    "args_get", "args_sizes_get", "clock_res_get", "clock_time_get", "environ_get", "environ_sizes_get", "fd_advise",
+    "fd_allocate", "fd_datasync", "fd_fdstat_get", "fd_fdstat_set_flags", "fd_fdstat_set_rights", "fd_filestat_get",
+    "fd_filestat_set_size", "fd_filestat_set_times", "fd_pread", "fd_prestat_dir_name", "fd_prestat_get", "fd_pwrite",
+    "fd_read", "fd_seek", "fd_sync", "fd_tell", "fd_write", "poll_oneoff", "random_get", "sched_yield",
 )  # fmt: skip
 """The functions of WASI that machine code answers where they are plain. Named here, so that a start does not read its
 text."""
@@ -75,6 +76,10 @@ ENTRY_STREAM: Final = 8
 """ptr: the record of a stream in memory, or, with IN_MEMORY, of an open file there."""
 ENTRY_STATUS: Final = 16
 """24 bytes: what fd_fdstat_get answers."""
+ENTRY_FLAGS: Final = ENTRY_STATUS + 2
+"""u16 in it: FdFlags."""
+ENTRY_RIGHTS: Final = ENTRY_STATUS + 8
+"""u64 in it: the rights, behind which are those that are inherited."""
 ENTRY_STATUS_BYTES: Final = 24
 ENTRY_NAME: Final = 40
 """ptr: the name of a directory that was given to the guest."""
@@ -119,6 +124,16 @@ RESIZE: Final = 1 << 16
 """The size of the file in memory may be set."""
 ALLOCATE: Final = 1 << 17
 """And room be made sure of in it."""
+SET_TIMES: Final = 1 << 18
+"""And its times be set."""
+SET_FLAGS: Final = 1 << 19
+"""And its flags, which are in the record as well."""
+ADVISE: Final = 1 << 20
+"""Advice is given by fadvise64(2) of ENTRY_FILE; a file in memory has no use for it."""
+SYNC: Final = 1 << 21
+"""There is nothing to wait for before all of it is on its device, since it has none."""
+SYNC_DATA: Final = 1 << 22
+"""The same, where its attributes do not matter."""
 
 STREAM_BUSY: Final = 0
 """u32: 1 while machine code uses the record."""
@@ -157,13 +172,14 @@ FILE_CONTENT: Final = 8
 """ptr: the record of its content, which all that have it open share."""
 FILE_POSITION: Final = 16
 """u64: where it is read and written next; below 2**63."""
-FILE_APPENDS: Final = 24
-"""u32: 1 where writing begins at the end."""
+FILE_FLAGS: Final = 24
+"""u32: FdFlags, as in the status of its entry."""
 FILE_BYTES: Final = 32
 
 CONTENT_STATUS: Final = 0
 """64 bytes: what fd_filestat_get answers. Size and the times of modification and change are true at any time."""
 CONTENT_SIZE: Final = 32
+CONTENT_ACCESSED: Final = 40
 CONTENT_MODIFIED: Final = 48
 CONTENT_CHANGED: Final = 56
 CONTENT_STATUS_BYTES: Final = 64
@@ -181,7 +197,9 @@ CONTENT_IS_TOLD: Final = 88
 """u32: 1 where all of CONTENT_STATUS is true."""
 CONTENT_IS_MODIFIED: Final = 92
 """u32: 1 where machine code has written, and CONTENT_MODIFIED says when."""
-CONTENT_BYTES: Final = 96
+CONTENT_IS_TIMED: Final = 96
+"""u32: 1 where machine code has set the times, so that all of them are true."""
+CONTENT_BYTES: Final = 104
 
 BLOCK_BITS: Final = 18
 BLOCK_BYTES: Final = 1 << BLOCK_BITS

@@ -18,7 +18,7 @@ _COPY_BYTES: Final = 1 << 20
 class MemoryFile:
     """A regular file of a tree, open: a position, and flags. Several may share a node, and threads may share one."""
 
-    __slots__ = ("_can_write", "_is_open", "_native", "_node", "_start", "_tree", "flags", "is_seekable", "type")
+    __slots__ = ("_can_write", "_flags", "_is_open", "_native", "_node", "_start", "_tree", "is_seekable", "type")
 
     def __init__(self, tree: Tree, node: FileNode, *, can_write: bool, flags: int) -> None:
         """Raises OSError when a lower directory does not have the file any more. The tree's lock is held."""
@@ -33,7 +33,7 @@ class MemoryFile:
         self._start = 0
         self._native: NativeFile | None = None
         self._is_open = True
-        self.flags = flags
+        self._flags = flags
         self.type = FileType.REGULAR_FILE
         self.is_seekable = True
 
@@ -43,9 +43,12 @@ class MemoryFile:
         if self._native is None:
             with self._tree.lock:
                 self._tree.share()
-                native = NativeFile(self._tree.lock, self._node.share(), can_write=self._can_write)
+                can_change = not self._tree.is_read_only
+                native = NativeFile(
+                    self._tree.lock, self._node.share(), can_write=self._can_write, can_change=can_change
+                )
                 native.position = self._start
-                native.append(appends=bool(self.flags & FdFlags.APPEND))
+                native.flags = self._flags
                 self._native = native
         return self._native
 
@@ -59,6 +62,11 @@ class MemoryFile:
             self._start = position
         else:
             self._native.position = position
+
+    @property
+    def flags(self) -> int:
+        """See File."""
+        return self._flags if self._native is None else self._native.flags
 
     def read(self, buffers: Buffers) -> int:
         """See File."""
@@ -110,11 +118,7 @@ class MemoryFile:
     def stat(self) -> Stat:
         """See File."""
         with self._tree.lock:
-            stat = stat_of(self._tree, self._node)
-            if self._node.native is not None:
-                times = stat.accessed_ns, stat.modified_ns, stat.changed_ns
-                self._node.native.tell((stat.dev, stat.ino, stat.type, stat.links, stat.size_bytes, *times))
-            return stat
+            return self._told()
 
     def set_times(self, times: Times) -> None:
         """See File."""
@@ -122,6 +126,7 @@ class MemoryFile:
             raise refusal(errno.EROFS)
         with self._tree.lock:
             self._node.attributes.set_times(times)
+            self._told()
 
     def set_size(self, size_bytes: int) -> None:
         """See File. EINVAL when it is not open for writing; EDQUOT."""
@@ -149,9 +154,11 @@ class MemoryFile:
         """See File. The synchronous flags stay as they were, as for a file of the host's."""
         changeable = FdFlags.APPEND | FdFlags.NONBLOCK
         with self._tree.lock:
-            self.flags = (self.flags & ~changeable) | (flags & changeable)
-            if self._native is not None:
-                self._native.append(appends=bool(flags & FdFlags.APPEND))
+            flags = (self.flags & ~changeable) | (flags & changeable)
+            if self._native is None:
+                self._flags = flags
+            else:
+                self._native.flags = flags
 
     def fileno(self) -> int | None:
         """None: nothing here ever waits."""
@@ -175,6 +182,14 @@ class MemoryFile:
             node.close_reader()
             if not node.attributes.links:
                 node.content.discard()
+
+    def _told(self) -> Stat:
+        """The attributes, which machine code knows then."""
+        stat = stat_of(self._tree, self._node)
+        if self._node.native is not None:
+            times = stat.accessed_ns, stat.modified_ns, stat.changed_ns
+            self._node.native.tell((stat.dev, stat.ino, stat.type, stat.links, stat.size_bytes, *times))
+        return stat
 
     def _own(self) -> Content:
         """The content, to be changed. EBADF when the file is not open for writing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jormun.functions import lru_cache
 from jormun.hints import TYPE_CHECKING, Final, Protocol
 from jormun.runtime import world
 from jormun.runtime.native import pages
@@ -13,7 +14,9 @@ from jormun.wasi.memory_stream import MemoryStream
 if TYPE_CHECKING:
     from jormun.wasi.descriptors import Descriptor
 
-_FILE: Final = world.READ_FILE | world.WRITE_FILE | world.READ_AT | world.WRITE_AT | world.SEEK | world.TELL
+_FILE: Final = (
+    world.READ_FILE | world.WRITE_FILE | world.READ_AT | world.WRITE_AT | world.SEEK | world.TELL | world.ADVISE
+)
 _PIPE: Final = world.READ_PIPE | world.WRITE_PIPE
 _AT_POSITION: Final = world.READ_FILE | world.SEEK | world.TELL
 _NEEDS: Final = (
@@ -24,6 +27,11 @@ _NEEDS: Final = (
     (world.FILE_STATUS | world.BLANK, Rights.FD_FILESTAT_GET),
     (world.RESIZE, Rights.FD_FILESTAT_SET_SIZE),
     (world.ALLOCATE, Rights.FD_ALLOCATE),
+    (world.SET_TIMES, Rights.FD_FILESTAT_SET_TIMES),
+    (world.SET_FLAGS, Rights.FD_FDSTAT_SET_FLAGS),
+    (world.ADVISE, Rights.FD_ADVISE),
+    (world.SYNC, Rights.FD_SYNC),
+    (world.SYNC_DATA, Rights.FD_DATASYNC),
 )
 """Operations, and the right that each of them needs."""
 FEW_USES: Final = 4
@@ -32,6 +40,16 @@ closed.
 """
 _FEWEST: Final = 4
 """Room for so many descriptors is there from the beginning."""
+
+
+@lru_cache(maxsize=64)
+def _operations_with(rights: int) -> int:
+    """The operations that need none but these rights."""
+    operations = -1
+    for some, right in _NEEDS:
+        if not rights & right:
+            operations &= ~some
+    return operations
 
 
 class NativePart(Protocol):
@@ -113,11 +131,8 @@ class NativeTable:
                 if native is not None:
                     operations |= self._part(fd, at, native)
         FDSTAT.pack_into(self._view, at + world.ENTRY_STATUS, kind, flags, descriptor.rights, descriptor.inheriting)
-        for some, right in _NEEDS:
-            if not descriptor.rights & right:
-                operations &= ~some
         # Last, since machine code goes by it. Stores are seen in their order.
-        words[operations_at] = operations
+        words[operations_at] = operations & _operations_with(descriptor.rights)
 
     def _host_file(self, fd: int, at: int, file: HostFile, is_shared: bool) -> int:
         """What may be done with a file of the host; what is needed for it is in the entry then."""

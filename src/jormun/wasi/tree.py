@@ -90,6 +90,13 @@ class Attributes:
         self.links += count
         self.changed_ns = time.time_ns()
 
+    def settle(self, accessed_ns: int | None, modified_ns: int, changed_ns: int) -> None:
+        """Machine code has changed these."""
+        if accessed_ns is not None:
+            self.accessed_ns = accessed_ns
+        self.modified_ns = modified_ns
+        self.changed_ns = changed_ns
+
     def set_times(self, times: Times) -> None:
         """See Directory.set_times."""
         if times.accessed_ns is not None:
@@ -129,9 +136,9 @@ class FileNode:
     def attributes(self) -> Attributes:
         """Those of now. Whoever has them may change them."""
         if self.native is not None:
-            written_ns = self.native.settle()
-            if written_ns is not None:
-                self._attributes.modified_ns = self._attributes.changed_ns = written_ns
+            times = self.native.settle()
+            if times is not None:
+                self._attributes.settle(*times)
         return self._attributes
 
     @property

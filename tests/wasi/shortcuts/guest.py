@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
-from struct import pack
+from struct import pack, unpack
 
 import pytest
 
@@ -52,7 +52,11 @@ TYPES = {
     "poll_oneoff": "i32 i32 i32 i32",
     "fd_close": "i32",
     "fd_filestat_set_size": "i32 i64",
+    "fd_filestat_set_times": "i32 i64 i64 i32",
     "fd_allocate": "i32 i64 i64",
+    "fd_advise": "i32 i64 i64 i32",
+    "fd_sync": "i32",
+    "fd_datasync": "i32",
     "path_unlink_file": "i32 i32 i32",
     "fd_renumber": "i32 i32",
     "fd_fdstat_set_rights": "i32 i64 i64",
@@ -136,8 +140,8 @@ class Guest:
         widths = [t.bits for t in function.func_type.params]  # type: ignore[union-attr]
         return Errno(function.call_bits([n % (1 << w) for n, w in zip(arguments, widths, strict=True)])[0])
 
-    def open(self, name: str, *, rights: int = ALL_RIGHTS, fdflags: int = 0) -> int:
-        errno = self.try_open(name, rights, fdflags)
+    def open(self, name: str, *, rights: int = ALL_RIGHTS, fdflags: int = 0, oflags: int = OFlags.CREAT) -> int:
+        errno = self.try_open(name, rights, fdflags, oflags)
         assert not errno
         return int.from_bytes(self.memory.read(2048, 4), "little")
 
@@ -155,6 +159,11 @@ class Guest:
         told = self.memory.read(3016, 24)
         self.memory.write(3000, bytes(64))
         return errno, told
+
+    def times(self, fd: int) -> tuple[int, ...]:
+        """The times of access, modification and change that fd_filestat_get tells."""
+        assert not self.call("fd_filestat_get", fd, 3000)
+        return unpack("<QQQ", self.memory.read(3040, 24))
 
     def iovecs(self, address: int, *buffers: tuple[int, int]) -> None:
         self.memory.write(address, b"".join(pack("<II", *buffer) for buffer in buffers))

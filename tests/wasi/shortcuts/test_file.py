@@ -16,7 +16,7 @@ import jormun
 from jormun.runtime.function import Function
 from jormun.runtime.native import pages
 from jormun.runtime.world import BLOCK_BYTES, CALLS, TREE_BUSY
-from jormun.wasi.abi import FdFlags, OFlags
+from jormun.wasi.abi import ALL_RIGHTS, FdFlags, FstFlags, OFlags, Rights
 from jormun.wasi.errno import Errno
 from jormun.wasi.linking import instantiate_with_wasi
 from jormun.wasi.memory_directory import MemoryDirectory
@@ -27,6 +27,8 @@ from jormun.wasi.quota import Quota
 from jormun.wasi.wasi import make_wasi
 
 from .guest import EXPORTS, IMPORTS, Guest
+
+_GROWING = Rights.FD_ALLOCATE | Rights.FD_FILESTAT_SET_SIZE
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def give(guest: Guest, directory: MemoryDirectory | jormun.OverlayDirectory) -> 
 def python_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The calls on files in memory that reach Python, as they happen."""
     made: list[str] = []
-    for name in ("read", "write", "read_at", "write_at", "seek", "stat"):
+    for name in ("read", "write", "read_at", "write_at", "seek", "stat", "set_times"):
         monkeypatch.setattr(MemoryFile, name, _noting(made, name, getattr(MemoryFile, name)))
     return made
 
@@ -156,6 +158,45 @@ def test_writing_is_seen_in_the_times(guest: Guest) -> None:
         assert int.from_bytes(size, "little") == 10 and told == accessed
         assert before <= int.from_bytes(modified, "little") <= after
         assert modified == changed
+
+
+def test_times_are_those_that_were_set(guest: Guest, python_calls: list[str]) -> None:
+    """By machine code or by Python, whoever is asked; what is not set stays, and writing changes what it changes."""
+    fd = served(guest, guest.open("file"))
+    assert not guest.write(fd, b"content")
+    times = FstFlags.ATIM | FstFlags.MTIM
+    for accessed, modified, flags, expected in (
+        (5, 6, times, (5, 6)),
+        (7, 8, times, (7, 8)),
+        (2**63, 9, FstFlags.ATIM, (2**63, 8)),
+        (1, 2**64 - 1, FstFlags.MTIM, (2**63, 2**64 - 1)),
+        (3, 3, 0, (2**63, 2**64 - 1)),
+    ):
+        before = time.time_ns()
+        assert not guest.call("fd_filestat_set_times", fd, accessed, modified, flags)
+        assert guest.times(fd)[:2] == expected
+        assert before <= guest.times(fd)[2] <= time.time_ns()
+    assert not guest.call("fd_filestat_set_times", fd, 1, 1, FstFlags.ATIM_NOW)
+    assert before <= guest.times(fd)[0] <= time.time_ns()
+    assert "set_times" in python_calls
+    python_calls.clear()
+    assert not guest.call("fd_filestat_set_times", fd, 11, 12, times)
+    assert not guest.write(fd, b"content")
+    assert python_calls == []
+    with guest.wasi.table.get(fd).file._tree.lock:  # type: ignore[union-attr]
+        stat = guest.wasi.table.get(fd).file._told()  # type: ignore[union-attr]
+    assert stat.accessed_ns == 11 and before <= stat.modified_ns == stat.changed_ns
+    assert guest.times(fd) == (11, stat.modified_ns, stat.changed_ns)
+
+
+def test_times_of_a_tree_that_is_read_only(guest: Guest) -> None:
+    """Are not set."""
+    give(guest, MemoryDirectory({"file": "content"}, is_read_only=True))
+    fd = served(guest, guest.open("file", rights=ALL_RIGHTS & ~(Rights.FD_WRITE | _GROWING), oflags=0))
+    told = guest.times(fd)
+    for _ in range(2):
+        assert guest.call("fd_filestat_set_times", fd, 5, 6, FstFlags.MTIM) is Errno.EROFS
+        assert guest.times(fd) == told
 
 
 def test_links_are_counted_at_once(guest: Guest) -> None:

@@ -14,7 +14,7 @@ from jormun.runtime.world import (
     ENTRIES,
 )
 from jormun.wasi import native_table
-from jormun.wasi.abi import ALL_RIGHTS, FdFlags, OFlags, Rights
+from jormun.wasi.abi import ALL_RIGHTS, FILE_RIGHTS, FdFlags, OFlags, Rights
 
 from .guest import KINDS, PAGE, Guest, without_shortcuts
 
@@ -46,16 +46,19 @@ OPERATIONS = st.one_of(
     st.tuples(st.just("attributes"), FDS),
     st.tuples(st.just("fd_filestat_set_size"), FDS, LENGTHS),
     st.tuples(st.just("fd_allocate"), FDS, LENGTHS, LENGTHS),
+    st.tuples(st.just("fd_advise"), FDS, LENGTHS, LENGTHS, st.integers(0, 7)),
+    st.tuples(st.sampled_from(["fd_sync", "fd_datasync"]), FDS),
+    st.tuples(st.just("fd_filestat_set_times"), FDS, OFFSETS, OFFSETS, st.integers(0, 17)),
     st.tuples(st.just("truncate"), st.sampled_from(["a", "b"])),
     st.tuples(st.just("unlink"), st.sampled_from(["a", "b"])),
     st.tuples(st.just("fd_close"), FDS),
     st.tuples(st.just("fd_renumber"), FDS, FDS),
     st.tuples(
         st.just("fd_fdstat_set_rights"), FDS,
-        st.sampled_from([0, _READ, _WRITE, _READ | _WRITE, _READ | Rights.FD_SEEK, _WRITE | Rights.FD_TELL]),
+        st.sampled_from([0, _READ, _WRITE, _READ | _WRITE, _READ | Rights.FD_SEEK, FILE_RIGHTS]),
         st.just(0),
     ),
-    st.tuples(st.just("fd_fdstat_set_flags"), FDS, st.sampled_from([0, FdFlags.APPEND, FdFlags.NONBLOCK])),
+    st.tuples(st.just("fd_fdstat_set_flags"), FDS, st.sampled_from([0, FdFlags.APPEND, FdFlags.NONBLOCK, 32])),
     st.tuples(st.just("open"), st.sampled_from(["a", "b"]), st.sampled_from([ALL_RIGHTS, Rights.FD_READ])),
     st.tuples(st.just("iovecs"), ADDRESSES, st.lists(st.tuples(ADDRESSES, SIZES), max_size=4)),
     st.tuples(st.just("grow")),

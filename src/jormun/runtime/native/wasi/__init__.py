@@ -25,9 +25,11 @@ Safe because:
 from __future__ import annotations
 
 from jormun.runtime.native.wasi import (
+    advice,
     buffers,
     clock,
     file,
+    flags,
     offset,
     poll,
     position,
@@ -36,11 +38,12 @@ from jormun.runtime.native.wasi import (
     size,
     status,
     strings,
+    times,
     transfer,
 )
 from jormun.runtime.native.wasi.call import DECLARATIONS
 
-TOPICS = (strings, clock, transfer, offset, position, status, random, sched, poll, size)
+TOPICS = (strings, clock, transfer, offset, position, status, flags, times, advice, random, sched, poll, size)
 
 
 def text() -> str:

@@ -8,6 +8,7 @@ from jormun.runtime.native.wasi.call import NativeCall, place
 
 _CLOCKS: Final = 4
 """REALTIME, MONOTONIC, PROCESS_CPUTIME_ID, THREAD_CPUTIME_ID: clock_gettime(2) numbers them alike."""
+REALTIME: Final = 0
 C_STACK_BYTES: Final = 4096
 """More stack than clock_gettime(2) takes, which is a function of the kernel's in user space."""
 _CLOCK_GETRES: Final = 229

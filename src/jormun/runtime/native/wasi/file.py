@@ -12,10 +12,11 @@ from jormun.hints import Final
 from jormun.runtime import world
 from jormun.runtime.native import x86_64
 from jormun.runtime.native.wasi.call import ATTRIBUTES, lock, unlock
-from jormun.runtime.native.wasi.clock import NANOSECONDS, TIMESPEC
+from jormun.runtime.native.wasi.clock import NANOSECONDS, REALTIME, TIMESPEC
 
 _PREADV: Final = 295
-_REALTIME: Final = 0
+APPEND: Final = 1
+"""The bit of FdFlags."""
 POSITION: Final = "-1"
 """The offset of a transfer that is at the position, and moves it."""
 REFUSED: Final = -1
@@ -188,7 +189,7 @@ copied:
 # What a function begins with that changes a file: the nanoseconds of now, before anything is locked.
 _NOW: Final = f"""
 {TIMESPEC}
-  %failed = call i32 @clock_gettime(i32 {_REALTIME}, ptr %timespec)
+  %failed = call i32 @clock_gettime(i32 {REALTIME}, ptr %timespec)
   %is.read = icmp eq i32 %failed, 0
   br i1 %is.read, label %told, label %refused
 told:
@@ -206,8 +207,9 @@ define internal i64 @jormun_wasi_put({_PARAMETERS}) {ATTRIBUTES} {{
 own:
   %position = load i64, ptr %position.at
   %size.bytes = load i64, ptr %content.size.at
-  %appends.at = getelementptr i8, ptr %file, i64 {world.FILE_APPENDS}
-  %appends = load i32, ptr %appends.at
+  %flags.at = getelementptr i8, ptr %file, i64 {world.FILE_FLAGS}
+  %flags = load i32, ptr %flags.at
+  %appends = and i32 %flags, {APPEND}
   %is.appending = icmp ne i32 %appends, 0
   %begins = select i1 %is.appending, i64 %size.bytes, i64 %position
   %is.at = icmp sge i64 %at, 0
