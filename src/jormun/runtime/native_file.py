@@ -89,14 +89,18 @@ class TreeLock:
 
 
 class NativeContent:
-    """The blocks of a file, its size and its attributes. Whoever uses it has the lock of its tree."""
+    """The blocks of a file, its size and its attributes; of other nodes of a tree the attributes alone. Whoever uses it
+    has the lock of its tree.
+    """
 
     __slots__ = ("_block", "_held", "_pairs", "_table", "_words", "_words32", "address")
 
-    def __init__(self) -> None:
+    def __init__(self, kind: int) -> None:
+        """`kind` is the file type, as WASI numbers it."""
         self._block = pages.Block(world.CONTENT_BYTES)
         self._words = self._block.view().cast("Q")
         self._words32 = self._block.view().cast("I")
+        self._words32[world.CONTENT_KIND >> 2] = kind
         self.address: Final = self._block.address
         self._table: pages.Block | None = None
         self._pairs = memoryview(b"").cast("Q")
@@ -164,12 +168,12 @@ class NativeContent:
 
 
 class NativeFile:
-    """A file of a tree, open: its position and flags. Whoever uses it has the tree's lock."""
+    """A file of a tree, open: its position and flags; or a directory. Whoever uses it has the tree's lock."""
 
     __slots__ = ("_block", "_content", "_lock", "_words", "address", "operations")
 
-    def __init__(self, lock: TreeLock, content: NativeContent, *, can_write: bool, can_change: bool) -> None:
-        """`can_write` says that it is open for writing, `can_change` that its attributes may be changed."""
+    def __init__(self, lock: TreeLock, content: NativeContent, operations: int) -> None:
+        """`operations` are what machine code may do with it: bits of ENTRY_OPERATIONS."""
         self._lock = lock
         self._content = content
         self._block = pages.Block(world.FILE_BYTES)
@@ -177,12 +181,21 @@ class NativeFile:
         self._words[world.FILE_TREE >> 3] = lock.record.address
         self._words[world.FILE_CONTENT >> 3] = content.address
         self.address: Final = self._block.address
-        writing = world.WRITE_FILE | world.WRITE_AT | world.RESIZE | world.ALLOCATE if can_write else 0
-        reading = world.READ_FILE | world.READ_AT | world.SEEK | world.TELL | world.FILE_STATUS
-        changing = world.SET_TIMES if can_change else 0
-        others = world.SET_FLAGS | world.ADVISE | world.SYNC | world.SYNC_DATA
-        self.operations: Final = world.IN_MEMORY | reading | writing | changing | others
-        """What machine code may do with it: bits of ENTRY_OPERATIONS."""
+        self.operations: Final = world.IN_MEMORY | world.FILE_STATUS | world.SYNC | world.SYNC_DATA | operations
+
+    @classmethod
+    def file(cls, lock: TreeLock, content: NativeContent, *, can_write: bool, can_change: bool) -> NativeFile:
+        """A regular file. `can_write` says that it is open for writing, `can_change` that its attributes may change."""
+        operations = world.READ_FILE | world.READ_AT | world.SEEK | world.TELL | world.SET_FLAGS | world.ADVISE
+        if can_write:
+            operations |= world.WRITE_FILE | world.WRITE_AT | world.RESIZE | world.ALLOCATE
+        return cls(lock, content, operations | world.SET_TIMES if can_change else operations)
+
+    @classmethod
+    def directory(cls, lock: TreeLock, content: NativeContent, *, can_change: bool) -> NativeFile:
+        """A directory, which paths are looked up from. `can_change` says that attributes in its tree may change."""
+        changing = world.SET_TIMES | world.SET_TIMES_BELOW if can_change else 0
+        return cls(lock, content, world.LOOK_BELOW | changing)
 
     @property
     def position(self) -> int:

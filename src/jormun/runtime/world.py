@@ -15,7 +15,8 @@ ANSWERED: Final = (
     "args_get", "args_sizes_get", "clock_res_get", "clock_time_get", "environ_get", "environ_sizes_get", "fd_advise",
     "fd_allocate", "fd_datasync", "fd_fdstat_get", "fd_fdstat_set_flags", "fd_fdstat_set_rights", "fd_filestat_get",
     "fd_filestat_set_size", "fd_filestat_set_times", "fd_pread", "fd_prestat_dir_name", "fd_prestat_get", "fd_pwrite",
-    "fd_read", "fd_seek", "fd_sync", "fd_tell", "fd_write", "poll_oneoff", "random_get", "sched_yield",
+    "fd_read", "fd_seek", "fd_sync", "fd_tell", "fd_write", "path_filestat_get", "path_filestat_set_times",
+    "poll_oneoff", "random_get", "sched_yield",
 )  # fmt: skip
 """The functions of WASI that machine code answers where they are plain. Named here, so that a start does not read its
 text."""
@@ -134,6 +135,10 @@ SYNC: Final = 1 << 21
 """There is nothing to wait for before all of it is on its device, since it has none."""
 SYNC_DATA: Final = 1 << 22
 """The same, where its attributes do not matter."""
+LOOK_BELOW: Final = 1 << 23
+"""The attributes of what paths lead to from this directory in memory are told."""
+SET_TIMES_BELOW: Final = 1 << 24
+"""And the times may be set."""
 
 STREAM_BUSY: Final = 0
 """u32: 1 while machine code uses the record."""
@@ -164,7 +169,27 @@ TREE_CLAIMED: Final = STREAM_CLAIMED
 """u32: 1 while Python uses the tree."""
 TREE_LEFT: Final = 8
 """i64: how many bytes its files may still grow by."""
-TREE_BYTES: Final = 16
+TREE_NAMES: Final = 16
+"""ptr: a table of names, NAMES of them; null while there is none."""
+TREE_BYTES: Final = 24
+
+NAME_BITS: Final = 12
+NAMES: Final = 1 << NAME_BITS
+"""How many names of a tree's nodes machine code finds, at most; all others are Python's to find."""
+NAME_PROBES: Final = 4
+"""A name is in one of so many places, from that of its hash on."""
+NAME_HASH_START: Final = 0x811C_9DC5
+NAME_HASH_FACTOR: Final = 0x0100_0193
+"""The hash (FNV-1a, 32 bits) begins with the directory, and takes the bytes of the name."""
+NAME_DIRECTORY: Final = 0
+"""ptr: the record of the directory's attributes; null where there is no name."""
+NAME_TEXT: Final = 8
+"""ptr: its bytes."""
+NAME_LENGTH: Final = 16
+"""u64: how many."""
+NAME_NODE: Final = 24
+"""ptr: the record of the attributes of what has that name."""
+NAME_BYTES: Final = 32
 
 FILE_TREE: Final = 0
 """ptr: the record of the tree that an open file is in."""
@@ -199,6 +224,10 @@ CONTENT_IS_MODIFIED: Final = 92
 """u32: 1 where machine code has written, and CONTENT_MODIFIED says when."""
 CONTENT_IS_TIMED: Final = 96
 """u32: 1 where machine code has set the times, so that all of them are true."""
+CONTENT_KIND: Final = 100
+"""u32: the file type."""
+DIRECTORY: Final = 3
+LINK: Final = 7
 CONTENT_BYTES: Final = 104
 
 BLOCK_BITS: Final = 18

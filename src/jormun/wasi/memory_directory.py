@@ -5,14 +5,19 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator, Mapping, Sequence
 
-from jormun.hints import TypeAlias
+from jormun.hints import Final, TypeAlias
+from jormun.runtime.native_file import NativeFile
 from jormun.wasi.abi import FileType
 from jormun.wasi.content import Content
 from jormun.wasi.filesystem import Directory, Entry, File, OpenMode, Stat, Times, refusal
 from jormun.wasi.guest_path import require_relative, require_target
 from jormun.wasi.memory_file import MemoryFile
+from jormun.wasi.nodes import DirectoryNode, FileNode, LinkNode, Node, OtherNode, Unread
 from jormun.wasi.quota import IN_MEMORY, Quota
-from jormun.wasi.tree import DirectoryNode, FileNode, LinkNode, Node, OtherNode, Spot, Tree, Unread, slashed, stat_of
+from jormun.wasi.tree import Spot, Tree, slashed, stat_of
+
+FEW_LOOKS: Final = 2
+"""So many questions for a path come to Python before machine code is told of it: many are asked once."""
 
 Files: TypeAlias = "Mapping[str, str | bytes | Files]"
 """Contents by path: bytes, text (in UTF-8), or the contents of a directory."""
@@ -31,11 +36,12 @@ class MemoryDirectory:
     {'greeting.txt': b'hello', 'sub/bytes': b'123'}
     """
 
-    __slots__ = ("_node", "_tree")
+    __slots__ = ("_native", "_node", "_tree")
 
     def __init__(self, files: Files | None = None, *, is_read_only: bool = False, quota: Quota = IN_MEMORY) -> None:
         self._tree = Tree(quota, is_read_only=is_read_only)
         self._node = DirectoryNode(self._tree.attributes(), None)
+        self._native: NativeFile | None = None
         _fill(self._tree, self._node, files or {})
 
     @classmethod
@@ -44,7 +50,20 @@ class MemoryDirectory:
         directory = cls.__new__(cls)
         directory._tree = tree
         directory._node = node
+        directory._native = None
         return directory
+
+    @property
+    def native(self) -> NativeFile:
+        """The part of it that machine code uses, from the first time that this is asked for."""
+        if self._native is None:
+            tree = self._tree
+            with tree.lock:
+                tree.share()
+                self._native = NativeFile.directory(
+                    tree.lock, self._node.share(tree.names), can_change=not tree.is_read_only
+                )
+        return self._native
 
     @property
     def files(self) -> Mapping[str, bytes]:
@@ -86,13 +105,14 @@ class MemoryDirectory:
     def stat(self) -> Stat:
         """See Directory."""
         with self._tree.lock:
-            return stat_of(self._tree, self._node)
+            return self._tree.told(self._node)
 
     def set_times(self, times: Times) -> None:
         """See Directory."""
         self._require_writable()
         with self._tree.lock:
             self._node.attributes.set_times(times)
+            self._tree.told(self._node)
 
     def sync(self, *, data_only: bool) -> None:
         """Nothing: there is no device."""
@@ -110,13 +130,15 @@ class MemoryDirectory:
     def path_stat(self, path: bytes, *, follow: bool) -> Stat:
         """See Directory."""
         with self._tree.lock:
-            return stat_of(self._tree, Spot(self._node, path, follow=follow).existing())
+            return self._look(path, Spot(self._node, path, follow=follow).existing())
 
     def path_set_times(self, path: bytes, times: Times, *, follow: bool) -> None:
         """See Directory."""
         self._require_writable()
         with self._tree.lock:
-            Spot(self._node, path, follow=follow).existing().attributes.set_times(times)
+            node = Spot(self._node, path, follow=follow).existing()
+            node.attributes.set_times(times)
+            self._look(path, node)
 
     def create_directory(self, path: bytes) -> None:
         """See Directory."""
@@ -235,6 +257,16 @@ class MemoryDirectory:
     def reopened(self) -> MemoryDirectory:
         """The same directory, for another guest."""
         return MemoryDirectory.of(self._tree, self._node)
+
+    def _look(self, path: bytes, node: Node) -> Stat:
+        """The attributes of the node that a path leads to. What is asked for again machine code finds next time."""
+        if self._native is None or isinstance(node, OtherNode):
+            return stat_of(self._tree, node)
+        attributes = node.attributes
+        attributes.looks += 1
+        if attributes.looks >= FEW_LOOKS:
+            self._tree.teach(self._node, path)
+        return self._tree.told(node)
 
     def _require_writable(self) -> None:
         if self._tree.is_read_only:

@@ -10,7 +10,8 @@ from jormun.runtime.native_file import NativeFile
 from jormun.wasi.abi import FdFlags, FileType
 from jormun.wasi.content import FILE_BYTES, Content
 from jormun.wasi.filesystem import Buffers, Stat, Times, refusal
-from jormun.wasi.tree import FileNode, Tree, stat_of
+from jormun.wasi.nodes import FileNode
+from jormun.wasi.tree import Tree
 
 _COPY_BYTES: Final = 1 << 20
 
@@ -44,7 +45,7 @@ class MemoryFile:
             with self._tree.lock:
                 self._tree.share()
                 can_change = not self._tree.is_read_only
-                native = NativeFile(
+                native = NativeFile.file(
                     self._tree.lock, self._node.share(), can_write=self._can_write, can_change=can_change
                 )
                 native.position = self._start
@@ -118,7 +119,7 @@ class MemoryFile:
     def stat(self) -> Stat:
         """See File."""
         with self._tree.lock:
-            return self._told()
+            return self._tree.told(self._node)
 
     def set_times(self, times: Times) -> None:
         """See File."""
@@ -126,7 +127,7 @@ class MemoryFile:
             raise refusal(errno.EROFS)
         with self._tree.lock:
             self._node.attributes.set_times(times)
-            self._told()
+            self._tree.told(self._node)
 
     def set_size(self, size_bytes: int) -> None:
         """See File. EINVAL when it is not open for writing; EDQUOT."""
@@ -182,14 +183,6 @@ class MemoryFile:
             node.close_reader()
             if not node.attributes.links:
                 node.content.discard()
-
-    def _told(self) -> Stat:
-        """The attributes, which machine code knows then."""
-        stat = stat_of(self._tree, self._node)
-        if self._node.native is not None:
-            times = stat.accessed_ns, stat.modified_ns, stat.changed_ns
-            self._node.native.tell((stat.dev, stat.ino, stat.type, stat.links, stat.size_bytes, *times))
-        return stat
 
     def _own(self) -> Content:
         """The content, to be changed. EBADF when the file is not open for writing."""

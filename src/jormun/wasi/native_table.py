@@ -30,13 +30,15 @@ _NEEDS: Final = (
     (world.SET_TIMES, Rights.FD_FILESTAT_SET_TIMES),
     (world.SET_FLAGS, Rights.FD_FDSTAT_SET_FLAGS),
     (world.ADVISE, Rights.FD_ADVISE),
+    (world.LOOK_BELOW, Rights.PATH_FILESTAT_GET),
+    (world.SET_TIMES_BELOW, Rights.PATH_FILESTAT_SET_TIMES),
     (world.SYNC, Rights.FD_SYNC),
     (world.SYNC_DATA, Rights.FD_DATASYNC),
 )
 """Operations, and the right that each of them needs."""
 FEW_USES: Final = 4
-"""So many calls on a file in memory come to Python before machine code is told of it: many are opened, read once and
-closed.
+"""So many calls on a file in memory, or a directory there, come to Python before machine code is told of it: many are
+opened, read once and closed.
 """
 _FEWEST: Final = 4
 """Room for so many descriptors is there from the beginning."""
@@ -71,7 +73,7 @@ class NativeTable:
         self._block = pages.Block(world.TABLE_BYTES)
         self._head = self._block.view().cast("I")
         self._view = memoryview(b"")
-        self._kept: dict[int, NativePart | bytes] = {}
+        self._kept: dict[int, list[NativePart | bytes]] = {}
         self.address: Final = self._block.address
         self._move(_FEWEST)
 
@@ -108,20 +110,26 @@ class NativeTable:
         if descriptor is None:
             return
         file = descriptor.file
+        native: NativePart | None
         operations = world.STATUS
         if file is None:
             kind, flags = int(FileType.DIRECTORY), descriptor.directory_flags
             if descriptor.preopen is not None:
-                name = self._kept[fd] = descriptor.preopen
+                name = descriptor.preopen
+                self._keep(fd, name)
                 self._words64[(at + world.ENTRY_NAME) >> 3] = pages.address_of(name)
                 words[(at + world.ENTRY_NAME_BYTES) >> 2] = len(name)
                 operations |= world.NAMED
+            if descriptor.uses >= FEW_USES:
+                native = getattr(descriptor.directory, "native", None)  # one in memory, perhaps
+                if native is not None:
+                    operations |= self._part(fd, at, native)
         else:
             kind, flags = int(file.type), file.flags
             if isinstance(file, HostFile):
                 operations |= self._host_file(fd, at, file, is_shared)
             else:
-                native: NativePart | None = None
+                native = None
                 if isinstance(file, MemoryStream):
                     operations |= world.BLANK
                     native = file.native
@@ -158,8 +166,12 @@ class NativeTable:
             operations = operations & ~(_AT_POSITION | world.WRITE_FILE) | self._part(fd, at, file.ahead)
         return operations
 
+    def _keep(self, fd: int, part: NativePart | bytes) -> None:
+        """As long as `fd` is what it is."""
+        self._kept.setdefault(fd, []).append(part)
+
     def _part(self, fd: int, at: int, native: NativePart) -> int:
-        self._kept[fd] = native
+        self._keep(fd, native)
         self._words64[(at + world.ENTRY_STREAM) >> 3] = native.address
         return native.operations
 

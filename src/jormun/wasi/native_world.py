@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jormun.wasi.random_bytes import RandomBytes
     from jormun.wasi.wasi import Wasi
 
-_PREVIEW1_ONLY: Final = ("fd_seek", "fd_filestat_get", "poll_oneoff")
+_PREVIEW1_ONLY: Final = ("fd_seek", "fd_filestat_get", "path_filestat_get", "poll_oneoff")
 """In what these take or write, wasi_unstable is different."""
 _STRINGS_BYTES: Final = (1 << 32) - 1
 

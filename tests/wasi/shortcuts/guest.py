@@ -58,6 +58,13 @@ TYPES = {
     "fd_sync": "i32",
     "fd_datasync": "i32",
     "path_unlink_file": "i32 i32 i32",
+    "path_create_directory": "i32 i32 i32",
+    "path_remove_directory": "i32 i32 i32",
+    "path_rename": "i32 i32 i32 i32 i32 i32",
+    "path_link": "i32 i32 i32 i32 i32 i32 i32",
+    "path_symlink": "i32 i32 i32 i32 i32",
+    "path_filestat_get": "i32 i32 i32 i32 i32",
+    "path_filestat_set_times": "i32 i32 i32 i32 i64 i64 i32",
     "fd_renumber": "i32 i32",
     "fd_fdstat_set_rights": "i32 i64 i64",
     "fd_fdstat_set_flags": "i32 i32",
@@ -157,6 +164,19 @@ class Guest:
         """What fd_filestat_get tells that is the same in each run: type, links and size."""
         errno = self.call("fd_filestat_get", fd, 3000)
         told = self.memory.read(3016, 24)
+        self.memory.write(3000, bytes(64))
+        return errno, told
+
+    def path(self, text: str, address: int = 1024) -> tuple[int, int]:
+        """The text in the memory: its address and length."""
+        data = text.encode()
+        self.memory.write(address, data)
+        return address, len(data)
+
+    def look(self, path: str, *, follow: bool = False, fd: int = ROOT) -> tuple[Errno, bytes]:
+        """What path_filestat_get tells that is the same in each run: type, links, size and time of access."""
+        errno = self.call("path_filestat_get", fd, follow, *self.path(path), 3000)
+        told = self.memory.read(3016, 32)
         self.memory.write(3000, bytes(64))
         return errno, told
 

@@ -49,6 +49,11 @@ OPERATIONS = st.one_of(
     st.tuples(st.just("fd_advise"), FDS, LENGTHS, LENGTHS, st.integers(0, 7)),
     st.tuples(st.sampled_from(["fd_sync", "fd_datasync"]), FDS),
     st.tuples(st.just("fd_filestat_set_times"), FDS, OFFSETS, OFFSETS, st.integers(0, 17)),
+    st.tuples(st.just("path_filestat_get"), FDS, st.integers(0, 2), ADDRESSES, SIZES, ADDRESSES),
+    st.tuples(
+        st.just("path_filestat_set_times"), FDS, st.integers(0, 2), ADDRESSES, SIZES, OFFSETS, OFFSETS,
+        st.integers(0, 17),
+    ),
     st.tuples(st.just("truncate"), st.sampled_from(["a", "b"])),
     st.tuples(st.just("unlink"), st.sampled_from(["a", "b"])),
     st.tuples(st.just("fd_close"), FDS),

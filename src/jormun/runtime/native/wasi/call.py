@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from jormun.dataclass import dataclass
 from jormun.hints import Final
-from jormun.llvm.convention import overflow_area
+from jormun.llvm.convention import OVERFLOW_SLOT_BYTES, overflow_area
 from jormun.runtime import layout, world
 
 ATTRIBUTES: Final = 'nounwind "frame-pointer"="all" "probe-stack"="inline-asm" "no-builtins"'
+_IN_REGISTERS: Final = 5
+"""So many parameters of a guest are in registers, behind the host record: there are no vectors."""
 _ROOM_BYTES: Final = 256
 """As much stack is touched below a function's frame: what it pushes for calls is less."""
 
@@ -40,10 +42,11 @@ class NativeCall:
 
     def text(self) -> str:
         """The function. Once in CALLS calls, and where there is no memory, it leaves all to Python."""
-        parameters = ", ".join(("ptr %host", *self.parameters))
+        parameters = ", ".join(("ptr %host", *self.parameters[:_IN_REGISTERS]))
         return f"""
 define i32 @{world.symbol(self.name)}({parameters}) {ATTRIBUTES} {{
 {self.frame}
+{self._overflow()}
   ; A stack that ends here is a trap of this function's, before it owns anything.
   %stack = call ptr @llvm.stacksave.p0()
   %room = alloca i8, i64 {self.stack_bytes}
@@ -74,6 +77,22 @@ python:
   ret i32 %r
 }}
 """
+
+    def _overflow(self) -> str:
+        """Lines that read the parameters that are in no register. They stay where they are, for Python to read: nothing
+        that is called here writes there.
+        """
+        rest = self.parameters[_IN_REGISTERS:]
+        if not rest:
+            return ""
+        lines = overflow_area("%overflow", layout.STACK_BLOCK_BYTES, layout.STACK_OVERFLOW_AREA)
+        for slot, parameter in enumerate(rest):
+            t, name = parameter.split()
+            lines += [
+                f"  %overflow.{slot} = getelementptr i8, ptr %overflow, i64 {OVERFLOW_SLOT_BYTES * slot}",
+                f"  {name} = load {t}, ptr %overflow.{slot}",
+            ]
+        return "\n".join(lines)
 
 
 def place(name: str, address: str, size_bytes: int | str) -> str:

@@ -55,6 +55,17 @@ refuse:
 """
 
 
+def told(node: str) -> str:
+    """Lines that go on where all that a record of attributes says is true, else to `refuse`."""
+    return f"""
+  %is.true.at = getelementptr i8, ptr {node}, i64 {world.CONTENT_IS_TOLD}
+  %is.true.32 = load i32, ptr %is.true.at
+  %is.true = icmp ne i32 %is.true.32, 0
+  br i1 %is.true, label %tell, label %refuse
+tell:
+"""
+
+
 # From the label `check` on: lines that copy %moved bytes (i64) from the content at %start (i64) on, or to it, and go on
 # at the label `copied` with %end, where that was. They go to `refuse` before they copy any, where a block is not there
 # whole.

@@ -18,7 +18,7 @@ from jormun.runtime.native.wasi.call import (
     unlock,
     whether_in_memory,
 )
-from jormun.runtime.native.wasi.file import enter_file, leave_file
+from jormun.runtime.native.wasi.file import enter_file, leave_file, told
 
 _FSTAT: Final = 5
 _STAT_BYTES: Final = 144
@@ -127,15 +127,11 @@ _FD_FILESTAT_GET: Final = NativeCall(
 {whether_in_memory()}
 {in_file()}
 {enter_file("%open", "leave")}
-  %is.told.at = getelementptr i8, ptr %content, i64 {world.CONTENT_IS_TOLD}
-  %told = load i32, ptr %is.told.at
-  %is.content.told = icmp ne i32 %told, 0
-  br i1 %is.content.told, label %tell, label %refuse
-{leave_file("leave")}
-tell:
+{told("%content")}
   %kept = load <8 x i64>, ptr %content, align 8
 {unlock("tree")}
   br label %write
+{leave_file("leave")}
 no.file:
   %found.blank = and i32 %operations, {world.BLANK}
   %is.blank = icmp ne i32 %found.blank, 0

@@ -1,4 +1,4 @@
-"""fd_filestat_set_times, of files in memory whose attributes machine code knows."""
+"""fd_filestat_set_times and path_filestat_set_times, in memory, where machine code knows the attributes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from jormun.hints import Final
 from jormun.runtime import world
 from jormun.runtime.native.wasi.call import NativeCall, allowed, enter_table, in_file, leave_table, unlock
 from jormun.runtime.native.wasi.clock import C_STACK_BYTES, NANOSECONDS, REALTIME, TIMESPEC
-from jormun.runtime.native.wasi.file import enter_file, leave_file
+from jormun.runtime.native.wasi.file import enter_file, leave_file, told
+from jormun.runtime.native.wasi.names import find, place_of_path
 
 _FLAGS: Final = 1 << 4
 """FstFlags are less."""
@@ -47,57 +48,69 @@ def _chosen(name: str, given: int, now: int) -> str:
 """
 
 
-def _set(name: str, at: int) -> str:
+def _set(node: str, name: str, at: int) -> str:
     return f"""
-  %{name}.at = getelementptr i8, ptr %content, i64 {at}
+  %{name}.at = getelementptr i8, ptr {node}, i64 {at}
   %{name}.before = load i64, ptr %{name}.at
   %{name}.after = select i1 %is.{name}, i64 %{name}.next, i64 %{name}.before
   store i64 %{name}.after, ptr %{name}.at
 """
 
 
-def set_times() -> str:
-    """Lines that set the times of %content, whose status is told, to what `wanted` defined."""
+def set_times(node: str) -> str:
+    """Lines that set the times of a record of attributes, all of which are true, to what `wanted` defined."""
     return f"""
-{_set("accessed", world.CONTENT_ACCESSED)}
-{_set("modified", world.CONTENT_MODIFIED)}
-  %changed.at = getelementptr i8, ptr %content, i64 {world.CONTENT_CHANGED}
+{_set(node, "accessed", world.CONTENT_ACCESSED)}
+{_set(node, "modified", world.CONTENT_MODIFIED)}
+  %changed.at = getelementptr i8, ptr {node}, i64 {world.CONTENT_CHANGED}
   store i64 %time, ptr %changed.at
-  %is.timed.at = getelementptr i8, ptr %content, i64 {world.CONTENT_IS_TIMED}
+  %is.timed.at = getelementptr i8, ptr {node}, i64 {world.CONTENT_IS_TIMED}
   store i32 1, ptr %is.timed.at
 """
 
 
-def told(otherwise: str = "refuse") -> str:
-    """Lines that go on where all of the status of %content is true, else to a label."""
-    return f"""
-  %is.told.at = getelementptr i8, ptr %content, i64 {world.CONTENT_IS_TOLD}
-  %is.told.32 = load i32, ptr %is.told.at
-  %is.told = icmp ne i32 %is.told.32, 0
-  br i1 %is.told, label %tell, label %{otherwise}
-tell:
-"""
-
-
-CALLS: Final = (
-    NativeCall(
-        "fd_filestat_set_times",
-        ("i32 %fd", "i64 %accessed", "i64 %modified", "i32 %flags"),
-        f"""
+_FD_FILESTAT_SET_TIMES: Final = NativeCall(
+    "fd_filestat_set_times",
+    ("i32 %fd", "i64 %accessed", "i64 %modified", "i32 %flags"),
+    f"""
 {wanted()}
 {enter_table()}
 {allowed(world.SET_TIMES)}
   br label %in.file
 {in_file()}
 {enter_file("%open", "leave")}
-{told()}
-{set_times()}
+{told("%content")}
+{set_times("%content")}
 {unlock("tree")}{unlock("table")}
   ret i32 0
 {leave_file("leave")}
 {leave_table()}
 """,
-        frame=TIMESPEC,
-        stack_bytes=C_STACK_BYTES,
-    ),
+    frame=TIMESPEC,
+    stack_bytes=C_STACK_BYTES,
 )
+
+_PATH_FILESTAT_SET_TIMES: Final = NativeCall(
+    "path_filestat_set_times",
+    ("i32 %fd", "i32 %lookup", "i32 %path", "i32 %length", "i64 %accessed", "i64 %modified", "i32 %flags"),
+    f"""
+{wanted()}
+{place_of_path("%lookup")}
+{enter_table()}
+{allowed(world.SET_TIMES_BELOW)}
+  br label %in.file
+{in_file()}
+{enter_file("%open", "leave")}
+{find()}
+{told("%node")}
+{set_times("%node")}
+{unlock("tree")}{unlock("table")}
+  ret i32 0
+{leave_file("leave")}
+{leave_table()}
+""",
+    frame=TIMESPEC,
+    stack_bytes=C_STACK_BYTES,
+)
+
+CALLS: Final = (_FD_FILESTAT_SET_TIMES, _PATH_FILESTAT_SET_TIMES)
