@@ -13,10 +13,10 @@ from jormun.runtime import layout
 
 ANSWERED: Final = (
     "args_get", "args_sizes_get", "clock_res_get", "clock_time_get", "environ_get", "environ_sizes_get", "fd_advise",
-    "fd_allocate", "fd_datasync", "fd_fdstat_get", "fd_fdstat_set_flags", "fd_fdstat_set_rights", "fd_filestat_get",
-    "fd_filestat_set_size", "fd_filestat_set_times", "fd_pread", "fd_prestat_dir_name", "fd_prestat_get", "fd_pwrite",
-    "fd_read", "fd_seek", "fd_sync", "fd_tell", "fd_write", "path_filestat_get", "path_filestat_set_times",
-    "poll_oneoff", "random_get", "sched_yield",
+    "fd_allocate", "fd_close", "fd_datasync", "fd_fdstat_get", "fd_fdstat_set_flags", "fd_fdstat_set_rights",
+    "fd_filestat_get", "fd_filestat_set_size", "fd_filestat_set_times", "fd_pread", "fd_prestat_dir_name",
+    "fd_prestat_get", "fd_pwrite", "fd_read", "fd_seek", "fd_sync", "fd_tell", "fd_write", "path_filestat_get",
+    "path_filestat_set_times", "path_open", "poll_oneoff", "random_get", "sched_yield",
 )  # fmt: skip
 """The functions of WASI that machine code answers where they are plain. Named here, so that a start does not read its
 text."""
@@ -66,7 +66,9 @@ TABLE_COUNT: Final = 4
 """u32: how many entries there are."""
 TABLE_ENTRIES: Final = 8
 """ptr: an entry for each of the first TABLE_COUNT descriptors."""
-TABLE_BYTES: Final = 16
+TABLE_OPENED: Final = 16
+"""u32: how many files machine code has opened of which Python has not been told."""
+TABLE_BYTES: Final = 24
 ENTRIES: Final = 256
 """The most that there are. Ours: more of them are open in few programs, and Python answers for those."""
 ENTRY_FILE: Final = 0
@@ -75,6 +77,10 @@ ENTRY_OPERATIONS: Final = 4
 """u32: what machine code may do with it, bits of the following; 0 for all that is Python's."""
 ENTRY_STREAM: Final = 8
 """ptr: the record of a stream in memory, or, with IN_MEMORY, of an open file there."""
+ENTRY_DEVICE: Final = ENTRY_STREAM
+"""u64: with OPEN_BELOW, the device whose files are not opened."""
+FIRST_FREE: Final = 3
+"""From this number on, one whose entry allows nothing is free: machine code may give it to a file."""
 ENTRY_STATUS: Final = 16
 """24 bytes: what fd_fdstat_get answers."""
 ENTRY_FLAGS: Final = ENTRY_STATUS + 2
@@ -86,6 +92,10 @@ ENTRY_NAME: Final = 40
 """ptr: the name of a directory that was given to the guest."""
 ENTRY_NAME_BYTES: Final = 48
 """u32: how long it is."""
+ENTRY_IS_READ_ONLY: Final = 52
+"""u32: 1 where nothing below a directory of the host's may be changed, nor a file that was opened below one."""
+ENTRY_IS_OPENED: Final = 56
+"""u32: 1 where machine code has opened the host's regular file, and Python has not been told."""
 ENTRY_BYTES: Final = 64
 
 READ_FILE: Final = 1 << 0
@@ -139,6 +149,12 @@ LOOK_BELOW: Final = 1 << 23
 """The attributes of what paths lead to from this directory in memory are told."""
 SET_TIMES_BELOW: Final = 1 << 24
 """And the times may be set."""
+OPEN_BELOW: Final = 1 << 25
+"""The host's regular files that paths lead to from this directory are opened; LOOK_BELOW is of the host then, too."""
+USED: Final = 1 << 26
+"""Nothing, but that the number is not free."""
+REGULAR_FILE: Final = READ_FILE | WRITE_FILE | READ_AT | WRITE_AT | SEEK | TELL | ADVISE | FILE_STATUS
+"""What may be done with a regular file of the host."""
 
 STREAM_BUSY: Final = 0
 """u32: 1 while machine code uses the record."""

@@ -11,6 +11,9 @@ from struct import Struct
 from jormun.dataclass import dataclass
 from jormun.enumeration import IntEnum, unique
 from jormun.hints import Final
+from jormun.runtime.rights import ALL_RIGHTS as ALL_RIGHTS
+from jormun.runtime.rights import FILE_RIGHTS as FILE_RIGHTS
+from jormun.runtime.rights import Rights as Rights
 
 SUCCESS: Final = 0
 """What a call returns that did what it was asked."""
@@ -29,61 +32,6 @@ class FileType(IntEnum):
     SOCKET_STREAM = 6
     SYMBOLIC_LINK = 7
 
-
-class Rights:
-    """What may be done with a descriptor. Bits are plain numbers, here and below: an IntFlag is slow to combine."""
-
-    FD_DATASYNC: Final = 1 << 0
-    FD_READ: Final = 1 << 1
-    FD_SEEK: Final = 1 << 2
-    FD_FDSTAT_SET_FLAGS: Final = 1 << 3
-    FD_SYNC: Final = 1 << 4
-    FD_TELL: Final = 1 << 5
-    FD_WRITE: Final = 1 << 6
-    FD_ADVISE: Final = 1 << 7
-    FD_ALLOCATE: Final = 1 << 8
-    PATH_CREATE_DIRECTORY: Final = 1 << 9
-    PATH_CREATE_FILE: Final = 1 << 10
-    PATH_LINK_SOURCE: Final = 1 << 11
-    PATH_LINK_TARGET: Final = 1 << 12
-    PATH_OPEN: Final = 1 << 13
-    FD_READDIR: Final = 1 << 14
-    PATH_READLINK: Final = 1 << 15
-    PATH_RENAME_SOURCE: Final = 1 << 16
-    PATH_RENAME_TARGET: Final = 1 << 17
-    PATH_FILESTAT_GET: Final = 1 << 18
-    PATH_FILESTAT_SET_SIZE: Final = 1 << 19
-    PATH_FILESTAT_SET_TIMES: Final = 1 << 20
-    FD_FILESTAT_GET: Final = 1 << 21
-    FD_FILESTAT_SET_SIZE: Final = 1 << 22
-    FD_FILESTAT_SET_TIMES: Final = 1 << 23
-    PATH_SYMLINK: Final = 1 << 24
-    PATH_REMOVE_DIRECTORY: Final = 1 << 25
-    PATH_UNLINK_FILE: Final = 1 << 26
-    POLL_FD_READWRITE: Final = 1 << 27
-    SOCK_SHUTDOWN: Final = 1 << 28
-    SOCK_ACCEPT: Final = 1 << 29
-
-
-ALL_RIGHTS: Final = (1 << 30) - 1
-"""Every right there is; bits above are reserved and ignored."""
-
-FILE_RIGHTS: Final = (
-    Rights.FD_DATASYNC
-    | Rights.FD_READ
-    | Rights.FD_SEEK
-    | Rights.FD_FDSTAT_SET_FLAGS
-    | Rights.FD_SYNC
-    | Rights.FD_TELL
-    | Rights.FD_WRITE
-    | Rights.FD_ADVISE
-    | Rights.FD_ALLOCATE
-    | Rights.FD_FILESTAT_GET
-    | Rights.FD_FILESTAT_SET_SIZE
-    | Rights.FD_FILESTAT_SET_TIMES
-    | Rights.POLL_FD_READWRITE
-)
-"""The rights that mean something on a file."""
 
 SEEK_RIGHTS: Final = Rights.FD_SEEK | Rights.FD_TELL
 """wasi-libc takes a character device without these for a terminal."""

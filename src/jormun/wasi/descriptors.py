@@ -3,123 +3,27 @@
 from __future__ import annotations
 
 import os
-from _heapq import heappop, heappush  # heapq's own, without its Python
+from _heapq import heapify, heappop, heappush  # heapq's own, without its Python
 
 from jormun.containers import WeakSet
-from jormun.dataclass import dataclass
 from jormun.hints import TYPE_CHECKING, Final
 from jormun.locks import Lock, local
 from jormun.runtime.world import ENTRIES
-from jormun.wasi.abi import (
-    ALL_RIGHTS,
-    DIRECTORY_RIGHTS,
-    FILE_RIGHTS,
-    SEEK_RIGHTS,
-    SOCKET_RIGHTS,
-    STREAM_RIGHTS,
-    FileType,
-)
+from jormun.wasi.descriptor import Descriptor as Descriptor
 from jormun.wasi.errno import Errno, WasiError
 from jormun.wasi.filesystem import Directory, File
+from jormun.wasi.host_file import HostFile
 from jormun.wasi.memory_stream import MemoryStream
 from jormun.wasi.native_table import FEW_USES, NativeTable
 
 if TYPE_CHECKING:
-    from jormun.wasi.listing import Listing, Listings
+    from jormun.wasi.listing import Listings
 
 DESCRIPTORS: Final = 65_536
 """How many a guest may have open at once. Ours: what the host itself bounds (RLIMIT_NOFILE) mostly comes first."""
-
-
-_pinning = Lock()
-"""Guards pins and is_closed of all descriptors: each time for a moment."""
-
-
 _STREAMS: Final = 3
 """How many numbers are those of standard streams. They are not given again: a program that writes to one that it has
 closed or renumbered, as Yosys does, must not write into whatever it opened next. WASI promises nobody the lowest."""
-
-
-@dataclass(slots=True)
-class Descriptor:
-    """What a guest's descriptor stands for: a file, or a directory, and what may be done with it.
-
-    `inheriting` are the rights that path_open may give to what it opens below a directory.
-    """
-
-    file: File | None
-    directory: Directory | None
-    rights: int
-    inheriting: int
-    preopen: bytes | None = None
-    """The guest's name of a directory that was given to it."""
-    listing: Listing | None = None
-    """The entries of a directory, as they were when the guest began to read them."""
-    directory_flags: int = 0
-    """FdFlags that were set on a directory, where they mean nothing."""
-    uses: int = 0
-    """How many calls Python has had on it."""
-    pins: int = 0
-    """How many calls of the guest's threads are using it."""
-    is_closed: bool = False
-
-    @classmethod
-    def of_file(cls, file: File, rights: int = ALL_RIGHTS) -> Descriptor:
-        """A descriptor of a file, with those of `rights` that mean something on it."""
-        if file.type is FileType.REGULAR_FILE:
-            meaningful = FILE_RIGHTS
-        elif file.type in (FileType.SOCKET_STREAM, FileType.SOCKET_DGRAM):
-            meaningful = SOCKET_RIGHTS
-        elif file.is_seekable:
-            meaningful = STREAM_RIGHTS | SEEK_RIGHTS
-        else:
-            meaningful = STREAM_RIGHTS
-        return cls(file, None, rights & meaningful, 0)
-
-    @classmethod
-    def of_directory(
-        cls,
-        directory: Directory,
-        rights: int = DIRECTORY_RIGHTS,
-        inheriting: int = ALL_RIGHTS,
-        preopen: bytes | None = None,
-    ) -> Descriptor:
-        """A descriptor of a directory, with those of `rights` that mean something on it."""
-        return cls(None, directory, rights & DIRECTORY_RIGHTS, inheriting, preopen)
-
-    def pin(self) -> None:
-        """Keeps it open for a call. Raises EBADF when it was closed."""
-        with _pinning:
-            if self.is_closed:
-                raise WasiError(Errno.EBADF)
-            self.pins += 1
-
-    def unpin(self) -> None:
-        """Undoes a `pin`; the last one closes what was to be closed meanwhile."""
-        with _pinning:
-            self.pins -= 1
-            is_last = self.is_closed and not self.pins
-        if is_last:
-            self._close()
-
-    def close(self) -> None:
-        """Closes the file or directory, or leaves that to the last call that uses it.
-
-        So the host's descriptor is not one of another file, or of somebody else, before all have left it.
-        """
-        with _pinning:
-            if self.is_closed:
-                return
-            self.is_closed = True
-            if self.pins:
-                return
-        self._close()
-
-    def _close(self) -> None:
-        if self.file is not None:
-            self.file.close()
-        if self.directory is not None:
-            self.directory.close()
 
 
 class _Pinned(local):
@@ -170,6 +74,8 @@ class DescriptorTable:
     def share(self) -> None:
         """From now on, several threads use it."""
         with self._lock:
+            if self._native is not None:
+                self._take_over_all(self._native)
             self._pinned = _Pinned()
             for fd, descriptor in enumerate(self._entries):
                 self._put(fd, descriptor)
@@ -191,24 +97,60 @@ class DescriptorTable:
     def insert(self, descriptor: Descriptor) -> int:
         """The number given to `descriptor`. Raises EMFILE when there are DESCRIPTORS open."""
         with self._lock:
-            if self._free:
-                fd = heappop(self._free)
-            elif len(self._entries) < DESCRIPTORS:
-                fd = len(self._entries)
-                self._entries.append(None)
-            else:
-                raise WasiError(Errno.EMFILE)
-            self._put(fd, descriptor)
-            return fd
+            if self._native is None:
+                return self._insert(descriptor)
+            with self._native:  # else machine code might give the number to another file
+                self._take_over_all(self._native)
+                return self._insert(descriptor)
+
+    def _insert(self, descriptor: Descriptor) -> int:
+        if self._free:
+            fd = heappop(self._free)
+        elif len(self._entries) < DESCRIPTORS:
+            fd = len(self._entries)
+            self._entries.append(None)
+        else:
+            raise WasiError(Errno.EMFILE)
+        self._put(fd, descriptor)
+        return fd
+
+    def _take_over_all(self, native: NativeTable) -> None:
+        """Makes descriptors of all files that machine code has opened."""
+        with native:
+            for fd in native.opened():
+                self._take_over(native, fd)
+
+    def _take_over(self, native: NativeTable, fd: int) -> Descriptor:
+        """Makes a descriptor of a file that machine code has opened. The lock is held, and machine code kept out."""
+        opened = native.take_over(fd)
+        file = HostFile(opened.host_fd, is_read_only=opened.is_read_only)
+        descriptor = Descriptor(file, None, opened.rights, 0)
+        for free in range(len(self._entries), fd + 1):
+            self._entries.append(None)
+            heappush(self._free, free)
+        self._free.remove(fd)
+        heapify(self._free)
+        self._put(fd, descriptor)
+        return descriptor
+
+    def _taken_over(self, fd: int) -> Descriptor:
+        """What `fd` stands for, of which Python knows nothing. The lock is held. Raises EBADF."""
+        native = self._native
+        if native is not None and fd < ENTRIES:
+            with native:
+                if native.is_opened(fd):
+                    return self._take_over(native, fd)
+        raise WasiError(Errno.EBADF)
 
     def get(self, fd: int) -> Descriptor:
         """What `fd` (unsigned) stands for. Raises EBADF."""
         try:
             descriptor = self._entries[fd]
         except IndexError:
-            raise WasiError(Errno.EBADF) from None
+            descriptor = None
         if descriptor is None:
-            raise WasiError(Errno.EBADF)
+            with self._lock:
+                descriptor = self._open(fd)
         if self._pinned is not None:
             descriptor.pin()
             self._pinned.descriptors.append(descriptor)
@@ -296,9 +238,7 @@ class DescriptorTable:
 
     def _open(self, fd: int) -> Descriptor:
         descriptor = self._entries[fd] if fd < len(self._entries) else None
-        if descriptor is None:
-            raise WasiError(Errno.EBADF)
-        return descriptor
+        return self._taken_over(fd) if descriptor is None else descriptor
 
     def _take(self, fd: int) -> Descriptor:
         descriptor = self._open(fd)
@@ -316,6 +256,8 @@ class DescriptorTable:
     def close_all(self) -> None:
         """Closes everything that is open."""
         with self._lock:
+            if self._native is not None:
+                self._take_over_all(self._native)
             entries = list(self._entries)
             for fd in range(len(entries)):
                 self._put(fd, None)
@@ -329,8 +271,6 @@ _tables: WeakSet[DescriptorTable] = WeakSet()
 
 
 def _after_fork() -> None:
-    global _pinning
-    _pinning = Lock()  # which another thread may have had
     for table in _tables:
         table.after_fork()
 

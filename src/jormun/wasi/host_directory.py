@@ -87,6 +87,26 @@ class HostDirectory:
         directory._seal = seal
         return directory
 
+    @property
+    def host_fd(self) -> int:
+        """The host's descriptor."""
+        return self._fd
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the kernel alone keeps paths below it, and what is done there is not counted."""
+        return self._seal.by_kernel and self._seal.account is None
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether every change is refused."""
+        return self._seal.is_read_only
+
+    @property
+    def refused_device(self) -> int | None:
+        """The device whose files are not opened, if any."""
+        return self._seal.refused_device
+
     def open(self, path: bytes, mode: OpenMode, *, follow: bool) -> File | Directory:
         """See Directory. EISDIR for a directory that is to be written or created; EROFS; EACCES for a device.
 

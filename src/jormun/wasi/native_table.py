@@ -3,39 +3,21 @@
 from __future__ import annotations
 
 from jormun.functions import lru_cache
-from jormun.hints import TYPE_CHECKING, Final, Protocol
+from jormun.hints import TYPE_CHECKING, Final, Protocol, Sequence, cast
 from jormun.runtime import world
 from jormun.runtime.native import pages
 from jormun.runtime.native_stream import await_machine_code
-from jormun.wasi.abi import FDSTAT, FdFlags, FileType, Rights
+from jormun.runtime.rights import NEEDS
+from jormun.wasi.abi import FDSTAT, FdFlags, FileType
 from jormun.wasi.host_file import HostFile
 from jormun.wasi.memory_stream import MemoryStream
 
 if TYPE_CHECKING:
-    from jormun.wasi.descriptors import Descriptor
+    from jormun.wasi.descriptor import Descriptor
+    from jormun.wasi.host_directory import HostDirectory
 
-_FILE: Final = (
-    world.READ_FILE | world.WRITE_FILE | world.READ_AT | world.WRITE_AT | world.SEEK | world.TELL | world.ADVISE
-)
 _PIPE: Final = world.READ_PIPE | world.WRITE_PIPE
 _AT_POSITION: Final = world.READ_FILE | world.SEEK | world.TELL
-_NEEDS: Final = (
-    (world.READ_FILE | world.READ_STREAM | world.READ_PIPE | world.READ_AHEAD | world.READ_AT, Rights.FD_READ),
-    (world.WRITE_FILE | world.WRITE_STREAM | world.WRITE_PIPE | world.WRITE_AT, Rights.FD_WRITE),
-    (world.READ_AT | world.WRITE_AT | world.SEEK, Rights.FD_SEEK),
-    (world.TELL, Rights.FD_TELL),
-    (world.FILE_STATUS | world.BLANK, Rights.FD_FILESTAT_GET),
-    (world.RESIZE, Rights.FD_FILESTAT_SET_SIZE),
-    (world.ALLOCATE, Rights.FD_ALLOCATE),
-    (world.SET_TIMES, Rights.FD_FILESTAT_SET_TIMES),
-    (world.SET_FLAGS, Rights.FD_FDSTAT_SET_FLAGS),
-    (world.ADVISE, Rights.FD_ADVISE),
-    (world.LOOK_BELOW, Rights.PATH_FILESTAT_GET),
-    (world.SET_TIMES_BELOW, Rights.PATH_FILESTAT_SET_TIMES),
-    (world.SYNC, Rights.FD_SYNC),
-    (world.SYNC_DATA, Rights.FD_DATASYNC),
-)
-"""Operations, and the right that each of them needs."""
 FEW_USES: Final = 4
 """So many calls on a file in memory, or a directory there, come to Python before machine code is told of it: many are
 opened, read once and closed.
@@ -48,7 +30,7 @@ _FEWEST: Final = 4
 def _operations_with(rights: int) -> int:
     """The operations that need none but these rights."""
     operations = -1
-    for some, right in _NEEDS:
+    for some, right in NEEDS:
         if not rights & right:
             operations &= ~some
     return operations
@@ -64,12 +46,28 @@ class NativePart(Protocol):
     def operations(self) -> int: ...
 
 
-class NativeTable:
-    """What machine code may do with each descriptor."""
+class Opened:
+    """A regular file of the host that machine code has opened."""
 
-    __slots__ = ("_block", "_entries", "_head", "_kept", "_view", "_words", "_words64", "address")
+    __slots__ = ("host_fd", "is_read_only", "rights")
+
+    def __init__(self, host_fd: int, rights: int, *, is_read_only: bool) -> None:
+        self.host_fd = host_fd
+        self.rights = rights
+        self.is_read_only = is_read_only
+
+
+class NativeTable:
+    """What machine code may do with each descriptor.
+
+    As a context manager it keeps machine code out, which else may open files under numbers that are free. Whoever uses
+    it has the lock of the table that it belongs to.
+    """
+
+    __slots__ = ("_block", "_claims", "_entries", "_head", "_kept", "_view", "_words", "_words64", "address")
 
     def __init__(self) -> None:
+        self._claims = 0
         self._block = pages.Block(world.TABLE_BYTES)
         self._head = self._block.view().cast("I")
         self._view = memoryview(b"")
@@ -77,17 +75,53 @@ class NativeTable:
         self.address: Final = self._block.address
         self._move(_FEWEST)
 
+    def __enter__(self) -> None:
+        """Machine code finds no descriptors from here on, and leaves its calls to Python."""
+        self._claims += 1
+        if self._claims == 1:
+            self._head[world.TABLE_COUNT >> 2] = 0
+            await_machine_code(self._head, world.TABLE_BUSY >> 2)
+
+    def __exit__(self, *error: object) -> None:
+        self._claims -= 1
+        if not self._claims:
+            self._head[world.TABLE_COUNT >> 2] = len(self._view) // world.ENTRY_BYTES
+
+    def opened(self) -> Sequence[int]:
+        """The numbers of the files that machine code has opened and Python has not taken over."""
+        if not self._head[world.TABLE_OPENED >> 2]:
+            return ()
+        count = len(self._view) // world.ENTRY_BYTES
+        return [fd for fd in range(count) if self._words[(world.ENTRY_BYTES * fd + world.ENTRY_IS_OPENED) >> 2]]
+
+    def is_opened(self, fd: int) -> bool:
+        """Whether it is one of those. Machine code may be about to open or close it, unless it is kept out."""
+        at = (world.ENTRY_BYTES * fd + world.ENTRY_IS_OPENED) >> 2
+        return at < len(self._words) and bool(self._words[at])
+
+    def take_over(self, fd: int) -> Opened:
+        """One of those, which from now on is Python's to close. Machine code is kept out."""
+        at = world.ENTRY_BYTES * fd
+        self._words[(at + world.ENTRY_IS_OPENED) >> 2] = 0
+        self._head[world.TABLE_OPENED >> 2] -= 1
+        return Opened(
+            self._words[(at + world.ENTRY_FILE) >> 2],
+            self._words64[(at + world.ENTRY_RIGHTS) >> 3],
+            is_read_only=bool(self._words[(at + world.ENTRY_IS_READ_ONLY) >> 2]),
+        )
+
     def _move(self, count: int) -> None:
-        """Have room for so many descriptors. Machine code finds none meanwhile, and leaves its calls to Python."""
-        self._head[world.TABLE_COUNT >> 2] = 0
-        await_machine_code(self._head, world.TABLE_BUSY >> 2)
+        """Have room for so many descriptors."""
+        with self:
+            self._moved(count)
+
+    def _moved(self, count: int) -> None:
         entries = pages.Block(world.ENTRY_BYTES * count)
         view = entries.view()
         view[: len(self._view)] = self._view
         self._entries, self._view = entries, view
         self._words, self._words64 = view.cast("I"), view.cast("Q")
         self._block.write_u64(world.TABLE_ENTRIES, entries.address)
-        self._head[world.TABLE_COUNT >> 2] = count
 
     def put(self, fd: int, descriptor: Descriptor | None, *, is_shared: bool = False) -> None:
         """From now on, `fd` is this, or none. Returns when machine code does not use any more what it was before.
@@ -104,14 +138,15 @@ class NativeTable:
             self._move(min(max(2 * len(self._view) // world.ENTRY_BYTES, fd + 1), world.ENTRIES))
         words, operations_at = self._words, (at + world.ENTRY_OPERATIONS) >> 2
         if words[operations_at]:
-            words[operations_at] = 0
+            words[operations_at] = 0 if descriptor is None else world.USED
             await_machine_code(self._head, world.TABLE_BUSY >> 2)
             self._kept.pop(fd, None)
         if descriptor is None:
             return
+        words[operations_at] = world.USED
         file = descriptor.file
         native: NativePart | None
-        operations = world.STATUS
+        operations = world.STATUS | world.USED
         if file is None:
             kind, flags = int(FileType.DIRECTORY), descriptor.directory_flags
             if descriptor.preopen is not None:
@@ -120,6 +155,9 @@ class NativeTable:
                 self._words64[(at + world.ENTRY_NAME) >> 3] = pages.address_of(name)
                 words[(at + world.ENTRY_NAME_BYTES) >> 2] = len(name)
                 operations |= world.NAMED
+            if getattr(descriptor.directory, "is_plain", False):
+                # One of the host's, whose class is not imported at every start.
+                operations |= self._host_directory(at, cast("HostDirectory", descriptor.directory))
             if descriptor.uses >= FEW_USES:
                 native = getattr(descriptor.directory, "native", None)  # one in memory, perhaps
                 if native is not None:
@@ -142,6 +180,13 @@ class NativeTable:
         # Last, since machine code goes by it. Stores are seen in their order.
         words[operations_at] = operations & _operations_with(descriptor.rights)
 
+    def _host_directory(self, at: int, directory: HostDirectory) -> int:
+        """What may be done with a directory of the host; what is needed for it is in the entry then."""
+        self._words[(at + world.ENTRY_FILE) >> 2] = directory.host_fd
+        self._words64[(at + world.ENTRY_DEVICE) >> 3] = directory.refused_device or 0
+        self._words[(at + world.ENTRY_IS_READ_ONLY) >> 2] = int(directory.is_read_only)
+        return world.LOOK_BELOW | world.OPEN_BELOW
+
     def _host_file(self, fd: int, at: int, file: HostFile, is_shared: bool) -> int:
         """What may be done with a file of the host; what is needed for it is in the entry then."""
         self._words[(at + world.ENTRY_FILE) >> 2] = file.host_fd
@@ -155,7 +200,7 @@ class NativeTable:
             return world.READ_FILE | world.WRITE_FILE | world.FILE_STATUS
         if file.type is not FileType.REGULAR_FILE:
             return world.FILE_STATUS
-        operations = _FILE | world.FILE_STATUS
+        operations = world.REGULAR_FILE
         appends = bool(file.flags & FdFlags.APPEND)
         if appends or file.is_counted:
             operations &= ~world.WRITE_AT
@@ -178,3 +223,5 @@ class NativeTable:
     def after_fork(self) -> None:
         """In a new process, which has none of the threads that may have been in machine code."""
         self._head[world.TABLE_BUSY >> 2] = 0
+        self._claims = 0
+        self._head[world.TABLE_COUNT >> 2] = len(self._view) // world.ENTRY_BYTES

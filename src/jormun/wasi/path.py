@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from jormun.functions import cache
 from jormun.hints import Final
+from jormun.runtime.rights import READING, WRITING
 from jormun.wasi.abi import ALL_RIGHTS, SUCCESS, LookupFlags, OFlags, Rights
 from jormun.wasi.descriptors import Descriptor
 from jormun.wasi.errno import Errno, WasiError
@@ -31,9 +32,6 @@ from jormun.wasi.function import U32, U64, Pointer, wasi_function
 from jormun.wasi.wasi import Wasi
 
 _ALL_OFLAGS: Final = OFlags.CREAT | OFlags.DIRECTORY | OFlags.EXCL | OFlags.TRUNC
-_READING: Final = Rights.FD_READ | Rights.FD_READDIR
-_WRITING: Final = Rights.FD_WRITE | Rights.FD_ALLOCATE | Rights.FD_FILESTAT_SET_SIZE
-"""Rights that need a file open for writing on the host."""
 
 
 @wasi_function
@@ -82,7 +80,7 @@ def path_open(
     if oflags & OFlags.TRUNC and not parent.rights & Rights.PATH_FILESTAT_SET_SIZE:
         raise WasiError(Errno.ENOTCAPABLE)
     wasi.memory.require(opened_fd, 4)
-    mode = _mode(bool(rights_base & _READING), bool(rights_base & _WRITING), oflags, fdflags)
+    mode = _mode(bool(rights_base & READING), bool(rights_base & WRITING), oflags, fdflags)
     opened = directory.open(_path(wasi, path, path_len), mode, follow=_follows(dirflags))
     if isinstance(opened, File):
         descriptor = Descriptor.of_file(opened, rights_base)

@@ -26,12 +26,14 @@ from __future__ import annotations
 
 from jormun.runtime.native.wasi import (
     advice,
+    beneath,
     buffers,
     clock,
     file,
     flags,
     names,
     offset,
+    opening,
     poll,
     position,
     random,
@@ -44,10 +46,26 @@ from jormun.runtime.native.wasi import (
 )
 from jormun.runtime.native.wasi.call import DECLARATIONS
 
-TOPICS = (strings, clock, transfer, offset, position, status, flags, times, names, advice, random, sched, poll, size)
+TOPICS = (
+    strings,
+    clock,
+    transfer,
+    offset,
+    position,
+    status,
+    flags,
+    times,
+    names,
+    opening,
+    advice,
+    random,
+    sched,
+    poll,
+    size,
+)
 
 
 def text() -> str:
     """The LLVM text of all of them. They jump to jormun_host_function, and call clock_gettime and jormun_heed."""
     calls = [call.text() for topic in TOPICS for call in topic.CALLS]
-    return "".join([DECLARATIONS, buffers.BUFFERS, file.TEXT, names.TEXT, *calls])
+    return "".join([DECLARATIONS, buffers.BUFFERS, file.TEXT, names.TEXT, beneath.TEXT, *calls])

@@ -9,13 +9,12 @@ from jormun.hints import Final
 from jormun.runtime import world
 from jormun.runtime.native.wasi.call import NativeCall, allowed, enter_table, in_file, leave_table, unlock
 from jormun.runtime.native.wasi.file import enter_file, leave_file
+from jormun.runtime.rights import Rights
 
 _FLAGS: Final = 1 << 5
 """FdFlags are less."""
 _CHANGEABLE: Final = 1 | 4
 """APPEND and NONBLOCK; the others stay as path_open set them."""
-_RIGHT: Final = 1 << 3
-"""FD_FDSTAT_SET_FLAGS."""
 
 _FD_FDSTAT_SET_FLAGS: Final = NativeCall(
     "fd_fdstat_set_flags",
@@ -28,7 +27,7 @@ known:
 {allowed(world.STATUS)}
   %rights.at = getelementptr i8, ptr %entry, i64 {world.ENTRY_RIGHTS}
   %rights = load i64, ptr %rights.at
-  %right = and i64 %rights, {_RIGHT}
+  %right = and i64 %rights, {Rights.FD_FDSTAT_SET_FLAGS}
   %is.right = icmp ne i64 %right, 0
   br i1 %is.right, label %may, label %leave
 may:

@@ -1,26 +1,33 @@
-"""path_filestat_get, of what is in memory: paths are looked up among the names that Python has found before.
+"""path_filestat_get. Paths in memory are looked up among the names that Python has found before, those of the host by
+the kernel (beneath.py).
 
-A path is one or more names with a slash between them; what has other slashes, a dot for a name, or leads through a link
-is Python's, and names that the table does not have. A guest's thread may write to the path meanwhile: each name is
-compared byte by byte with one of the directory at hand, so that whatever is found lies below the directory that the
-guest has.
+In memory a path is one or more names with a slash between them; what has other slashes, a dot for a name, or leads
+through a link is Python's, and names that the table does not have. A guest's thread may write to the path meanwhile:
+each name is compared byte by byte with one of the directory at hand, so that whatever is found lies below the directory
+that the guest has.
 """
 
 from __future__ import annotations
 
 from jormun.hints import Final
 from jormun.runtime import world
+from jormun.runtime.native.wasi.beneath import PATH, copy_path
 from jormun.runtime.native.wasi.call import (
     ATTRIBUTES,
     NativeCall,
     allowed,
+    done,
     enter_table,
+    host_file,
     in_file,
     leave_table,
     place,
     unlock,
+    whether_in_memory,
 )
+from jormun.runtime.native.wasi.clock import C_STACK_BYTES
 from jormun.runtime.native.wasi.file import enter_file, leave_file, told
+from jormun.runtime.native.wasi.filestat import STAT, type_of_stat, write_filestat
 
 _PATH_BYTES: Final = 4096
 """As in wasi/filesystem.py."""
@@ -168,7 +175,7 @@ CALLS: Final = (
 {place("%place", "%result", world.CONTENT_STATUS_BYTES)}
 {enter_table()}
 {allowed(world.LOOK_BELOW)}
-  br label %in.file
+{whether_in_memory()}
 {in_file()}
 {enter_file("%open", "leave")}
 {find()}
@@ -177,8 +184,23 @@ CALLS: Final = (
 {unlock("tree")}{unlock("table")}
   store <8 x i64> %status, ptr %place, align 1
   ret i32 0
+of.host:
+{host_file("%directory")}
+{copy_path()}
+  %failed = call i64 @jormun_wasi_look(
+    i64 %directory, ptr %host.path, i32 %host.kind, i32 %lookup, ptr %stat)
+{unlock("table")}
+  %is.looked = icmp eq i64 %failed, 0
+  br i1 %is.looked, label %answer, label %python
+answer:
+{type_of_stat()}
+{write_filestat()}
+  br label %done
 {leave_file("leave")}
 {leave_table()}
+{done()}
 """,
+        frame=f"{STAT}\n{PATH}",
+        stack_bytes=C_STACK_BYTES,
     ),
 )

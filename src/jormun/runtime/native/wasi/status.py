@@ -19,18 +19,10 @@ from jormun.runtime.native.wasi.call import (
     whether_in_memory,
 )
 from jormun.runtime.native.wasi.file import enter_file, leave_file, told
+from jormun.runtime.native.wasi.filestat import FSTAT, STAT, write_filestat
 
-_FSTAT: Final = 5
-_STAT_BYTES: Final = 144
 _BLANK: Final = "<i64 0, i64 0, i64 0, i64 1, i64 0, i64 0, i64 0, i64 0>"
 """What is said of a stream in memory: one link."""
-
-# Where struct stat of <sys/stat.h> (x86-64) has what a filestat has, and where that has it: 8 bytes each.
-_FIELDS: Final = ((0, 0), (8, 8), (16, 24), (48, 32))
-"""Device, inode, number of links, size."""
-_TIMES: Final = ((72, 40), (88, 48), (104, 56))
-"""Access, modification, change: a timespec here, nanoseconds there, cut to 64 bits as Python does."""
-_FILESTAT_TYPE: Final = 16
 
 _FD_FDSTAT_GET: Final = NativeCall(
     "fd_fdstat_get",
@@ -95,28 +87,6 @@ write:
 )
 
 
-def _copied(number: int, source: int, target: int) -> str:
-    return f"""
-  %from.{number} = getelementptr i8, ptr %stat, i64 {source}
-  %field.{number} = load i64, ptr %from.{number}
-  %to.{number} = getelementptr i8, ptr %place, i64 {target}
-  store i64 %field.{number}, ptr %to.{number}, align 1
-"""
-
-
-def _time(number: int, source: int, target: int) -> str:
-    return f"""
-  %seconds.at.{number} = getelementptr i8, ptr %stat, i64 {source}
-  %seconds.{number} = load i64, ptr %seconds.at.{number}
-  %rest.at.{number} = getelementptr i8, ptr %stat, i64 {source + 8}
-  %rest.{number} = load i64, ptr %rest.at.{number}
-  %whole.{number} = mul i64 %seconds.{number}, 1000000000
-  %time.{number} = add i64 %whole.{number}, %rest.{number}
-  %to.time.{number} = getelementptr i8, ptr %place, i64 {target}
-  store i64 %time.{number}, ptr %to.time.{number}, align 1
-"""
-
-
 _FD_FILESTAT_GET: Final = NativeCall(
     "fd_filestat_get",
     ("i32 %fd", "i32 %result"),
@@ -143,7 +113,7 @@ write:
   ret i32 0
 of.host:
 {host_file("%file")}
-  %failed = {x86_64.SYSTEM_CALL}(i64 {_FSTAT}, i64 %file, ptr %stat, i64 0, i64 0, i64 0, i64 0)
+  %failed = {x86_64.SYSTEM_CALL}(i64 {FSTAT}, i64 %file, ptr %stat, i64 0, i64 0, i64 0, i64 0)
   %type.at = getelementptr i8, ptr %entry, i64 {world.ENTRY_STATUS}
   %type.8 = load i8, ptr %type.at
   %type = zext i8 %type.8 to i64
@@ -151,14 +121,11 @@ of.host:
   %is.told = icmp eq i64 %failed, 0
   br i1 %is.told, label %answer, label %python
 answer:
-{"".join(_copied(k, *field) for k, field in enumerate(_FIELDS))}
-{"".join(_time(k, *field) for k, field in enumerate(_TIMES))}
-  %type.place = getelementptr i8, ptr %place, i64 {_FILESTAT_TYPE}
-  store i64 %type, ptr %type.place, align 1
+{write_filestat()}
   ret i32 0
 {leave_table()}
 """,
-    frame=f"  %stat = alloca [{_STAT_BYTES} x i8], align 8",
+    frame=STAT,
 )
 
 CALLS: Final = (_FD_FDSTAT_GET, _FD_FILESTAT_GET, _FD_PRESTAT_GET, _FD_PRESTAT_DIR_NAME)
