@@ -22,6 +22,7 @@ _U64: Final = 0xFFFF_FFFF_FFFF_FFFF
 _SIZE: Final = world.CONTENT_SIZE >> 3
 _IS_TOLD: Final = world.CONTENT_IS_TOLD >> 2
 _IS_MODIFIED: Final = world.CONTENT_IS_MODIFIED >> 2
+_OPENED: Final = world.CONTENT_OPENED >> 2
 _IS_TIMED: Final = world.CONTENT_IS_TIMED >> 2
 _POSITION: Final = world.FILE_POSITION >> 3
 _FLAGS: Final = world.FILE_FLAGS >> 3
@@ -147,6 +148,19 @@ class NativeContent:
         self._words[world.CONTENT_BLOCKS >> 3] = table.address
         self._words[world.CONTENT_BLOCK_COUNT >> 3] = count
 
+    @property
+    def opened(self) -> int:
+        """How often machine code has opened the file, and Python has not been told."""
+        return self._words32[_OPENED]
+
+    def take_over(self) -> None:
+        """Python has been told once."""
+        self._words32[_OPENED] -= 1
+
+    def lose_name(self) -> None:
+        """The file has no name any more."""
+        self._words32[world.CONTENT_IS_NAMELESS >> 2] = 1
+
     def tell(self, status: tuple[int, ...]) -> None:
         """The attributes, in the order of a filestat, are these; until `settle` machine code tells them."""
         for k, value in enumerate(status):
@@ -181,21 +195,26 @@ class NativeFile:
         self._words[world.FILE_TREE >> 3] = lock.record.address
         self._words[world.FILE_CONTENT >> 3] = content.address
         self.address: Final = self._block.address
-        self.operations: Final = world.IN_MEMORY | world.FILE_STATUS | world.SYNC | world.SYNC_DATA | operations
+        self.operations: Final = operations
 
     @classmethod
     def file(cls, lock: TreeLock, content: NativeContent, *, can_write: bool, can_change: bool) -> NativeFile:
         """A regular file. `can_write` says that it is open for writing, `can_change` that its attributes may change."""
-        operations = world.READ_FILE | world.READ_AT | world.SEEK | world.TELL | world.SET_FLAGS | world.ADVISE
+        operations = world.IN_MEMORY_FILE
         if can_write:
-            operations |= world.WRITE_FILE | world.WRITE_AT | world.RESIZE | world.ALLOCATE
+            operations |= world.IN_MEMORY_WRITABLE
         return cls(lock, content, operations | world.SET_TIMES if can_change else operations)
 
     @classmethod
     def directory(cls, lock: TreeLock, content: NativeContent, *, can_change: bool) -> NativeFile:
         """A directory, which paths are looked up from. `can_change` says that attributes in its tree may change."""
         changing = world.SET_TIMES | world.SET_TIMES_BELOW if can_change else 0
-        return cls(lock, content, world.LOOK_BELOW | changing)
+        return cls(lock, content, world.IN_MEMORY_ALWAYS | world.LOOK_BELOW | world.OPEN_BELOW | changing)
+
+    @property
+    def tree_address(self) -> int:
+        """The address of the record of its tree."""
+        return self._words[world.FILE_TREE >> 3]
 
     @property
     def position(self) -> int:

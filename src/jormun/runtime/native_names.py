@@ -33,6 +33,8 @@ class NativeNames:
         """The node has that name in the directory. Another name may be forgotten for it."""
         key = directory.address, name
         place = self._places.get(key)
+        if place is not None and self._held[place][2] is node:
+            return
         if place is None:
             first = _hash(directory.address, name)
             places = [(first + k) % world.NAMES for k in range(world.NAME_PROBES)]

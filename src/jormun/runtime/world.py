@@ -93,10 +93,14 @@ ENTRY_NAME: Final = 40
 ENTRY_NAME_BYTES: Final = 48
 """u32: how long it is."""
 ENTRY_IS_READ_ONLY: Final = 52
-"""u32: 1 where nothing below a directory of the host's may be changed, nor a file that was opened below one."""
+"""u32: 1 where nothing below a directory may be changed, nor a file that was opened below one."""
 ENTRY_IS_OPENED: Final = 56
-"""u32: 1 where machine code has opened the host's regular file, and Python has not been told."""
-ENTRY_BYTES: Final = 64
+"""u32: 1 where machine code has opened the file, and Python has not been told."""
+ENTRY_IS_WRITABLE: Final = 60
+"""u32: 1 where it was opened to be written."""
+ENTRY_OPEN_FILE: Final = 64
+"""FILE_BYTES: the record of the open file, where it is one in memory."""
+ENTRY_BYTES: Final = 96
 
 READ_FILE: Final = 1 << 0
 """Reading is read(2) of ENTRY_FILE, a file that never has its users wait for others."""
@@ -150,11 +154,18 @@ LOOK_BELOW: Final = 1 << 23
 SET_TIMES_BELOW: Final = 1 << 24
 """And the times may be set."""
 OPEN_BELOW: Final = 1 << 25
-"""The host's regular files that paths lead to from this directory are opened; LOOK_BELOW is of the host then, too."""
+"""Regular files that paths lead to from this directory are opened. This and LOOK_BELOW are of the host, or of what is
+in memory, as the directory is."""
 USED: Final = 1 << 26
 """Nothing, but that the number is not free."""
 REGULAR_FILE: Final = READ_FILE | WRITE_FILE | READ_AT | WRITE_AT | SEEK | TELL | ADVISE | FILE_STATUS
 """What may be done with a regular file of the host."""
+IN_MEMORY_ALWAYS: Final = IN_MEMORY | FILE_STATUS | SYNC | SYNC_DATA
+"""What may be done with files and directories in memory."""
+IN_MEMORY_FILE: Final = IN_MEMORY_ALWAYS | READ_FILE | READ_AT | SEEK | TELL | SET_FLAGS | ADVISE
+"""And with all files."""
+IN_MEMORY_WRITABLE: Final = WRITE_FILE | WRITE_AT | RESIZE | ALLOCATE
+"""And with those that were opened to be written."""
 
 STREAM_BUSY: Final = 0
 """u32: 1 while machine code uses the record."""
@@ -241,10 +252,15 @@ CONTENT_IS_MODIFIED: Final = 92
 CONTENT_IS_TIMED: Final = 96
 """u32: 1 where machine code has set the times, so that all of them are true."""
 CONTENT_KIND: Final = 100
-"""u32: the file type."""
+"""u32: the file type: one of the following, or another."""
 DIRECTORY: Final = 3
+REGULAR: Final = 4
 LINK: Final = 7
-CONTENT_BYTES: Final = 104
+CONTENT_OPENED: Final = 104
+"""u32: how often machine code has opened the file, and Python has not been told."""
+CONTENT_IS_NAMELESS: Final = 108
+"""u32: 1 where the file has no name any more, and is gone when it is closed."""
+CONTENT_BYTES: Final = 112
 
 BLOCK_BITS: Final = 18
 BLOCK_BYTES: Final = 1 << BLOCK_BITS

@@ -12,7 +12,6 @@ from jormun.runtime.world import ENTRIES
 from jormun.wasi.descriptor import Descriptor as Descriptor
 from jormun.wasi.errno import Errno, WasiError
 from jormun.wasi.filesystem import Directory, File
-from jormun.wasi.host_file import HostFile
 from jormun.wasi.memory_stream import MemoryStream
 from jormun.wasi.native_table import FEW_USES, NativeTable
 
@@ -122,9 +121,8 @@ class DescriptorTable:
 
     def _take_over(self, native: NativeTable, fd: int) -> Descriptor:
         """Makes a descriptor of a file that machine code has opened. The lock is held, and machine code kept out."""
-        opened = native.take_over(fd)
-        file = HostFile(opened.host_fd, is_read_only=opened.is_read_only)
-        descriptor = Descriptor(file, None, opened.rights, 0)
+        file, rights = native.take_over(fd)
+        descriptor = Descriptor(file, None, rights, 0, uses=FEW_USES)  # machine code knows of it already
         for free in range(len(self._entries), fd + 1):
             self._entries.append(None)
             heappush(self._free, free)

@@ -12,6 +12,7 @@ from jormun.wasi.content import Content
 from jormun.wasi.filesystem import Directory, Entry, File, OpenMode, Stat, Times, refusal
 from jormun.wasi.guest_path import require_relative, require_target
 from jormun.wasi.memory_file import MemoryFile
+from jormun.wasi.native_table import OpenedInMemory
 from jormun.wasi.nodes import DirectoryNode, FileNode, LinkNode, Node, OtherNode, Unread
 from jormun.wasi.quota import IN_MEMORY, Quota
 from jormun.wasi.tree import Spot, Tree, slashed, stat_of
@@ -100,7 +101,18 @@ class MemoryDirectory:
                 raise refusal(errno.EACCES)
             if mode.truncate:
                 _cut_to_nothing(node)
+            if node.lower is None:  # else machine code could not open it
+                self._count(path, node)
             return MemoryFile(tree, node, can_write=mode.can_write, flags=mode.flags)
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether every change is refused."""
+        return self._tree.is_read_only
+
+    def taken_over(self, opened: OpenedInMemory) -> MemoryFile:
+        """A file that machine code has opened below some directory of the tree."""
+        return MemoryFile.taken_over(self._tree, opened)
 
     def stat(self) -> Stat:
         """See Directory."""
@@ -259,14 +271,19 @@ class MemoryDirectory:
         return MemoryDirectory.of(self._tree, self._node)
 
     def _look(self, path: bytes, node: Node) -> Stat:
-        """The attributes of the node that a path leads to. What is asked for again machine code finds next time."""
+        """The attributes of the node that a path leads to."""
         if self._native is None or isinstance(node, OtherNode):
             return stat_of(self._tree, node)
-        attributes = node.attributes
-        attributes.looks += 1
-        if attributes.looks >= FEW_LOOKS:
-            self._tree.teach(self._node, path)
+        self._count(path, node)
         return self._tree.told(node)
+
+    def _count(self, path: bytes, node: Node) -> None:
+        """Python was asked for the node that a path leads to. If it was before, machine code finds it next time."""
+        if self._native is not None:
+            attributes = node.attributes
+            attributes.looks += 1
+            if attributes.looks >= FEW_LOOKS:
+                self._tree.teach(self._node, path)
 
     def _require_writable(self) -> None:
         if self._tree.is_read_only:
@@ -300,8 +317,11 @@ class MemoryDirectory:
         self._tree.release(node.attributes)
         if node.attributes.links:
             return
-        if isinstance(node, FileNode) and not node.open_count:
-            node.content.discard()
+        if isinstance(node, FileNode):
+            if node.native is not None:
+                node.native.lose_name()
+            if not node.is_open:
+                self._tree.discard(node)
         elif isinstance(node, LinkNode) and node.is_counted:
             self._tree.account.give_bytes(len(node.target))
 

@@ -10,6 +10,7 @@ from jormun.runtime.native_file import NativeFile
 from jormun.wasi.abi import FdFlags, FileType
 from jormun.wasi.content import FILE_BYTES, Content
 from jormun.wasi.filesystem import Buffers, Stat, Times, refusal
+from jormun.wasi.native_table import OpenedInMemory
 from jormun.wasi.nodes import FileNode
 from jormun.wasi.tree import Tree
 
@@ -37,6 +38,17 @@ class MemoryFile:
         self._flags = flags
         self.type = FileType.REGULAR_FILE
         self.is_seekable = True
+
+    @classmethod
+    def taken_over(cls, tree: Tree, opened: OpenedInMemory) -> MemoryFile:
+        """A file that machine code has opened. Raises OSError as the constructor does."""
+        with tree.lock:
+            node = tree.files[opened.content]
+            file = cls(tree, node, can_write=opened.can_write, flags=opened.flags)
+            file._start = opened.position
+            assert node.native is not None
+            node.native.take_over()
+            return file
 
     @property
     def native(self) -> NativeFile:
@@ -181,8 +193,8 @@ class MemoryFile:
             if node.open_count:
                 return
             node.close_reader()
-            if not node.attributes.links:
-                node.content.discard()
+            if not node.attributes.links and not node.is_open:
+                self._tree.discard(node)
 
     def _own(self) -> Content:
         """The content, to be changed. EBADF when the file is not open for writing."""

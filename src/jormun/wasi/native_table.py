@@ -13,7 +13,9 @@ from jormun.wasi.host_file import HostFile
 from jormun.wasi.memory_stream import MemoryStream
 
 if TYPE_CHECKING:
+    from jormun.runtime.native_file import NativeFile
     from jormun.wasi.descriptor import Descriptor
+    from jormun.wasi.filesystem import File
     from jormun.wasi.host_directory import HostDirectory
 
 _PIPE: Final = world.READ_PIPE | world.WRITE_PIPE
@@ -46,15 +48,29 @@ class NativePart(Protocol):
     def operations(self) -> int: ...
 
 
-class Opened:
-    """A regular file of the host that machine code has opened."""
+class OpenedInMemory:
+    """A file in memory that machine code has opened: the address of its content, and how it is open."""
 
-    __slots__ = ("host_fd", "is_read_only", "rights")
+    __slots__ = ("can_write", "content", "flags", "position")
 
-    def __init__(self, host_fd: int, rights: int, *, is_read_only: bool) -> None:
-        self.host_fd = host_fd
-        self.rights = rights
-        self.is_read_only = is_read_only
+    def __init__(self, content: int, position: int, flags: int, *, can_write: bool) -> None:
+        self.content = content
+        self.position = position
+        self.flags = flags
+        self.can_write = can_write
+
+
+class InMemory(Protocol):
+    """A directory in memory."""
+
+    @property
+    def native(self) -> NativeFile: ...
+
+    @property
+    def is_read_only(self) -> bool: ...
+
+    def taken_over(self, opened: OpenedInMemory) -> File:
+        """A file of its tree that machine code has opened."""
 
 
 class NativeTable:
@@ -64,7 +80,7 @@ class NativeTable:
     it has the lock of the table that it belongs to.
     """
 
-    __slots__ = ("_block", "_claims", "_entries", "_head", "_kept", "_view", "_words", "_words64", "address")
+    __slots__ = ("_block", "_claims", "_entries", "_head", "_kept", "_trees", "_view", "_words", "_words64", "address")
 
     def __init__(self) -> None:
         self._claims = 0
@@ -72,6 +88,8 @@ class NativeTable:
         self._head = self._block.view().cast("I")
         self._view = memoryview(b"")
         self._kept: dict[int, list[NativePart | bytes]] = {}
+        self._trees: dict[int, InMemory] = {}
+        """A directory of each tree in memory that machine code may have opened files of, by the tree's record."""
         self.address: Final = self._block.address
         self._move(_FEWEST)
 
@@ -99,16 +117,26 @@ class NativeTable:
         at = (world.ENTRY_BYTES * fd + world.ENTRY_IS_OPENED) >> 2
         return at < len(self._words) and bool(self._words[at])
 
-    def take_over(self, fd: int) -> Opened:
-        """One of those, which from now on is Python's to close. Machine code is kept out."""
+    def take_over(self, fd: int) -> tuple[File, int]:
+        """One of those, which from now on is Python's to close, and its rights. Machine code is kept out."""
         at = world.ENTRY_BYTES * fd
-        self._words[(at + world.ENTRY_IS_OPENED) >> 2] = 0
+        words, words64 = self._words, self._words64
+        file: File
+        if words[(at + world.ENTRY_OPERATIONS) >> 2] & world.IN_MEMORY:
+            record = at + world.ENTRY_OPEN_FILE
+            opened = OpenedInMemory(
+                words64[(record + world.FILE_CONTENT) >> 3],
+                words64[(record + world.FILE_POSITION) >> 3],
+                words64[(record + world.FILE_FLAGS) >> 3],
+                can_write=bool(words[(at + world.ENTRY_IS_WRITABLE) >> 2]),
+            )
+            file = self._trees[words64[(record + world.FILE_TREE) >> 3]].taken_over(opened)
+        else:
+            is_read_only = bool(words[(at + world.ENTRY_IS_READ_ONLY) >> 2])
+            file = HostFile(words[(at + world.ENTRY_FILE) >> 2], is_read_only=is_read_only)
+        words[(at + world.ENTRY_IS_OPENED) >> 2] = 0
         self._head[world.TABLE_OPENED >> 2] -= 1
-        return Opened(
-            self._words[(at + world.ENTRY_FILE) >> 2],
-            self._words64[(at + world.ENTRY_RIGHTS) >> 3],
-            is_read_only=bool(self._words[(at + world.ENTRY_IS_READ_ONLY) >> 2]),
-        )
+        return file, words64[(at + world.ENTRY_RIGHTS) >> 3]
 
     def _move(self, count: int) -> None:
         """Have room for so many descriptors."""
@@ -158,10 +186,8 @@ class NativeTable:
             if getattr(descriptor.directory, "is_plain", False):
                 # One of the host's, whose class is not imported at every start.
                 operations |= self._host_directory(at, cast("HostDirectory", descriptor.directory))
-            if descriptor.uses >= FEW_USES:
-                native = getattr(descriptor.directory, "native", None)  # one in memory, perhaps
-                if native is not None:
-                    operations |= self._part(fd, at, native)
+            elif descriptor.uses >= FEW_USES and hasattr(descriptor.directory, "native"):
+                operations |= self._directory_in_memory(fd, at, cast("InMemory", descriptor.directory))
         else:
             kind, flags = int(file.type), file.flags
             if isinstance(file, HostFile):
@@ -179,6 +205,11 @@ class NativeTable:
         FDSTAT.pack_into(self._view, at + world.ENTRY_STATUS, kind, flags, descriptor.rights, descriptor.inheriting)
         # Last, since machine code goes by it. Stores are seen in their order.
         words[operations_at] = operations & _operations_with(descriptor.rights)
+
+    def _directory_in_memory(self, fd: int, at: int, directory: InMemory) -> int:
+        self._trees[directory.native.tree_address] = directory
+        self._words[(at + world.ENTRY_IS_READ_ONLY) >> 2] = int(directory.is_read_only)
+        return self._part(fd, at, directory.native)
 
     def _host_directory(self, at: int, directory: HostDirectory) -> int:
         """What may be done with a directory of the host; what is needed for it is in the entry then."""

@@ -112,6 +112,11 @@ class FileNode:
             self.native.lie_in(self.reader.host_fd if isinstance(self.reader, HostFile) else None)
         return self.native
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a descriptor of a guest stands for it."""
+        return self.open_count > 0 or (self.native is not None and self.native.opened > 0)
+
     def close_reader(self) -> None:
         """Nobody reads the file of the lower directory any more."""
         if self.reader is not None:

@@ -27,7 +27,7 @@ _OWN_INODES: Final = 1 << 62
 class Tree:
     """What the nodes of one tree share."""
 
-    __slots__ = ("_inodes", "_names", "account", "dev", "is_read_only", "is_shared", "lock")
+    __slots__ = ("_inodes", "_names", "account", "dev", "files", "is_read_only", "is_shared", "lock")
 
     def __init__(self, quota: Quota, *, is_read_only: bool, is_overlay: bool = False) -> None:
         self.account = Account(quota)
@@ -36,6 +36,8 @@ class Tree:
         self.is_shared = False
         """Whether machine code knows of it."""
         self._names: NativeNames | None = None
+        self.files: dict[int, FileNode] = {}
+        """The files that machine code may open, by the address of their record."""
         self.dev = next(_DEVICES)
         self._inodes = itertools.count(_OWN_INODES if is_overlay else 1)
 
@@ -60,6 +62,12 @@ class Tree:
             node.native.tell((stat.dev, stat.ino, stat.type, stat.links, stat.size_bytes, *times))
         return stat
 
+    def discard(self, node: FileNode) -> None:
+        """A file is gone: it has no name, and is not open. The lock is held."""
+        node.content.discard()
+        if node.native is not None:
+            self.files.pop(node.native.address, None)
+
     def teach(self, root: DirectoryNode, path: bytes) -> None:
         """Has machine code find the node that `path` names below `root`, where it names one without further ado. The
         lock is held.
@@ -72,6 +80,8 @@ class Tree:
                 native = node.share(self.names)
             elif k == len(names) and isinstance(node, (FileNode, LinkNode)):
                 native = node.share()
+                if isinstance(node, FileNode):
+                    self.files[native.address] = node
             else:
                 return
             self.names.put(directory.share(self.names), name, native)

@@ -1,4 +1,4 @@
-"""path_open, of regular files of the host that are there; fd_close, of those that were opened here.
+"""path_open, of regular files that are there; fd_close, of those that were opened here.
 
 A number is given to what was opened here before Python knows of it: Python makes a descriptor of it when it is asked
 for one of that number, when it needs a number itself, or when all are closed (DescriptorTable, wasi/descriptors.py).
@@ -20,13 +20,16 @@ from jormun.runtime.native.wasi.call import (
     done,
     enter_table,
     host_file,
+    in_file,
     leave_table,
     place,
     unlock,
+    whether_in_memory,
 )
 from jormun.runtime.native.wasi.clock import C_STACK_BYTES
+from jormun.runtime.native.wasi.file import enter_file, leave_file
 from jormun.runtime.native.wasi.filestat import FSTAT, REGULAR, STAT, kind_of_stat
-from jormun.runtime.native.wasi.names import place_of_path
+from jormun.runtime.native.wasi.names import find, place_of_path
 from jormun.runtime.rights import ALL_RIGHTS, FILE_RIGHTS, NEEDS, READING, WRITING
 
 _REGULAR_FILE: Final = 4
@@ -52,12 +55,10 @@ def _harmless(name: str, otherwise: str) -> str:
 """
 
 
-def _operations() -> str:
-    """Lines that define %opened.operations, what the rights %kept let machine code do with a regular file."""
-    lines, before = [], str(world.STATUS | world.USED | world.REGULAR_FILE)
+def _operations(before: str) -> str:
+    """Lines that define %opened.operations: those of an i32 that need none but the rights %kept."""
+    lines = []
     for k, (some, right) in enumerate(NEEDS):
-        if not some & world.REGULAR_FILE:
-            continue
         lines += [
             f"  %right.{k} = and i64 %kept, {right}",
             f"  %has.{k} = icmp ne i64 %right.{k}, 0",
@@ -113,11 +114,7 @@ inherited:
   %is.refused = and i1 %is.writing, %is.read.only
   br i1 %is.refused, label %leave, label %search.from
 search.from:
-  %to.write = select i1 %is.reading, i64 {_OPENED | _O_RDWR}, i64 {_OPENED | _O_WRONLY}
-  %flags = select i1 %is.writing, i64 %to.write, i64 {_OPENED}
-  %device.at = getelementptr i8, ptr %entry, i64 {world.ENTRY_DEVICE}
-  %device = load i64, ptr %device.at
-{host_file("%directory")}
+  %writable = zext i1 %is.writing to i32
   br label %search
 ; The lowest number that is free.
 search:
@@ -136,6 +133,45 @@ search.next:
   %k.next = add i32 %k, 1
   br label %search
 free:
+{whether_in_memory()}
+{in_file()}
+{enter_file("%open", "leave")}
+{find()}
+  %is.file = icmp eq i32 %kind, {world.REGULAR}
+  %node.lower.at = getelementptr i8, ptr %node, i64 {world.CONTENT_LOWER}
+  %node.lower = load i64, ptr %node.lower.at
+  %is.own = icmp eq i64 %node.lower, {world.OWN}
+  %is.openable = and i1 %is.file, %is.own
+  br i1 %is.openable, label %openable, label %refuse
+{leave_file("leave")}
+openable:
+  %times.opened.at = getelementptr i8, ptr %node, i64 {world.CONTENT_OPENED}
+  %times.opened = load i32, ptr %times.opened.at
+  %times.opened.next = add i32 %times.opened, 1
+  store i32 %times.opened.next, ptr %times.opened.at
+  %new.record = getelementptr i8, ptr %new, i64 {world.ENTRY_OPEN_FILE}
+  %new.tree.at = getelementptr i8, ptr %new.record, i64 {world.FILE_TREE}
+  store ptr %tree, ptr %new.tree.at
+  %new.content.at = getelementptr i8, ptr %new.record, i64 {world.FILE_CONTENT}
+  store ptr %node, ptr %new.content.at
+  %new.position.at = getelementptr i8, ptr %new.record, i64 {world.FILE_POSITION}
+  store i64 0, ptr %new.position.at
+  %new.flags.at = getelementptr i8, ptr %new.record, i64 {world.FILE_FLAGS}
+  store i64 0, ptr %new.flags.at
+  %new.stream.at = getelementptr i8, ptr %new, i64 {world.ENTRY_STREAM}
+  store ptr %new.record, ptr %new.stream.at
+{unlock("tree")}
+  %to.change = select i1 %is.read.only, i32 0, i32 {world.SET_TIMES}
+  %to.fill = select i1 %is.writing, i32 {world.IN_MEMORY_WRITABLE}, i32 0
+  %some.operations = or i32 %to.change, %to.fill
+  %memory.operations = or i32 %some.operations, {world.IN_MEMORY_FILE}
+  br label %new.file
+of.host:
+  %to.write = select i1 %is.reading, i64 {_OPENED | _O_RDWR}, i64 {_OPENED | _O_WRONLY}
+  %flags = select i1 %is.writing, i64 %to.write, i64 {_OPENED}
+  %device.at = getelementptr i8, ptr %entry, i64 {world.ENTRY_DEVICE}
+  %device = load i64, ptr %device.at
+{host_file("%directory")}
 {copy_path()}
   ; Links in the last place are Python's to follow.
   %failed = call i64 @jormun_wasi_look(i64 %directory, ptr %host.path, i32 %host.kind, i32 0, ptr %stat)
@@ -145,8 +181,8 @@ there:
 {_harmless("before", "leave")}
   %file = call i64 @jormun_wasi_beneath(i64 %directory, ptr %host.path, i64 %flags)
   %is.open = icmp sge i64 %file, 0
-  br i1 %is.open, label %open, label %leave
-open:
+  br i1 %is.open, label %file.open, label %leave
+file.open:
   %untold = {x86_64.SYSTEM_CALL}(i64 {FSTAT}, i64 %file, ptr %stat, i64 0, i64 0, i64 0, i64 0)
   %is.told = icmp eq i64 %untold, 0
   br i1 %is.told, label %told, label %close
@@ -156,8 +192,13 @@ close:
 told:
 {_harmless("after", "close")}
   %file.32 = trunc i64 %file to i32
+  br label %new.file
+new.file:
+  %host.number = phi i32 [-1, %openable], [%file.32, %after.harmless]
+  %file.operations = phi i32 [%memory.operations, %openable], [{world.REGULAR_FILE}, %after.harmless]
+  %all.operations = or i32 %file.operations, {world.STATUS | world.USED}
   %new.file.at = getelementptr i8, ptr %new, i64 {world.ENTRY_FILE}
-  store i32 %file.32, ptr %new.file.at
+  store i32 %host.number, ptr %new.file.at
   ; The type, and no flags; then the rights, of which none are inherited.
   %new.status.at = getelementptr i8, ptr %new, i64 {world.ENTRY_STATUS}
   store i64 {_REGULAR_FILE}, ptr %new.status.at
@@ -167,10 +208,12 @@ told:
   store i64 0, ptr %new.inheriting.at
   %new.read.only.at = getelementptr i8, ptr %new, i64 {world.ENTRY_IS_READ_ONLY}
   store i32 %read.only, ptr %new.read.only.at
+  %new.writable.at = getelementptr i8, ptr %new, i64 {world.ENTRY_IS_WRITABLE}
+  store i32 %writable, ptr %new.writable.at
   %new.opened.at = getelementptr i8, ptr %new, i64 {world.ENTRY_IS_OPENED}
   store i32 1, ptr %new.opened.at
 {_count(1)}
-{_operations()}
+{_operations("%all.operations")}
   store atomic i32 %opened.operations, ptr %new.operations.at seq_cst, align 4
 {unlock("table")}
   store i32 %k, ptr %place, align 1
@@ -193,9 +236,30 @@ _FD_CLOSE: Final = NativeCall(
   %is.opened = icmp ne i32 %is.opened.32, 0
   br i1 %is.opened, label %opened.here, label %leave
 opened.here:
-{host_file("%file")}
+{whether_in_memory()}
+{in_file()}
+{enter_file("%open", "leave")}
+  ; What has no name is gone when it is closed: that is Python's.
+  %nameless.at = getelementptr i8, ptr %content, i64 {world.CONTENT_IS_NAMELESS}
+  %nameless = load i32, ptr %nameless.at
+  %is.nameless = icmp ne i32 %nameless, 0
+  br i1 %is.nameless, label %refuse, label %named
+{leave_file("leave")}
+named:
+  %times.opened.at = getelementptr i8, ptr %content, i64 {world.CONTENT_OPENED}
+  %times.opened = load i32, ptr %times.opened.at
+  %times.opened.next = sub i32 %times.opened, 1
+  store i32 %times.opened.next, ptr %times.opened.at
+{unlock("tree")}
   store i32 0, ptr %is.opened.at
 {_count(-1)}
+  store atomic i32 0, ptr %operations.at seq_cst, align 4
+{unlock("table")}
+  br label %done
+of.host:
+{host_file("%file")}
+  store i32 0, ptr %is.opened.at
+{_count(-1).replace("%opened", "%host.opened")}
   ; The number is free whatever comes of it, and nobody else knows the host's.
   store atomic i32 0, ptr %operations.at seq_cst, align 4
 {unlock("table")}
