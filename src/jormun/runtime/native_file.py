@@ -161,6 +161,12 @@ class NativeContent:
         """The file has no name any more."""
         self._words32[world.CONTENT_IS_NAMELESS >> 2] = 1
 
+    def tell_link(self, text: bytes) -> None:
+        """The text of a link, which does not change."""
+        self._held[0] = text
+        self._words[world.LINK_TEXT >> 3] = pages.address_of(text)
+        self._words[world.LINK_TEXT_BYTES >> 3] = len(text)
+
     def tell(self, status: tuple[int, ...]) -> None:
         """The attributes, in the order of a filestat, are these; until `settle` machine code tells them."""
         for k, value in enumerate(status):
@@ -209,7 +215,8 @@ class NativeFile:
     def directory(cls, lock: TreeLock, content: NativeContent, *, can_change: bool) -> NativeFile:
         """A directory, which paths are looked up from. `can_change` says that attributes in its tree may change."""
         changing = world.SET_TIMES | world.SET_TIMES_BELOW if can_change else 0
-        return cls(lock, content, world.IN_MEMORY_ALWAYS | world.LOOK_BELOW | world.OPEN_BELOW | changing)
+        below = world.LOOK_BELOW | world.OPEN_BELOW | world.READ_LINKS_BELOW
+        return cls(lock, content, world.IN_MEMORY_ALWAYS | below | changing)
 
     @property
     def tree_address(self) -> int:

@@ -16,7 +16,7 @@ ANSWERED: Final = (
     "fd_allocate", "fd_close", "fd_datasync", "fd_fdstat_get", "fd_fdstat_set_flags", "fd_fdstat_set_rights",
     "fd_filestat_get", "fd_filestat_set_size", "fd_filestat_set_times", "fd_pread", "fd_prestat_dir_name",
     "fd_prestat_get", "fd_pwrite", "fd_read", "fd_seek", "fd_sync", "fd_tell", "fd_write", "path_filestat_get",
-    "path_filestat_set_times", "path_open", "poll_oneoff", "random_get", "sched_yield",
+    "path_filestat_set_times", "path_open", "path_readlink", "poll_oneoff", "random_get", "sched_yield",
 )  # fmt: skip
 """The functions of WASI that machine code answers where they are plain. Named here, so that a start does not read its
 text."""
@@ -156,6 +156,8 @@ SET_TIMES_BELOW: Final = 1 << 24
 OPEN_BELOW: Final = 1 << 25
 """Regular files that paths lead to from this directory are opened. This and LOOK_BELOW are of the host, or of what is
 in memory, as the directory is."""
+READ_LINKS_BELOW: Final = 1 << 27
+"""The texts of links in memory that paths lead to from this directory are told."""
 USED: Final = 1 << 26
 """Nothing, but that the number is not free."""
 REGULAR_FILE: Final = READ_FILE | WRITE_FILE | READ_AT | WRITE_AT | SEEK | TELL | ADVISE | FILE_STATUS
@@ -240,6 +242,10 @@ CONTENT_BLOCKS: Final = 64
 None are there of a block that is Python's to make. Those behind the end of the file are zeros."""
 CONTENT_BLOCK_COUNT: Final = 72
 """u64: how many pairs there are."""
+LINK_TEXT: Final = CONTENT_BLOCKS
+"""ptr: of a link, its text; null where that is not told."""
+LINK_TEXT_BYTES: Final = CONTENT_BLOCK_COUNT
+"""u64: how long it is."""
 CONTENT_LOWER: Final = 80
 """i64: OWN where the blocks are the content; else the host's descriptor that all of it is in, or ASK."""
 OWN: Final = -1

@@ -11,7 +11,7 @@ from jormun.hints import TYPE_CHECKING, Iterator, Mapping, Protocol, TypeAlias, 
 from jormun.wasi.filesystem import Directory
 
 if TYPE_CHECKING:
-    from jormun.wasi.memory_directory import Files
+    from jormun.wasi.tree_files import Files
 
 
 @runtime_checkable

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from jormun.hints import Final, TypeAlias
+from jormun.hints import Final
 from jormun.runtime.native_file import NativeFile
 from jormun.wasi.abi import FileType
 from jormun.wasi.content import Content
@@ -16,12 +16,10 @@ from jormun.wasi.native_table import OpenedInMemory
 from jormun.wasi.nodes import DirectoryNode, FileNode, LinkNode, Node, OtherNode, Unread
 from jormun.wasi.quota import IN_MEMORY, Quota
 from jormun.wasi.tree import Spot, Tree, slashed, stat_of
+from jormun.wasi.tree_files import Files, contents_of, files_below, fill
 
 FEW_LOOKS: Final = 2
 """So many questions for a path come to Python before machine code is told of it: many are asked once."""
-
-Files: TypeAlias = "Mapping[str, str | bytes | Files]"
-"""Contents by path: bytes, text (in UTF-8), or the contents of a directory."""
 
 
 class MemoryDirectory:
@@ -43,7 +41,7 @@ class MemoryDirectory:
         self._tree = Tree(quota, is_read_only=is_read_only)
         self._node = DirectoryNode(self._tree.attributes(), None)
         self._native: NativeFile | None = None
-        _fill(self._tree, self._node, files or {})
+        fill(self._tree, self._node, files or {})
 
     @classmethod
     def of(cls, tree: Tree, node: DirectoryNode) -> MemoryDirectory:
@@ -192,6 +190,7 @@ class MemoryDirectory:
             if not isinstance(node, LinkNode):
                 raise refusal(errno.EINVAL)
             require_relative(node.target)
+            self._count(path, node)
             return node.target
 
     def symlink(self, target: bytes, path: bytes) -> None:
@@ -326,32 +325,6 @@ class MemoryDirectory:
             self._tree.account.give_bytes(len(node.target))
 
 
-def files_below(root: DirectoryNode) -> Iterator[tuple[str, FileNode]]:
-    """All regular files below a directory, with their paths. The lock of the tree is held."""
-    pending: list[tuple[str, DirectoryNode]] = [("", root)]
-    while pending:
-        prefix, directory = pending.pop()
-        for name, node in directory.nodes():
-            path = prefix + name.decode("utf-8", "surrogateescape")
-            if isinstance(node, DirectoryNode):
-                pending.append((f"{path}/", node))
-            elif isinstance(node, FileNode):
-                yield path, node
-
-
-def contents_of(tree: Tree, node: FileNode) -> bytes:
-    """The bytes of a file. The lock of the tree is held."""
-    if node.lower is None:
-        return bytes(node.content)
-    file = MemoryFile(tree, node, can_write=False, flags=0)
-    try:
-        data = bytearray(file.stat().size_bytes)
-        count = file.read_at((memoryview(data),), 0)
-        return bytes(data[:count])
-    finally:
-        file.close()
-
-
 def _cut_to_nothing(node: FileNode) -> None:
     """Truncates a file that is about to be opened."""
     node.own()
@@ -364,39 +337,3 @@ def _require_no_slash(spot: Spot) -> None:
     if spot.is_directory:
         spot.existing()
         raise refusal(errno.EEXIST)
-
-
-def _fill(tree: Tree, directory: DirectoryNode, files: Files) -> None:
-    """Puts what `files` says into a directory."""
-    if not isinstance(files, Mapping):
-        raise TypeError(f"a directory in memory is made of a dict of paths to contents, not of {type(files).__name__}")
-    for path, content in files.items():
-        parts = path.strip("/").split("/")
-        for part in parts:
-            if part in ("", ".", "..") or "\0" in part:
-                raise ValueError(f"{path!r} is no path of a file in memory")
-        names = [part.encode("utf-8", "surrogateescape") for part in parts]
-        parent = directory
-        for name in names[:-1]:
-            parent = _made(tree, parent, name, path)
-        if isinstance(content, Mapping):
-            _fill(tree, _made(tree, parent, names[-1], path), content)
-            continue
-        if isinstance(content, str):
-            content = content.encode()
-        elif not isinstance(content, (bytes, bytearray, memoryview)):
-            raise TypeError(f"the content of {path!r} is bytes, str or a dict, not {type(content).__name__}")
-        if names[-1] in parent.entries:
-            raise ValueError(f"{path!r} is given twice")
-        parent.put(names[-1], FileNode(tree.attributes(), Content(tree.account, bytes(content))))
-
-
-def _made(tree: Tree, parent: DirectoryNode, name: bytes, path: str) -> DirectoryNode:
-    """The directory of that name, which is made unless it is there."""
-    node = parent.get(name)
-    if node is None:
-        node = DirectoryNode(tree.attributes(), parent)
-        parent.put(name, node)
-    if not isinstance(node, DirectoryNode):
-        raise ValueError(f"{path!r} is below a file")
-    return node

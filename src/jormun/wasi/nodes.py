@@ -156,6 +156,8 @@ class LinkNode:
         """Lets machine code know of it."""
         if self.native is None:
             self.native = NativeContent(self.type)
+            if not self.target.startswith(b"/"):  # such a text is not told
+                self.native.tell_link(self.target)
         return self.native
 
     @property

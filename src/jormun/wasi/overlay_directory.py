@@ -17,10 +17,11 @@ from jormun.wasi.abi import FileType
 from jormun.wasi.content import Content
 from jormun.wasi.filesystem import TO_LIST, Directory, File, OpenMode, Stat, refusal
 from jormun.wasi.host_directory import HostDirectory
-from jormun.wasi.memory_directory import MemoryDirectory, contents_of
+from jormun.wasi.memory_directory import MemoryDirectory
 from jormun.wasi.nodes import Attributes, DirectoryNode, FileNode, LinkNode, Node, OtherNode, Unread
 from jormun.wasi.quota import IN_MEMORY, Quota
 from jormun.wasi.tree import Tree
+from jormun.wasi.tree_files import contents_of
 
 _TO_READ = OpenMode(True, False, False, False, False, False, 0)
 

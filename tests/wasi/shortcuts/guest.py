@@ -63,6 +63,7 @@ TYPES = {
     "path_rename": "i32 i32 i32 i32 i32 i32",
     "path_link": "i32 i32 i32 i32 i32 i32 i32",
     "path_symlink": "i32 i32 i32 i32 i32",
+    "path_readlink": "i32 i32 i32 i32 i32 i32",
     "path_filestat_get": "i32 i32 i32 i32 i32",
     "path_filestat_set_times": "i32 i32 i32 i32 i64 i64 i32",
     "fd_renumber": "i32 i32",

@@ -58,6 +58,7 @@ OPERATIONS = st.one_of(
     st.tuples(st.just("rename"), PATHS, PATHS),
     st.tuples(st.just("symlink"), st.sampled_from(["a", "d", "d/e", "../a", "e"]), PATHS),
     st.tuples(st.just("enter"), PATHS),
+    st.tuples(st.just("read link"), PATHS, st.sampled_from([0, 1, 2, 100])),
     st.tuples(st.just("open"), PATHS, RIGHTS),
     st.tuples(st.just("open"), PATHS, RIGHTS),
     st.tuples(st.just("close"), st.just(""), FDS),
@@ -86,6 +87,9 @@ def do(guest: Guest, operation: tuple[object, ...], fd: int) -> object:
         if not errno:
             guest.call("fd_close", int.from_bytes(guest.memory.read(2048, 4), "little"))
         return errno
+    if name == "read link":
+        errno = guest.call("path_readlink", fd, *place, 2200, rest[0], 2196)  # type: ignore[arg-type]
+        return errno, guest.memory.read(2196, 100)
     if name == "make":
         return guest.call("path_create_directory", fd, *place)
     if name == "remove":
@@ -222,6 +226,21 @@ def test_a_link_is_told_and_not_followed(guest: Guest) -> None:
         assert guest.look("link")[1][:1] == b"\7"
         assert guest.look("link", follow=True)[1][:1] == b"\4"
         assert guest.look("link/file")[0] is Errno.ENOTDIR
+
+
+def test_the_text_of_a_link(guest: Guest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is told, as far as there is room; Python is asked a few times."""
+    asked: list[bytes] = []
+    monkeypatch.setattr(MemoryDirectory, "read_link", _noting(asked, MemoryDirectory.read_link))
+    assert not guest.call("path_symlink", *guest.path("some/text"), ROOT, *guest.path("link", 1200))
+    for _ in range(9 + FEW_LOOKS):
+        for room in (100, 4, 0):
+            guest.memory.write(2200, bytes(100))
+            assert not guest.call("path_readlink", ROOT, *guest.path("link"), 2200, room, 2196)
+            text = b"some/text"[:room]
+            assert guest.memory.read(2196, 20) == len(text).to_bytes(4, "little") + text.ljust(16, b"\0")
+    assert len(asked) <= FEW_LOOKS
+    assert guest.call("path_readlink", ROOT, *guest.path("file"), 2200, 9, 2196) is Errno.EINVAL
 
 
 def test_a_right_is_needed(guest: Guest) -> None:
