@@ -37,12 +37,16 @@ Call: TypeAlias = "tuple[str, *tuple[Argument, ...]]"
 
 LOADED = "loaded"
 """The argument that is read from the place of results."""
-RESULT, NAME, OTHER, NEW = 16, 128, 136, 144
+RESULT, NAME, OTHER, NEW, LINK = 16, 128, 136, 144, 152
 DATA = rf"""(data (i32.const 0) "\40\00\00\00\01\00\00\00")
-  (data (i32.const {NAME}) "file") (data (i32.const {OTHER}) "out") (data (i32.const {NEW}) "new")"""
+  (data (i32.const {NAME}) "file") (data (i32.const {OTHER}) "out") (data (i32.const {NEW}) "new")
+  (data (i32.const {LINK}) "link")"""
 """At address 0, an iovec of one byte at 64; names; at 256, a subscription to the passing of no time at all."""
 RIGHTS = (1 << 30) - 1
 OPENED = ("path_open", 3, 0, NAME, 4, 0, RIGHTS, 0, 0, RESULT)
+READ_ONLY_RIGHTS = 1 << 1 | 1 << 2 | 1 << 5
+LINKED = ("path_symlink", NAME, 4, 3, LINK, 4)
+"""Made where it is not there: the host's directory is that of all rounds."""
 PRELUDE: tuple[Call, ...] = (OPENED, ("path_open", 3, 0, OTHER, 3, 9, RIGHTS, 0, 0, RESULT))
 """Descriptor 3 is a directory, 4 its file `file`, which is large, and 5 `out`, made and empty."""
 FILE_BYTES = 1 << 24
@@ -69,6 +73,9 @@ ON_FILES: dict[str, tuple[Call, ...]] = {
     "path_filestat_get": (("path_filestat_get", 3, 0, NAME, 4, 64),),
     "path_filestat_set_times": (("path_filestat_set_times", 3, 0, OTHER, 3, 7, 7, 5),),
     "path_open, fd_close": (OPENED, ("fd_close", LOADED)),
+    "path_open, fd_close, to read": (
+        ("path_open", 3, 0, NAME, 4, 0, READ_ONLY_RIGHTS, 0, 0, RESULT), ("fd_close", LOADED),
+    ),
     "path_open, fd_renumber": (OPENED, ("fd_renumber", LOADED, 4)),
     "path_create_directory, path_remove_directory": (
         ("path_create_directory", 3, NEW, 3), ("path_remove_directory", 3, NEW, 3),
@@ -80,6 +87,7 @@ ON_FILES: dict[str, tuple[Call, ...]] = {
         ("path_symlink", NAME, 4, 3, NEW, 3), ("path_readlink", 3, NEW, 3, 64, 8, RESULT),
         ("path_unlink_file", 3, NEW, 3),
     ),
+    "path_readlink": (("path_readlink", 3, LINK, 4, 64, 8, RESULT),),
     "path_rename, there and back": (
         ("path_rename", 3, NAME, 4, 3, NEW, 3), ("path_rename", 3, NEW, 3, 3, NAME, 4),
     ),
@@ -94,6 +102,7 @@ ON_NONE: dict[str, tuple[Call, ...]] = {
     "clock_res_get": (("clock_res_get", 1, RESULT),),
     "random_get": (("random_get", RESULT, 8),),
     "sched_yield": (("sched_yield",),),
+    "proc_raise of no signal": (("proc_raise", 0),),
     "fd_prestat_get": (("fd_prestat_get", 3, RESULT),),
     "fd_prestat_dir_name": (("fd_prestat_dir_name", 3, RESULT, 1),),
     "poll_oneoff": (("poll_oneoff", 256, 512, 1, RESULT),),
@@ -115,13 +124,13 @@ Loop: TypeAlias = Callable[[int], object]
 
 def guest(calls: Sequence[Call]) -> str:
     """A program whose function `loop` makes calls, as often as it is told."""
-    names = dict.fromkeys(name for name, *_ in (*PRELUDE, *calls))
+    names = dict.fromkeys(name for name, *_ in (*PRELUDE, LINKED, *calls))
     imports = "".join(
         f'(import "wasi_snapshot_preview1" "{name}" (func ${name} (param {_types(name)}) (result i32)))'
         for name in names
     )
     return f"""(module {imports} (memory (export "memory") 1) {DATA}
-      (func (export "open") {_text(PRELUDE)})
+      (func (export "open") {_text(PRELUDE)} (drop {_called(LINKED)}))
       (func (export "loop") (param $count i32) (loop $again {_text(calls)}
         (br_if $again (local.tee $count (i32.sub (local.get $count) (i32.const 1)))))))"""
 
@@ -131,14 +140,16 @@ def _types(name: str) -> str:
 
 
 def _text(calls: Sequence[Call]) -> str:
-    text = ""
-    for name, *values in calls:
-        given = " ".join(
-            f"(i32.load (i32.const {RESULT}))" if value == LOADED else f"({t}.const {value})"
-            for t, value in zip(_types(name).split(), values, strict=True)
-        )
-        text += f"(if (call ${name} {given}) (then unreachable))"
-    return text
+    return "".join(f"(if {_called(call)} (then unreachable))" for call in calls)
+
+
+def _called(call: Call) -> str:
+    name, *values = call
+    given = " ".join(
+        f"(i32.load (i32.const {RESULT}))" if value == LOADED else f"({t}.const {value})"
+        for t, value in zip(_types(name).split(), values, strict=True)
+    )
+    return f"(call ${name} {given})"
 
 
 class Folder:

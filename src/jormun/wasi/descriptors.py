@@ -117,11 +117,21 @@ class DescriptorTable:
         """Makes descriptors of all files that machine code has opened."""
         with native:
             for fd in native.opened():
-                self._take_over(native, fd)
+                try:
+                    self._take_over(native, fd)
+                except OSError:
+                    pass  # the host has closed a descriptor that is not its own
 
     def _take_over(self, native: NativeTable, fd: int) -> Descriptor:
-        """Makes a descriptor of a file that machine code has opened. The lock is held, and machine code kept out."""
-        file, rights = native.take_over(fd)
+        """Makes a descriptor of a file that machine code has opened. The lock is held, and machine code kept out.
+
+        Raises OSError when it cannot be, and then the number is free.
+        """
+        try:
+            file, rights = native.take_over(fd)
+        except OSError:
+            native.put(fd, None)
+            raise
         descriptor = Descriptor(file, None, rights, 0, uses=FEW_USES)  # machine code knows of it already
         for free in range(len(self._entries), fd + 1):
             self._entries.append(None)

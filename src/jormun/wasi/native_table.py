@@ -118,9 +118,14 @@ class NativeTable:
         return at < len(self._words) and bool(self._words[at])
 
     def take_over(self, fd: int) -> tuple[File, int]:
-        """One of those, which from now on is Python's to close, and its rights. Machine code is kept out."""
+        """One of those, which from now on is Python's to close, and its rights. Machine code is kept out.
+
+        Raises OSError when the host has closed it, and then it is so no more.
+        """
         at = world.ENTRY_BYTES * fd
         words, words64 = self._words, self._words64
+        words[(at + world.ENTRY_IS_OPENED) >> 2] = 0  # whatever comes of it
+        self._head[world.TABLE_OPENED >> 2] -= 1
         file: File
         if words[(at + world.ENTRY_OPERATIONS) >> 2] & world.IN_MEMORY:
             record = at + world.ENTRY_OPEN_FILE
@@ -134,8 +139,6 @@ class NativeTable:
         else:
             is_read_only = bool(words[(at + world.ENTRY_IS_READ_ONLY) >> 2])
             file = HostFile(words[(at + world.ENTRY_FILE) >> 2], is_read_only=is_read_only)
-        words[(at + world.ENTRY_IS_OPENED) >> 2] = 0
-        self._head[world.TABLE_OPENED >> 2] -= 1
         return file, words64[(at + world.ENTRY_RIGHTS) >> 3]
 
     def _move(self, count: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,6 +99,19 @@ def test_all_are_closed_in_the_end(guest: Guest) -> None:
     assert descriptors() == before + 20
     guest.close()
     assert descriptors() == before - 1
+
+
+def test_what_the_host_has_closed_is_not_open(guest: Guest) -> None:
+    """And is in nobody's way."""
+    for fd in [opened(guest, "file") for _ in range(6)]:  # so that there is room for their numbers
+        assert not guest.call("fd_close", fd)
+    fds = [opened(guest, "file") for _ in range(5)]
+    for entry in Path("/proc/self/fd").iterdir():
+        if entry.is_symlink() and entry.readlink() == guest.folder / "file":
+            os.close(int(entry.name))
+    assert guest.call("fd_sync", fds[3]) is Errno.EBADF
+    assert guest.open("made") == 4
+    guest.close()
 
 
 def test_more_than_machine_code_knows(guest: Guest) -> None:
