@@ -23,6 +23,8 @@ class Space(Protocol):
 
     base: int
     """Where they are; that changes at a `commit` at most (growing_space.py), and at a `reset`."""
+    budget: Budget | None
+    """That of the store which it is for, from which what is committed has been taken."""
     reason: str
     """Why the last `commit` failed."""
 
@@ -38,67 +40,55 @@ class Space(Protocol):
         write, when `size_bytes` were committed.
         """
 
-    def lend(self, budget: Budget) -> None:
-        """From now on it is for the store with this budget, from which what is committed has been taken."""
-
 
 class AddressSpace:
     """A range of reserved pages whose first `committed_bytes` are accessible; given back when the object dies."""
 
-    __slots__ = ("_budget", "_committed_bytes", "_dirty", "_size_bytes", "base", "reason")
+    __slots__ = ("_dirty", "_size_bytes", "base", "budget", "committed_bytes", "reason")
 
     def __init__(self, size_bytes: int, budget: Budget) -> None:
-        self._budget: Budget | None = budget
+        self.budget: Budget | None = budget
         self._dirty: DirtyPages | None = None
         self._size_bytes = pages.round_up(max(size_bytes, 1))
-        self._committed_bytes = 0
+        self.committed_bytes = 0
         self.reason = ""
         self.base = _reserve(self._size_bytes)
         pages.finalized_last(self)
 
-    @property
-    def committed_bytes(self) -> int:
-        """See `Space`."""
-        return self._committed_bytes
-
     def commit(self, size_bytes: int) -> bool:
         """See `Space`."""
         wanted = pages.round_up(size_bytes)
-        more = wanted - self._committed_bytes
+        more = wanted - self.committed_bytes
         if more <= 0:
             return True
         if wanted > self._size_bytes:
             self.reason = f"{self._size_bytes:,} bytes of address space are reserved for it"
             return False
-        assert self._budget is not None
-        if not self._budget.take(more):
-            self.reason = self._budget.bytes_reason
+        assert self.budget is not None
+        if not self.budget.take(more):
+            self.reason = self.budget.bytes_reason
             return False
         try:
-            pages.protect(self.base + self._committed_bytes, more, pages.READ_WRITE)
+            pages.protect(self.base + self.committed_bytes, more, pages.READ_WRITE)
         except ExhaustionError as error:
-            self._budget.give_back(more)
+            self.budget.give_back(more)
             self.reason = str(error)
             return False
-        self._committed_bytes = wanted
+        self.committed_bytes = wanted
         return True
-
-    def lend(self, budget: Budget) -> None:
-        """See `Space`."""
-        self._budget = budget
 
     def reset(self, size_bytes: int, image: MemoryImage | None = None) -> None:
         """See `Space`; always of the same size. Where an image was mapped its bytes are again, all else is zeros.
 
         Where few pages were written, they are written over, and stay; else they are given back to the system.
         """
-        budget, committed = self._budget, self._committed_bytes
+        budget, committed = self.budget, self.committed_bytes
         if budget is not None:
-            self._budget = None
+            self.budget = None
             budget.give_back(committed)
         if committed > size_bytes:
             pages.discard(self.base + size_bytes, committed - size_bytes)
-            self._committed_bytes = size_bytes
+            self.committed_bytes = size_bytes
         if size_bytes == 0:
             return
         if self._dirty is None:
@@ -118,51 +108,42 @@ class AddressSpace:
     def __del__(self) -> None:
         if hasattr(self, "base"):
             pages.release(self.base, self._size_bytes)
-            if self._budget is not None:
-                self._budget.give_back(self._committed_bytes)
+            if self.budget is not None:
+                self.budget.give_back(self.committed_bytes)
 
 
 class FixedSpace:
     """Bytes of ordinary memory, as many as there will ever be: they take no mapping of their own."""
 
-    __slots__ = ("_block", "_budget", "_committed_bytes", "base", "reason")
+    __slots__ = ("_block", "base", "budget", "committed_bytes", "reason")
 
     def __init__(self, size_bytes: int, budget: Budget) -> None:
-        self._budget: Budget | None = budget
-        self._committed_bytes = 0
+        self.budget: Budget | None = budget
+        self.committed_bytes = 0
         self._block = pages.block_of(size_bytes, 0, 16)
         self.base = self._block.address
         self.reason = ""
 
-    @property
-    def committed_bytes(self) -> int:
-        """See `Space`."""
-        return self._committed_bytes
-
     def commit(self, size_bytes: int) -> bool:
         """See `Space`."""
-        assert size_bytes <= self._block.size_bytes and self._budget is not None
-        if not self._budget.take(size_bytes - self._committed_bytes):
-            self.reason = self._budget.bytes_reason
+        assert size_bytes <= self._block.size_bytes and self.budget is not None
+        if not self.budget.take(size_bytes - self.committed_bytes):
+            self.reason = self.budget.bytes_reason
             return False
-        self._committed_bytes = size_bytes
+        self.committed_bytes = size_bytes
         return True
-
-    def lend(self, budget: Budget) -> None:
-        """See `Space`."""
-        self._budget = budget
 
     def reset(self, size_bytes: int) -> None:
         """See `Space`. All of it is for somebody to write."""
-        assert size_bytes == self._committed_bytes
-        budget = self._budget
+        assert size_bytes == self.committed_bytes
+        budget = self.budget
         if budget is not None:
-            self._budget = None
+            self.budget = None
             budget.give_back(size_bytes)
 
     def __del__(self) -> None:
-        if hasattr(self, "_block") and self._budget is not None:
-            self._budget.give_back(self._committed_bytes)
+        if hasattr(self, "_block") and self.budget is not None:
+            self.budget.give_back(self.committed_bytes)
 
 
 def _reserve(size_bytes: int) -> int:

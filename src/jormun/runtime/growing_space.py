@@ -15,10 +15,9 @@ class GrowingSpace:
     grow. Where it began stays what it was as long as the object lives: a guest in another thread may read there yet.
     """
 
-    __slots__ = ("_budget", "_first", "_first_bytes", "_range", "_size_bytes", "base", "reason")
+    __slots__ = ("_first", "_first_bytes", "_range", "_size_bytes", "base", "reason")
 
     def __init__(self, size_bytes: int, first_bytes: int, budget: Budget) -> None:
-        self._budget = budget
         self._size_bytes = size_bytes
         self._first_bytes = first_bytes
         self._first = FixedSpace(first_bytes, budget)
@@ -45,8 +44,10 @@ class GrowingSpace:
         return is_done
 
     def _move(self, size_bytes: int) -> bool:
+        budget = self.budget
+        assert budget is not None
         try:
-            space = AddressSpace(self._size_bytes, self._budget)
+            space = AddressSpace(self._size_bytes, budget)
         except ExhaustionError as error:
             self.reason = str(error)
             return False
@@ -60,10 +61,14 @@ class GrowingSpace:
         self.base = space.base
         return True
 
-    def lend(self, budget: Budget) -> None:
+    @property
+    def budget(self) -> Budget | None:
         """See `Space`."""
-        self._budget = budget
-        self._first.lend(budget)
+        return self._first.budget
+
+    @budget.setter
+    def budget(self, budget: Budget | None) -> None:
+        self._first.budget = budget
 
     def reset(self, size_bytes: int) -> None:
         """See `Space`. It is where it began again, all of which is for somebody to write."""

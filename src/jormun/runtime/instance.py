@@ -15,7 +15,7 @@ from jormun.runtime.memory import Memory, MemoryParts
 from jormun.runtime.module import CompiledModule
 from jormun.runtime.module_instance import ModuleInstance
 from jormun.runtime.native import pages
-from jormun.runtime.parts import Parts
+from jormun.runtime.parts import Lease, Parts
 from jormun.runtime.services import install_services
 from jormun.runtime.slots import slots_of
 from jormun.runtime.store import Store
@@ -183,16 +183,20 @@ def instantiate(
     """
     if imports or compiled.blueprint.imports:
         check(compiled.blueprint, imports, store)
-    is_metered = compiled.engine.costs is not None
-    if store.is_metered and not is_metered:
+    if store.is_metered and not compiled.is_metered:
         raise WasmError("a store with a limit on fuel runs metered code alone")
+    if compiled.is_ready:
+        instance = _again(store, compiled, imports) or _anew(store, compiled, imports)
+        if before_start is not None:
+            before_start(instance)
+        return instance
     if compiled.has_objects:
         with store.heap.held():
             instance = _made(store, compiled, imports)
         instance.native.allocate_from(store.heap)
     else:
         instance = _made(store, compiled, imports)
-    if is_metered:  # each anew: its record may be that of an instance of another store
+    if compiled.is_metered:  # each anew: its record may be that of an instance of another store
         instance.native.pay_from(store.fuel)
     if compiled.blueprint.tag_types:
         instance.native.throw_into(store.exceptions)
@@ -204,9 +208,7 @@ def instantiate(
 
 def _made(store: Store, compiled: CompiledModule, imports: Sequence[Given]) -> Instance:
     """The instance, before its start. What leads to objects is known."""
-    instance = _again(store, compiled, imports)
-    if instance is None:
-        instance = _anew(store, compiled, imports)
+    instance = _again(store, compiled, imports) or _anew(store, compiled, imports)
     if compiled.roots is not None:
         globals_, tables = compiled.roots
         for index in globals_:
@@ -219,14 +221,18 @@ def _made(store: Store, compiled: CompiledModule, imports: Sequence[Given]) -> I
 def _again(store: Store, compiled: CompiledModule, imports: Sequence[Given]) -> Instance | None:
     """The instance, before its start, of the parts of one that is dead; None if there are none."""
     pool = compiled.pool if compiled.is_instantiated else None
-    parts = None if pool is None else pool.take(store.budget)
-    if pool is None or parts is None:
+    if pool is None:
         return None
-    native = store.keep(ModuleInstance(compiled, parts, None, store.budget, pool.lease(parts)))
-    instance = Instance(store, native, imports)
-    for index in range(len(compiled.blueprint.tag_types)):
-        native.write(compiled.layout.tag_offset(index), new_identity())
-    return instance
+    budget = store.budget
+    parts = pool.take(budget)
+    if parts is None:
+        return None
+    native = ModuleInstance(compiled, parts, None, budget, Lease(parts, pool.spares))
+    store.owned.append(native)
+    if not compiled.is_ready:
+        for index in range(len(compiled.blueprint.tag_types)):
+            native.write(compiled.layout.tag_offset(index), new_identity())
+    return Instance(store, native, imports)
 
 
 def _anew(store: Store, compiled: CompiledModule, imports: Sequence[Given]) -> Instance:
@@ -237,9 +243,8 @@ def _anew(store: Store, compiled: CompiledModule, imports: Sequence[Given]) -> I
     compiled.is_instantiated = True
     # Read once: another thread may make the first of the pool's instances.
     is_known = pool is not None and pool.tables is not None
-    with store.lock:
-        instance = _allocate(store, compiled, imports, is_alike=pool is not None, is_known=is_known)
-        store.keep(instance.native)
+    instance = _allocate(store, compiled, imports, is_alike=pool is not None, is_known=is_known)
+    store.keep(instance.native)
     parts = instance.native.parts
     if pool is None:
         compiled.fill(parts)
@@ -255,7 +260,7 @@ def _anew(store: Store, compiled: CompiledModule, imports: Sequence[Given]) -> I
     parts.note(compiled)
     if not is_known:
         pool.tables = parts.contents()
-    instance.native.belong(pool.lease(parts))
+    instance.native.belong(Lease(parts, pool.spares))
     return instance
 
 

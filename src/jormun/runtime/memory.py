@@ -70,9 +70,8 @@ class MemoryParts:
         """The present size in bytes."""
         return self._words[layout.MEMORY_SIZE_BYTES >> 3]
 
-    def reset(self, size_bytes: int, committed_bytes: int) -> None:
-        """Be as it was when it was new, of this size; all handles and views of it are dead."""
-        self.space.reset(committed_bytes, self.image)
+    @size_bytes.setter
+    def size_bytes(self, size_bytes: int) -> None:
         self._words[layout.MEMORY_SIZE_BYTES >> 3] = size_bytes
 
 

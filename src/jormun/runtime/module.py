@@ -71,6 +71,7 @@ class CompiledModule:
         self.layout = Layout(blueprint)
         self.first_own = blueprint.imported_function_count
         """The index of the first function that is not imported."""
+        self.is_metered = engine.costs is not None
         self._valid = valid
         self._keeper = keeper
         self._code_table = Native.get().stubs.table(blueprint.own_function_count)
@@ -91,6 +92,11 @@ class CompiledModule:
             from jormun.runtime.shapes import keep_shapes  # few have any
 
             self._shapes = keep_shapes(blueprint.types)
+        is_plain = not self.is_metered and not self.has_objects and self.roots is None
+        self.is_ready = is_plain and not blueprint.tag_types and blueprint.start is None
+        """Whether an instance is, once it is made: it pays no fuel, has no objects and throws nothing, and there is no
+        start function.
+        """
         optimizer = engine.optimizer
         self.tier_up = None if optimizer is None else TierUp(self, optimizer.tiering)
         """Decides which functions get better code, if the engine's code asks for that."""

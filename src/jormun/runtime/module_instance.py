@@ -12,7 +12,7 @@ from jormun.runtime.memory import Memory
 from jormun.runtime.module import CompiledModule
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
-from jormun.runtime.owners import forget, register
+from jormun.runtime.owners import owners, register
 from jormun.runtime.parts import Parts
 from jormun.runtime.table import TableInstance
 from jormun.types import DefType
@@ -67,9 +67,13 @@ class ModuleInstance:
         self._key = self._words[layout.VM_INSTANCE_KEY >> 3] = register(self)
 
     def __del__(self) -> None:
-        if hasattr(self, "_key"):
-            forget(self._key)
-            self._budget.give_back(0, 0, 1)
+        # FAST: `forget` and `Budget.give_back` written out, 0.1 us.
+        try:
+            key = self._key
+        except AttributeError:
+            return  # there was no memory to make it
+        owners.pop(key, None)
+        self._budget.instances -= 1
 
     @property
     def vm(self) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from array import array
+from sys import is_finalizing
 
-from jormun.hints import TYPE_CHECKING, Sequence
+from jormun.errors import WasmError
+from jormun.hints import TYPE_CHECKING, Protocol, Sequence
 from jormun.runtime import layout
 from jormun.runtime.address_space import Space
 from jormun.runtime.budget import Budget
@@ -15,6 +17,18 @@ from jormun.runtime.table import TableInstance
 
 if TYPE_CHECKING:
     from jormun.runtime.module import CompiledModule
+
+
+_MOST_SPARES = 64
+"""How many parts of a module wait for their next use: as many instances may be made and dropped at the same time.
+Each holds address space and page tables, its record and tables, and a few pages that were written."""
+
+
+class Borrower(Protocol):
+    """What gives back to a budget what was taken from it."""
+
+    budget: Budget | None
+    """That of the store which has it, if any has."""
 
 
 class TableContents:
@@ -43,7 +57,7 @@ class Parts:
     """An instance's record (runtime/layout.py), and, once it is `noted`, the memories and tables of its own."""
 
     __slots__ = (
-        "__weakref__", "_committed_bytes", "_contents", "_elements", "_initial", "_lend", "_memories", "_record",
+        "__weakref__", "_borrowers", "_committed_bytes", "_contents", "_elements", "_initial", "_memories", "_record",
         "_state", "_tables", "is_filled", "memories", "tables", "words",
     )  # fmt: skip
 
@@ -82,7 +96,7 @@ class Parts:
         self._tables = [(each, each.space.committed_bytes) for each in tables]
         spaces: list[Space] = [each.space for each in memories]
         spaces += [each.space for each in tables]
-        self._lend = [*[space.lend for space in spaces], *[table.lend for table in tables]]
+        self._borrowers: list[Borrower] = [*spaces, *tables]
         self._committed_bytes = sum([space.committed_bytes for space in spaces])
         self._elements = sum([each.size for each in tables])
 
@@ -90,8 +104,8 @@ class Parts:
         """Take from a store's budget an instance, and what its memories and tables begin with, if there is as much."""
         if not budget.take(self._committed_bytes, self._elements, 1):
             return False
-        for lend in self._lend:
-            lend(budget)
+        for each in self._borrowers:
+            each.budget = budget
         return True
 
     def reset(self) -> None:
@@ -100,7 +114,8 @@ class Parts:
         Nobody uses the instance any more: it, its handles and all views of its memories are dead.
         """
         for memory, size_bytes, committed_bytes in self._memories:
-            memory.reset(size_bytes, committed_bytes)
+            memory.space.reset(committed_bytes, memory.image)
+            memory.size_bytes = size_bytes
         for k, (table, committed_bytes) in enumerate(self._tables):
             table.reset(self._contents[k].at(self.vm) if self.is_filled else None, committed_bytes)
         if self._initial:
@@ -135,3 +150,27 @@ class Parts:
         ):
             first, step = (start + field) >> 3, layout.FUNCTION_RECORD_BYTES >> 3
             self.words[first : first + step * len(own) : step] = memoryview(values)
+
+
+class Lease:
+    """Parts in use. The instance holds it, and whoever may outlive the instance; when it dies, others may have them."""
+
+    __slots__ = ("_parts", "_spares")
+
+    def __init__(self, parts: Parts, spares: list[Parts]) -> None:
+        """Parts that are noted. `spares` is where they go then, unless there are enough."""
+        self._parts = parts
+        self._spares = spares
+        # The `__del__` of a user's object in the same cycle may use the instance yet, or keep it.
+        pages.finalized_last(self)
+
+    def __del__(self) -> None:
+        if is_finalizing():
+            return
+        parts, spares = self._parts, self._spares
+        try:
+            parts.reset()
+        except WasmError:
+            return  # they are given up instead
+        if len(spares) < _MOST_SPARES:
+            spares.append(parts)

@@ -7,35 +7,28 @@ call. So the next one takes microseconds. It sees nothing of those before: `Part
 
 from __future__ import annotations
 
-from sys import is_finalizing
-
-from jormun.errors import WasmError
 from jormun.hints import Sequence
 from jormun.runtime.address_space import keep_spares
 from jormun.runtime.blueprint import DECLARATIVE, FUNCTION, NO_FUNCTION, Blueprint, Constant
 from jormun.runtime.budget import Budget
-from jormun.runtime.native import pages
 from jormun.runtime.native.memory_image import MemoryImage, image_of
 from jormun.runtime.parts import Parts, TableContents
 from jormun.types import FuncExternType
-
-_MOST_SPARES = 64
-"""How many parts of a module wait for their next use: as many instances may be made and dropped at the same time.
-Each holds address space and page tables, its record and tables, and a few pages that were written."""
 
 
 class PartsPool:
     """Parts of one module's instances that are not in use, and the images of its memories."""
 
-    __slots__ = ("__weakref__", "_spares", "images", "tables")
+    __slots__ = ("__weakref__", "images", "spares", "tables")
 
     def __init__(self, images: dict[int, MemoryImage]) -> None:
         self.images = images
         """What the memory with an index begins with; no other one begins with anything."""
         self.tables: list[TableContents] | None = None
         """What tables begin with, once there was an instance that says so."""
+        self.spares: list[Parts] = []
+        """Parts that are not in use."""
         # No lock: parts come back when objects die, which a garbage collection may cause at any place.
-        self._spares: list[Parts] = []
         keep_spares(self)
 
     def take(self, budget: Budget) -> Parts | None:
@@ -43,47 +36,17 @@ class PartsPool:
         there are none, or not enough is left of the budget.
         """
         try:
-            parts = self._spares.pop()
+            parts = self.spares.pop()
         except IndexError:
             return None
         if parts.lend(budget):
             return parts
-        self._spares.append(parts)
+        self.spares.append(parts)
         return None
-
-    def lease(self, parts: Parts) -> Lease:
-        """What parts are in use by, and come back with."""
-        return Lease(self, parts)
-
-    def give_back(self, parts: Parts) -> None:
-        """Keep parts for their next use."""
-        if is_finalizing():
-            return
-        try:
-            parts.reset()
-        except WasmError:
-            return  # they are given up instead
-        if len(self._spares) < _MOST_SPARES:
-            self._spares.append(parts)
 
     def give_up(self) -> None:
         """Let go of what is not in use."""
-        self._spares.clear()
-
-
-class Lease:
-    """Parts in use. The instance holds it, and whoever may outlive the instance; when it dies, others may have them."""
-
-    __slots__ = ("_parts", "_pool")
-
-    def __init__(self, pool: PartsPool, parts: Parts) -> None:
-        self._pool = pool
-        self._parts = parts
-        # The `__del__` of a user's object in the same cycle may use the instance yet, or keep it.
-        pages.finalized_last(self)
-
-    def __del__(self) -> None:
-        self._pool.give_back(self._parts)
+        self.spares.clear()
 
 
 def pool_for(blueprint: Blueprint) -> PartsPool | None:

@@ -81,17 +81,22 @@ class Store:
             self.budget = Budget(limits.memory_bytes, NO_BOUND if elements is None else elements, limits.instances)
         if limits is not None or is_measured:
             self.bounds = _bounds(self.limits, is_measured)
-        self.lock = RLock()
+        self.is_metered = self.limits.fuel is not None
+        """Whether instances pay fuel for what they run."""
         self._fuel: Fuel | None = None
         self._owned: list[object] | None = []
 
     # FAST: made when somebody needs them, 4 us, since a store for each instance is what a service wants.
-    # `setdefault` has all threads see the same one.
+    # All threads get the same one (functions.py).
+    @cached_property
+    def lock(self) -> RLock:
+        """What whoever makes one of several things that belong together takes."""
+        return RLock()
+
     @cached_property
     def externals(self) -> Externals:
         """The host's objects that guests of the store refer to."""
-        made: Externals = self.__dict__.setdefault("externals", Externals(self.budget))
-        return made
+        return Externals(self.budget)
 
     @cached_property
     def exceptions(self) -> Exceptions:
@@ -136,28 +141,19 @@ class Store:
     @cached_property
     def stop(self) -> StopRecord:
         """What all calls of the store's functions heed."""
-        with self.lock:  # of two, who has the second would not be seen by those who have the first
-            made: StopRecord | None = self.__dict__.get("stop")
-            if made is None:
-                made = StopRecord()
-                if self.bounds is None:
-                    made.keep(self._owned)
-                self.__dict__["stop"] = made
-            return made
+        made = StopRecord()
+        if self.bounds is None:
+            made.keep(self._owned)
+        return made
 
     @cached_property
     def turn(self) -> Turn:
         """Who of them runs."""
-        with self.lock:  # of two, the second would take the turn from who has the first's
-            made: Turn | None = self.__dict__.get("turn")
-            if made is None:
-                made = self.__dict__["turn"] = Turn(self.stop)
-            return made
+        return Turn(self.stop)
 
     @cached_property
     def _functions(self) -> WeakValueDictionary[int, Function]:
-        made: WeakValueDictionary[int, Function] = self.__dict__.setdefault("_functions", WeakValueDictionary())
-        return made
+        return WeakValueDictionary()
 
     def __enter__(self) -> Store:
         return self
@@ -196,11 +192,6 @@ class Store:
         if self._fuel is not None:
             store._fuel = self._fuel.sibling()
         return store
-
-    @property
-    def is_metered(self) -> bool:
-        """Whether instances pay fuel for what they run."""
-        return self.limits.fuel is not None
 
     @property
     def fuel(self) -> Fuel:

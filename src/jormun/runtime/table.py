@@ -30,20 +30,20 @@ _FIXED_BYTES = 1 << 20
 class TableInstance:
     """The native side of a table: an array of references, as bits."""
 
-    __slots__ = ("_budget", "_lock", "_maximum", "_record", "_space", "_type")
+    __slots__ = ("_lock", "_maximum", "_record", "_space", "_type", "budget")
 
     def __init__(self, type: TableType, budget: Budget, init: int = references.NULL) -> None:
         """A table of its type's minimum, filled with `init`. Raises ExhaustionError beyond the limits."""
         reach = (1 << type.address.bits) - 1
         declared = reach if type.limits.maximum is None else type.limits.maximum
-        self._budget: Budget | None = None
+        self.budget: Budget | None = None
         self._type = type
         self._maximum = min(declared, limits.TABLE_ELEMENTS)
         self._space = _space(type, self._maximum, budget)
         self._record = pages.Block(layout.TABLE_RECORD_BYTES, 16)
         self._record.write_u64(layout.TABLE_ELEMENTS, self._space.base)
         self._lock = RLock()  # a handler of signals may run while it is held
-        self._budget = budget
+        self.budget = budget
         if self.grow(type.limits.minimum, init) == GROW_FAILED:
             raise ExhaustionError(
                 TrapKind.RESOURCE_LIMIT,
@@ -79,10 +79,6 @@ class TableInstance:
     def contents(self) -> bytes:
         """All elements as they are in memory."""
         return pages.read_bytes(self._space.base, self.size * REFERENCE_BYTES)
-
-    def lend(self, budget: Budget) -> None:
-        """From now on it is for the store with this budget, from which its elements have been taken."""
-        self._budget = budget
 
     def reset(self, contents: bytes | None, committed_bytes: int) -> None:
         """Have again what `contents` gave when the table was new; all handles of it are dead. None is for a table that
@@ -125,12 +121,12 @@ class TableInstance:
             if delta > self._maximum - size:
                 self._space.reason = f"its maximum is {self._maximum} elements"
                 return GROW_FAILED
-            assert self._budget is not None
-            if not self._budget.take(0, delta):
-                self._space.reason = self._budget.elements_reason
+            assert self.budget is not None
+            if not self.budget.take(0, delta):
+                self._space.reason = self.budget.elements_reason
                 return GROW_FAILED
             if not self._space.commit((size + delta) * REFERENCE_BYTES):
-                self._budget.give_back(0, delta)
+                self.budget.give_back(0, delta)
                 return GROW_FAILED
             if init != references.NULL:
                 self.write(size, init.to_bytes(REFERENCE_BYTES, "little") * delta)
@@ -139,9 +135,9 @@ class TableInstance:
             return size
 
     def _give_back(self) -> None:
-        budget = self._budget
+        budget = self.budget
         if budget is not None:
-            self._budget = None
+            self.budget = None
             budget.give_back(0, self.size)
 
     def __del__(self) -> None:
