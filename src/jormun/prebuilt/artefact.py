@@ -45,9 +45,10 @@ GLUE = Artefact(
     "jormun.runtime.native.glue_image:build",
     (
         "errors.py", "llvm/convention.py", "llvm/object.py", "llvm/target.py", "types.py",
-        "runtime/heap_layout.py", "runtime/layout.py", "runtime/native/arrays.py", "runtime/native/bulk.py",
-        "runtime/native/call_end.py", "runtime/native/call_shape.py", "runtime/native/calls_from_python.py",
-        "runtime/native/calls_of_python.py", "runtime/native/collector.py", "runtime/native/exceptions.py",
+        "runtime/heap_layout.py", "runtime/layout.py", "runtime/native/arrays.py", "runtime/native/built_in.py",
+        "runtime/native/bulk.py", "runtime/native/call_end.py", "runtime/native/call_shape.py",
+        "runtime/native/calls_from_python.py", "runtime/native/calls_of_python.py", "runtime/native/cleaning.py",
+        "runtime/native/collector.py", "runtime/native/exceptions.py",
         "runtime/native/glue.py", "runtime/native/glue_data.py", "runtime/native/glue_image.py",
         "runtime/native/heap.py", "runtime/native/python_values.py", "runtime/native/service.py",
         "runtime/native/signal_handlers.py", "runtime/native/signals.py", "runtime/native/stopping.py",

@@ -78,7 +78,8 @@ class AddressSpace:
         return True
 
     def reset(self, size_bytes: int, image: MemoryImage | None = None) -> None:
-        """See `Space`; always of the same size. Where an image was mapped its bytes are again, all else is zeros.
+        """See `Space`; always of the same size. Where an image was mapped, always the same, its bytes are again, all
+        else is zeros.
 
         Where few pages were written, they are written over, and stay; else they are given back to the system.
         """
@@ -94,16 +95,11 @@ class AddressSpace:
         if self._dirty is None:
             from jormun.runtime.native.dirty_pages import DirtyPages  # most processes have no use for it
 
-            self._dirty = DirtyPages(self.base, size_bytes)
-        written = self._dirty.written()
-        if written is None:
+            self._dirty = DirtyPages(self.base, size_bytes, image)
+        dirty = self._dirty
+        written = dirty.clean(dirty.record)
+        if written < 0 and dirty.clean_again(written) < 0:
             pages.forget(self.base, size_bytes)
-            return
-        for start, end in written:
-            if image is None:
-                pages.zero(start, end - start)
-            else:
-                image.restore(self.base, start, end)
 
     def __del__(self) -> None:
         if hasattr(self, "base"):

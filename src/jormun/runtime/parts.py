@@ -58,7 +58,7 @@ class Parts:
 
     __slots__ = (
         "__weakref__", "_borrowers", "_committed_bytes", "_contents", "_elements", "_initial", "_memories", "_record",
-        "_state", "_tables", "is_filled", "memories", "tables", "words",
+        "_state", "_tables", "is_filled", "memories", "tables", "untrack", "words",
     )  # fmt: skip
 
     def __init__(self, compiled: CompiledModule) -> None:
@@ -70,7 +70,9 @@ class Parts:
         self.memories: Sequence[MemoryParts] = ()
         self.tables: list[TableInstance] = []
         self.words[layout.VM_CODE_TABLE >> 3] = compiled.code_table
-        self.words[layout.VM_SERVICES >> 3] = Native.get().services
+        native = Native.get()
+        self.words[layout.VM_SERVICES >> 3] = native.services
+        self.untrack = native.built_ins.untrack
         self.words[layout.VM_COUNTERS >> 3] = compiled.counters
         self.is_filled = False
         """Whether function records and tables have in them what they begin with: see `CompiledModule.fill`."""
@@ -161,8 +163,8 @@ class Lease:
         """Parts that are noted. `spares` is where they go then, unless there are enough."""
         self._parts = parts
         self._spares = spares
-        # The `__del__` of a user's object in the same cycle may use the instance yet, or keep it.
-        pages.finalized_last(self)
+        # See pages.finalized_last: the `__del__` of a user's object in the same cycle may use the instance yet.
+        parts.untrack(self)
 
     def __del__(self) -> None:
         if is_finalizing():

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from jormun.runtime.native import (
     arrays,
+    built_in,
     bulk,
     call_end,
     calls_from_python,
     calls_of_python,
+    cleaning,
     collector,
     exceptions,
     glue_data,
@@ -58,7 +60,7 @@ def text() -> str:
     services = map(_service, SERVICES)
     chapters = (
         python_values, calls_of_python, calls_from_python, call_end, straight_calls, stopping, signal_handlers, bulk,
-        wasi, exceptions, heap, arrays, collector,
+        wasi, exceptions, heap, arrays, collector, built_in, cleaning,
     )  # fmt: skip
     return "".join([*assembly, _DECLARATIONS, *services, *(chapter.text() for chapter in chapters)])
 

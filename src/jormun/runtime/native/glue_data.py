@@ -31,13 +31,14 @@ PYTHON_FUNCTIONS = (
     "PyLong_FromLongLong",
     "PyLong_FromUnsignedLongLong",
     "PyMethod_New",
+    "PyObject_GC_UnTrack",
     "PyObject_Vectorcall",
     "PyThreadState_Next",
     "PyTuple_New",
     "PyTuple_SetItem",
     "PyType_IsSubtype",
 )
-LIBC_FUNCTIONS = ("memmove", "memset", "sigaction", "raise", "clock_gettime", "pthread_getspecific")
+LIBC_FUNCTIONS = ("memmove", "memset", "sigaction", "raise", "clock_gettime", "ioctl", "pthread_getspecific")
 FUNCTIONS = (*PYTHON_FUNCTIONS, *LIBC_FUNCTIONS)
 PYTHON_OBJECTS = ("PyLong_Type", "PyFloat_Type", "_Py_NoneStruct")
 """Objects of Python's whose addresses native code knows."""

@@ -19,6 +19,7 @@ from jormun.runtime import layout
 from jormun.runtime.image import CodeImage
 from jormun.runtime.native import backtrace, glue_data, number_layout, pages, signals
 from jormun.runtime.native import c_types as ctypes
+from jormun.runtime.native.built_in import BuiltIns
 from jormun.runtime.native.code import CodeRegion, LoadedCode
 from jormun.runtime.native.glue_image import glue_image
 from jormun.runtime.native.pages import Block, Protection
@@ -65,6 +66,7 @@ class Native:
         self._ticks = local()
         self.symbols = self._load_glue()
         """The addresses of the glue's functions."""
+        self.built_ins = BuiltIns(self.symbols)
         self.stacks = StackPool(self._process, self.symbols["jormun_thread_ended"], self._begin_thread)
         """All guest stacks."""
         self.enter = ctypes.PYFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 3)(self.symbols["jormun_enter"])

@@ -19,7 +19,7 @@ _count = 0
 class MemoryImage:
     """The pages of a memory from `start` on, `size_bytes` of them; the file lives as long as the object."""
 
-    __slots__ = ("_fd", "_pristine", "size_bytes", "start")
+    __slots__ = ("_fd", "pristine", "size_bytes", "start")
 
     def __init__(self, pieces: Sequence[tuple[int, bytes | memoryview]]) -> None:
         """Of bytes at offsets in a memory, ascending or not. Raises OSError where there can be no more files."""
@@ -37,7 +37,8 @@ class MemoryImage:
                 written = os.pwrite(self._fd, rest, at - self.start)
                 rest, at = rest[written:], at + written
         _seal(self._fd)
-        self._pristine = pages.map_for_reading(self.size_bytes, self._fd)
+        self.pristine = pages.map_for_reading(self.size_bytes, self._fd)
+        """The address of its bytes, to be read alone."""
 
     def map(self, base: int) -> None:
         """Put it into the memory at `base`, whose pages there are accessible and hold nothing. Raises ExhaustionError
@@ -45,22 +46,10 @@ class MemoryImage:
         """
         pages.map_private(base + self.start, self.size_bytes, self._fd)
 
-    def restore(self, base: int, start: int, end: int) -> None:
-        """Write over the pages from address `start` to `end` of a memory at `base` what it began with."""
-        first = base + self.start
-        last = first + self.size_bytes
-        low, high = max(start, first), min(end, last)
-        if low >= high:
-            pages.zero(start, end - start)
-            return
-        pages.zero(start, low - start)
-        pages.copy(low, self._pristine + low - first, high - low)
-        pages.zero(high, end - high)
-
     def __del__(self) -> None:
         global _count
-        if hasattr(self, "_pristine"):
-            pages.release(self._pristine, self.size_bytes)
+        if hasattr(self, "pristine"):
+            pages.release(self.pristine, self.size_bytes)
         if hasattr(self, "_fd"):
             os.close(self._fd)
             _count -= 1

@@ -24,6 +24,7 @@ _MAP_FLAGS = _MAP_PRIVATE | 0x20 | 0x4000  # MAP_ANONYMOUS | MAP_NORESERVE
 _MAP_FIXED = 0x10
 _MADV_DONTNEED = 4
 _MADV_HUGEPAGE = 14
+_MADV_WIPEONFORK = 18
 _MADV_POPULATE_WRITE = 23
 _LARGE_BYTES = 2 << 20
 _MAP_FAILED = ctypes.c_void_p(-1).value
@@ -170,6 +171,17 @@ def forget(address: int, size_bytes: int) -> None:
     """
     if size_bytes and _madvise(address, size_bytes, _MADV_DONTNEED):
         raise _error("give back", size_bytes)
+
+
+def page_of_this_process() -> int:
+    """The address of a new page that is zeros in each process that is forked off, however that is done. Raises
+    WasmError on systems older than Linux 4.14.
+    """
+    address = reserve(PAGE_BYTES)
+    protect(address, PAGE_BYTES, READ_WRITE)
+    if _madvise(address, PAGE_BYTES, _MADV_WIPEONFORK):
+        raise _error("keep to this process", PAGE_BYTES)
+    return address
 
 
 def release(address: int, size_bytes: int) -> None:

@@ -1,0 +1,117 @@
+"""Functions of the glue that Python calls as it calls its own built-in ones, in 0.03 us: ctypes takes 0.3 and more.
+
+For what is done for each instance and each wait. LLVM text of the glue, and the objects (`PyMethodDef`,
+`PyCFunction_NewEx`). They are called with the GIL held. Addresses are given, and nothing here checks them, as in
+pages.py.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from jormun.hints import Any, Callable, Final, Mapping
+from jormun.runtime.native import c_types as ctypes
+from jormun.runtime.native import glue_data, pages
+
+ONE, MANY = 0x0008, 0x0080
+"""METH_O and METH_FASTCALL: what is passed behind `self`, an argument, or where they are and how many."""
+
+_DECLARATIONS: Final = """
+declare dso_local void @PyObject_GC_UnTrack(ptr)
+"""
+
+
+def text() -> str:
+    """The LLVM text."""
+    return _DECLARATIONS + _NONE + _UNTRACK + _WORDS
+
+
+_NONE: Final = f"""
+define internal ptr @jormun_none() nounwind {{
+  %none = load ptr, ptr {glue_data.at(glue_data.python_object("_Py_NoneStruct"))}
+  call void @Py_IncRef(ptr %none)
+  ret ptr %none
+}}
+"""
+
+# ptr jormun_untrack(ptr self, ptr object): see pages.finalized_last. Safe because the object is of a class with slots
+# or attributes, which all have what the garbage collector needs in front of them.
+_UNTRACK: Final = """
+define ptr @jormun_untrack(ptr %self, ptr %object) nounwind {
+  call void @PyObject_GC_UnTrack(ptr %object)
+  %none = call ptr @jormun_none()
+  ret ptr %none
+}
+"""
+
+# ptr jormun_word(ptr self, ptr address): the 64 bits at an address, and jormun_set_word, which stores some: as
+# pages.read_u64 and write_u64, and as safe. What is no int raises what Python's own functions do.
+_WORDS: Final = """
+define ptr @jormun_word(ptr %self, ptr %object) nounwind {
+  %address = call i64 @PyLong_AsUnsignedLongLong(ptr %object)
+  %is.odd = icmp eq i64 %address, -1
+  br i1 %is.odd, label %raise, label %load
+load:
+  %at = inttoptr i64 %address to ptr
+  %word = load i64, ptr %at
+  %int = tail call ptr @PyLong_FromUnsignedLongLong(i64 %word)
+  ret ptr %int
+raise:
+  ret ptr null
+}
+define ptr @jormun_set_word(ptr %self, ptr %args, i64 %count) nounwind {
+  %object = load ptr, ptr %args
+  %address = call i64 @PyLong_AsUnsignedLongLong(ptr %object)
+  %is.odd = icmp eq i64 %address, -1
+  br i1 %is.odd, label %raise, label %convert
+convert:
+  %value.at = getelementptr ptr, ptr %args, i64 1
+  %value.object = load ptr, ptr %value.at
+  %value = call i64 @PyLong_AsUnsignedLongLong(ptr %value.object)
+  %is.all = icmp eq i64 %value, -1
+  br i1 %is.all, label %check, label %store
+check:
+  %error = call ptr @PyErr_Occurred()
+  %is.right = icmp eq ptr %error, null
+  br i1 %is.right, label %store, label %raise
+store:
+  %at = inttoptr i64 %address to ptr
+  store i64 %value, ptr %at
+  %none = call ptr @jormun_none()
+  ret ptr %none
+raise:
+  ret ptr null
+}
+"""
+
+
+class BuiltIns:
+    """The functions. `words` and what is for one purpose alone are documented there."""
+
+    __slots__ = ("clean", "set_word", "untrack", "word")
+
+    def __init__(self, symbols: Mapping[str, int]) -> None:
+        """`symbols` are the addresses of the glue's functions."""
+        self.untrack: Callable[[object], None] = built_in(symbols["jormun_untrack"], ONE)
+        """See pages.finalized_last."""
+        self.word: Callable[[int], int] = built_in(symbols["jormun_word"], ONE)
+        """The 64 bits at an address."""
+        self.set_word: Callable[[int, int], None] = built_in(symbols["jormun_set_word"], MANY)
+        """Store 64 bits at an address: two arguments exactly."""
+        self.clean: Callable[[int], int] = built_in(symbols["jormun_clean"], ONE)
+        """See cleaning.py."""
+
+
+def built_in(address: int, flags: int) -> Callable[..., Any]:  # Any: what it takes and returns, machine code knows
+    """The machine code at an address as a function of Python's, which lives as long as the process."""
+    definition = pages.Block(32, 16)
+    definition.view().cast("Q")[:] = memoryview(array("Q", (pages.address_of(_NAME), address, flags, 0)))
+    _kept.append(definition)
+    new = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+    made: Callable[..., Any] = new(pages.python_address("PyCFunction_NewEx"))(definition.address, None, None)
+    return made
+
+
+_NAME: Final = b"jormun"
+_kept: list[pages.Block] = []
+"""What functions refer to as long as the process lives."""
