@@ -5,12 +5,19 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections import deque as deque
+    from typing import TypeVar
     from weakref import WeakSet as WeakSet
     from weakref import WeakValueDictionary as WeakValueDictionary
     from weakref import ref as ref
+
+    _K = TypeVar("_K")
+    _V = TypeVar("_V")
+
+    def remove_dead(references: dict[_K, ref[_V]], key: _K) -> None:
+        """Take a reference out of a dict if what it refers to is dead: in one step, whoever else looks at it."""
 else:
     from _collections import deque as deque
-    from _weakref import _remove_dead_weakref
+    from _weakref import _remove_dead_weakref as remove_dead
     from _weakref import ref as ref
 
     class _Entry(ref):
@@ -37,7 +44,7 @@ else:
 
             def gone(entry):
                 # One step: by now there may be a living value with the same key.
-                _remove_dead_weakref(entries, entry.key)
+                remove_dead(entries, entry.key)
 
             self._gone = gone
 

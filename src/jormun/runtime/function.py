@@ -7,7 +7,7 @@ from jormun.runtime import layout
 from jormun.runtime.native import pages
 from jormun.runtime.native.function_type import called_natively, set_fields
 from jormun.runtime.native.machine import Native
-from jormun.runtime.slots import CallSlots, not_plain, slots_of
+from jormun.runtime.slots import CallSlots
 from jormun.runtime.turn import OWNER, WAITING, Turn
 from jormun.runtime.uncopied import uncopied
 from jormun.types import DefType, FuncExternType, FuncType
@@ -15,6 +15,7 @@ from jormun.types import DefType, FuncExternType, FuncType
 if TYPE_CHECKING:
     import inspect
 
+    from jormun.runtime.function_facts import FunctionFacts
     from jormun.runtime.store import Store
 
 T = TypeVar("T")
@@ -48,20 +49,17 @@ class Function:
 
     __slots__ = ("__name__", "__qualname__", "_owner", "_slots", "address", "deftype", "func_type", "store")
 
-    def __init__(self, store: Store, address: int, deftype: DefType, name: str, owner: object, is_short: bool) -> None:
-        """Made by `Store.function`; `owner` holds the record at `address`. `is_short`: it may keep the GIL."""
-        assert isinstance(deftype.composite, FuncType)
+    def __init__(self, store: Store, address: int, facts: FunctionFacts, owner: object) -> None:
+        """Made by `Store.function`; `owner` holds the record at `address`."""
         self.store = store
         self.address = address
-        self.deftype = deftype
-        self.func_type = deftype.composite
-        self.__name__ = name
-        self.__qualname__ = name
+        self.deftype = facts.deftype
+        self.func_type = facts.func_type
+        self.__name__ = facts.name
+        self.__qualname__ = facts.name
         self._owner = owner
-        slots = self._slots = slots_of(self.func_type)
-        signature = slots.signature if slots.is_small else not_plain()
-        code = Native.get().symbols[slots.entry]
-        set_fields(self, code, signature.address, address, store.stop.address, Function.call, is_short)
+        self._slots = facts.slots
+        set_fields(self, facts.entry, facts.signature, address, store.stop.address, Function.call, facts.is_short)
 
     @staticmethod
     def host(store: Store, func_type: FuncType | DefType, function: Callable[..., object], name: str = "") -> Function:

@@ -7,6 +7,7 @@ from array import array
 from jormun.functions import lru_cache
 from jormun.hints import TYPE_CHECKING, Final, Protocol, Sequence
 from jormun.runtime import layout, world
+from jormun.runtime.function_facts import FunctionFacts
 from jormun.runtime.native import pages
 from jormun.runtime.owners import forget, register
 from jormun.types import DefType
@@ -100,17 +101,10 @@ class HostFunctions:
         if hasattr(self, "_key"):
             forget(self._key)
 
-    def function_deftype(self, cookie: int) -> DefType:
-        """The type of the function whose record has this cookie."""
-        return self._functions[cookie].deftype
-
-    def function_name(self, cookie: int) -> str:
-        """Its name."""
-        return self._functions[cookie].name
-
-    def function_is_short(self, cookie: int) -> bool:
-        """No: nobody knows what it does."""
-        return False
+    def function_facts(self, cookie: int) -> FunctionFacts:
+        """What is known of the function whose record has this cookie; how long it takes nobody knows."""
+        described = self._functions[cookie]
+        return FunctionFacts(described.deftype, described.name, is_short=False)
 
     @property
     def exceptions(self) -> Exceptions | None:

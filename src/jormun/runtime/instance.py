@@ -86,9 +86,13 @@ class Instance:
 
     def function(self, func_index: int) -> Function:
         """A function; an own one must be among those whose reference may be taken, as exports are."""
-        if func_index >= self.compiled.first_own:
-            self.fill()
-        return self.store.function(self.function_address(func_index))
+        compiled, native = self.compiled, self.native
+        if func_index < compiled.first_own:
+            return self.store.function(self.function_address(func_index))
+        if not native.parts.is_filled:
+            compiled.fill(native.parts)
+        address = native.parts.vm + compiled.layout.own_function_records[func_index]
+        return self.store.function_of(address, compiled.function_facts(func_index), native)
 
     def fill(self) -> None:
         """To be called before somebody looks at a reference in the instance, or its code runs."""

@@ -11,6 +11,7 @@ from jormun.hints import TYPE_CHECKING, Callable, Iterable, Protocol, Sequence
 from jormun.locks import RLock
 from jormun.runtime.blueprint import Blueprint, blueprint_of
 from jormun.runtime.engine import Engine, LoopHead, Progress
+from jormun.runtime.function_facts import FunctionFacts
 from jormun.runtime.image import BASELINE, FUNCTION, LOOP_ENTRY, CodeImage
 from jormun.runtime.layout import Layout
 from jormun.runtime.native import pages
@@ -80,6 +81,7 @@ class CompiledModule:
         self._is_compiled = bytearray(blueprint.own_function_count)
         """1 for each function that has code, 2 for one that has better code."""
         self._loaded = OwnedCode()
+        self._facts: dict[int, FunctionFacts] = {}
         self._parts: WeakSet[Parts] = WeakSet()
         self.is_instantiated = False
         """Whether somebody has begun to make an instance."""
@@ -238,8 +240,21 @@ class CompiledModule:
         )
         return found if any(found) else None
 
+    def function_facts(self, func_index: int) -> FunctionFacts:
+        """What is known of an own function: called by its export, else by its name section."""
+        facts = self._facts.get(func_index)
+        if facts is None:
+            name = self.export_names.get(func_index)
+            if name is None:
+                name = self.function_name(func_index)
+            if name is None:
+                name = f"function {func_index}"
+            deftype = self.blueprint.types[self.blueprint.function_types[func_index]]
+            facts = self._facts[func_index] = FunctionFacts(deftype, name, func_index in self._short_functions)
+        return facts
+
     @cached_property
-    def short_functions(self) -> frozenset[int]:
+    def _short_functions(self) -> frozenset[int]:
         """The exported functions that run for a moment at most."""
         return frozenset(self.blueprint.short_functions)
 

@@ -15,11 +15,11 @@ from jormun.runtime.native.machine import Native
 from jormun.runtime.owners import owners, register
 from jormun.runtime.parts import Parts
 from jormun.runtime.table import TableInstance
-from jormun.types import DefType
 
 if TYPE_CHECKING:
     from jormun.runtime.budget import Budget
     from jormun.runtime.exceptions import Exceptions
+    from jormun.runtime.function_facts import FunctionFacts
     from jormun.runtime.heap import Heap
     from jormun.runtime.metering.fuel import Fuel
 
@@ -133,18 +133,6 @@ class ModuleInstance:
         """Get 8 bytes of the record."""
         return self._words[offset >> 3]
 
-    def function_deftype(self, cookie: int) -> DefType:
-        """The type of the own function with this index."""
-        blueprint = self.compiled.blueprint
-        return blueprint.types[blueprint.function_types[cookie]]
-
-    def function_name(self, cookie: int) -> str:
-        """What Python calls the own function with this index: by its export, else by its name section."""
-        name = self.compiled.export_names.get(cookie)
-        if name is None:
-            name = self.compiled.function_name(cookie)
-        return f"function {cookie}" if name is None else name
-
-    def function_is_short(self, cookie: int) -> bool:
-        """Whether the own function with this index runs for a moment at most."""
-        return cookie in self.compiled.short_functions
+    def function_facts(self, cookie: int) -> FunctionFacts:
+        """What is known of the own function with this index."""
+        return self.compiled.function_facts(cookie)

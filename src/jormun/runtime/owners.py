@@ -11,23 +11,17 @@ from itertools import count
 from jormun.containers import ref
 from jormun.errors import WasmError
 from jormun.hints import TYPE_CHECKING, Final, Protocol
-from jormun.types import DefType
 
 if TYPE_CHECKING:
     from jormun.runtime.exceptions import Exceptions
+    from jormun.runtime.function_facts import FunctionFacts
 
 
 class FunctionOwner(Protocol):
     """What function records belong to: a module instance, or a host function."""
 
-    def function_deftype(self, cookie: int) -> DefType:
-        """The type of the function whose record has this cookie."""
-
-    def function_name(self, cookie: int) -> str:
-        """Its name."""
-
-    def function_is_short(self, cookie: int) -> bool:
-        """Whether it runs for a moment at most."""
+    def function_facts(self, cookie: int) -> FunctionFacts:
+        """What is known of the function whose record has this cookie."""
 
     @property
     def exceptions(self) -> Exceptions | None:

@@ -8,7 +8,7 @@ it. So there are no cycles, and memory is given back at once. Memories alone nee
 
 from __future__ import annotations
 
-from jormun.containers import WeakValueDictionary, ref
+from jormun.containers import ref, remove_dead
 from jormun.errors import WasmError
 from jormun.functions import cache, cached_property, lru_cache
 from jormun.hints import TYPE_CHECKING, Callable, NoReturn, TracebackType, TypeVar
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from jormun.runtime.bounds import CallBounds
     from jormun.runtime.engine import Engine
     from jormun.runtime.exceptions import Exceptions
+    from jormun.runtime.function_facts import FunctionFacts
     from jormun.runtime.heap import Heap
     from jormun.runtime.metering.fuel import Fuel
     from jormun.runtime.roots import Roots
@@ -85,6 +86,9 @@ class Store:
         """Whether instances pay fuel for what they run."""
         self._fuel: Fuel | None = None
         self._owned: list[object] | None = []
+        # References without a callback, which would take three times as long to make. What is dead makes room for what
+        # comes to be in its place.
+        self._functions: dict[int, ref[Function]] = {}
 
     # FAST: made when somebody needs them, 4 us, since a store for each instance is what a service wants.
     # All threads get the same one (functions.py).
@@ -141,19 +145,12 @@ class Store:
     @cached_property
     def stop(self) -> StopRecord:
         """What all calls of the store's functions heed."""
-        made = StopRecord()
-        if self.bounds is None:
-            made.keep(self._owned)
-        return made
+        return StopRecord(self._owned if self.bounds is None else None)
 
     @cached_property
     def turn(self) -> Turn:
         """Who of them runs."""
         return Turn(self.stop)
-
-    @cached_property
-    def _functions(self) -> WeakValueDictionary[int, Function]:
-        return WeakValueDictionary()
 
     def __enter__(self) -> Store:
         return self
@@ -224,23 +221,32 @@ class Store:
 
     def function(self, address: int) -> Function:
         """The function whose record is at `address`: always the same object while it is in use."""
-        function = self._functions.get(address)
+        reference = self._functions.get(address)
+        function = None if reference is None else reference()
         if function is None:
-            with self.lock:
-                function = self._functions.get(address)
-                if function is None:
-                    function = self._function(address)
-                    self._functions[address] = function
+            if self._owned is None:
+                raise WasmError(_CLOSED)  # the record is no more
+            vm = pages.read_u64(address + layout.FUNCTION_VM)
+            cookie = pages.read_u64(address + layout.FUNCTION_COOKIE)
+            owner = owner_of(pages.read_u64(vm + layout.VM_INSTANCE_KEY))
+            function = self.function_of(address, owner.function_facts(cookie), owner)
         return function
 
-    def _function(self, address: int) -> Function:
-        if self._owned is None:
-            raise WasmError(_CLOSED)
-        vm = pages.read_u64(address + layout.FUNCTION_VM)
-        cookie = pages.read_u64(address + layout.FUNCTION_COOKIE)
-        owner = owner_of(pages.read_u64(vm + layout.VM_INSTANCE_KEY))
-        deftype, name = owner.function_deftype(cookie), owner.function_name(cookie)
-        return Function(self, address, deftype, name, owner, owner.function_is_short(cookie))
+    def function_of(self, address: int, facts: FunctionFacts, owner: object) -> Function:
+        """The same; `owner` holds the record."""
+        functions = self._functions
+        while True:
+            reference = functions.get(address)
+            function = None if reference is None else reference()
+            if function is not None:
+                return function
+            if self._owned is None:
+                raise WasmError(_CLOSED)
+            function = Function(self, address, facts, owner)
+            made = ref(function)
+            remove_dead(functions, address)
+            if functions.setdefault(address, made) is made:  # of two threads, one
+                return function
 
     def deftype(self, t: FuncType | DefType) -> DefType:
         """The canonical definition of a function type that refers to no others, or `t` itself if it is a definition."""

@@ -18,6 +18,7 @@ ONE, MANY = 0x0008, 0x0080
 
 _DECLARATIONS: Final = """
 declare dso_local void @PyObject_GC_UnTrack(ptr)
+declare dso_local i64 @PyLong_AsUnsignedLongLongMask(ptr)
 """
 
 
@@ -44,11 +45,12 @@ define ptr @jormun_untrack(ptr %self, ptr %object) nounwind {
 }
 """
 
-# ptr jormun_word(ptr self, ptr address): the 64 bits at an address, and jormun_set_word, which stores some: as
-# pages.read_u64 and write_u64, and as safe. What is no int raises what Python's own functions do.
+# ptr jormun_word(ptr self, ptr address): the 64 bits at an address; and jormun_set_words, which takes an address and
+# stores, there and behind, the low 64 bits of what follows. As safe as what they stand for, pages.read_u64 and
+# write_u64. What is no int raises TypeError, before anything behind it is done.
 _WORDS: Final = """
 define ptr @jormun_word(ptr %self, ptr %object) nounwind {
-  %address = call i64 @PyLong_AsUnsignedLongLong(ptr %object)
+  %address = call i64 @PyLong_AsUnsignedLongLongMask(ptr %object)
   %is.odd = icmp eq i64 %address, -1
   br i1 %is.odd, label %raise, label %load
 load:
@@ -59,15 +61,22 @@ load:
 raise:
   ret ptr null
 }
-define ptr @jormun_set_word(ptr %self, ptr %args, i64 %count) nounwind {
+define ptr @jormun_set_words(ptr %self, ptr %args, i64 %count) nounwind {
   %object = load ptr, ptr %args
-  %address = call i64 @PyLong_AsUnsignedLongLong(ptr %object)
+  %address = call i64 @PyLong_AsUnsignedLongLongMask(ptr %object)
   %is.odd = icmp eq i64 %address, -1
-  br i1 %is.odd, label %raise, label %convert
+  br i1 %is.odd, label %raise, label %begin
+begin:
+  %start = inttoptr i64 %address to ptr
+  br label %head
+head:
+  %k = phi i64 [ 1, %begin ], [ %k.next, %store ]
+  %is.over = icmp uge i64 %k, %count
+  br i1 %is.over, label %done, label %convert
 convert:
-  %value.at = getelementptr ptr, ptr %args, i64 1
+  %value.at = getelementptr ptr, ptr %args, i64 %k
   %value.object = load ptr, ptr %value.at
-  %value = call i64 @PyLong_AsUnsignedLongLong(ptr %value.object)
+  %value = call i64 @PyLong_AsUnsignedLongLongMask(ptr %value.object)
   %is.all = icmp eq i64 %value, -1
   br i1 %is.all, label %check, label %store
 check:
@@ -75,8 +84,12 @@ check:
   %is.right = icmp eq ptr %error, null
   br i1 %is.right, label %store, label %raise
 store:
-  %at = inttoptr i64 %address to ptr
+  %place = sub i64 %k, 1
+  %at = getelementptr i64, ptr %start, i64 %place
   store i64 %value, ptr %at
+  %k.next = add i64 %k, 1
+  br label %head
+done:
   %none = call ptr @jormun_none()
   ret ptr %none
 raise:
@@ -86,18 +99,18 @@ raise:
 
 
 class BuiltIns:
-    """The functions. `words` and what is for one purpose alone are documented there."""
+    """The functions."""
 
-    __slots__ = ("clean", "set_word", "untrack", "word")
+    __slots__ = ("clean", "set_words", "untrack", "word")
 
     def __init__(self, symbols: Mapping[str, int]) -> None:
         """`symbols` are the addresses of the glue's functions."""
         self.untrack: Callable[[object], None] = built_in(symbols["jormun_untrack"], ONE)
         """See pages.finalized_last."""
-        self.word: Callable[[int], int] = built_in(symbols["jormun_word"], ONE)
+        self.word: Callable[..., int] = built_in(symbols["jormun_word"], ONE)
         """The 64 bits at an address."""
-        self.set_word: Callable[[int, int], None] = built_in(symbols["jormun_set_word"], MANY)
-        """Store 64 bits at an address: two arguments exactly."""
+        self.set_words: Callable[..., None] = built_in(symbols["jormun_set_words"], MANY)
+        """Store the low 64 bits of each number behind the first, from that address on."""
         self.clean: Callable[[int], int] = built_in(symbols["jormun_clean"], ONE)
         """See cleaning.py."""
 

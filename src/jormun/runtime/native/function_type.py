@@ -77,10 +77,9 @@ def called_natively(cls: type[T]) -> type[T]:
 def set_fields(
     function: object, call: int, signature: int, record: int, stop: int, python: object, is_short: bool
 ) -> None:
-    """Fill what native code reads of such an object, which holds all of it. `python` is held by the class."""
-    words = pages.words(6)(id(function) + layout.FUNCTION_OBJECT_CALL)
-    words[1], words[2], words[3], words[4], words[5] = signature, record, stop, id(python), is_short
-    words[0] = call  # last: from here on it can be called
+    """Fill what native code reads of such an object, which is new and holds all of it; the class holds `python`."""
+    at = id(function) + layout.FUNCTION_OBJECT_CALL
+    pages.write_u64s(at, call, signature, record, stop, id(python), is_short)
 
 
 def _words(*values: int) -> int:

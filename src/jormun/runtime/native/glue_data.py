@@ -28,6 +28,7 @@ PYTHON_FUNCTIONS = (
     "PyLong_AsDouble",
     "PyLong_AsLongLongAndOverflow",
     "PyLong_AsUnsignedLongLong",
+    "PyLong_AsUnsignedLongLongMask",
     "PyLong_FromLongLong",
     "PyLong_FromUnsignedLongLong",
     "PyMethod_New",

@@ -86,6 +86,7 @@ class Native:
         self._on_failure = self._failed  # whose address machine code knows
         self._on_thrown = _thrown
         self._write_data()
+        pages.use(self.built_ins.word, self.built_ins.set_words)  # not before they find Python's functions there
         os.register_at_fork(after_in_child=self._after_fork)
 
     @property

@@ -33,7 +33,8 @@ class StopRecord:
 
     __slots__ = ("address",)
 
-    def __init__(self) -> None:
+    def __init__(self, kept: list[object] | None = None) -> None:
+        """Nothing is to end. `kept` is as that of `keep`."""
         try:
             self.address = _free.pop()
         except IndexError:
@@ -41,11 +42,7 @@ class StopRecord:
             _blocks.append(block)
             self.address = block.address
             _free.extend(block.address + layout.STOP_RECORD_BYTES * k for k in range(1, _RECORDS_PER_BLOCK))
-        pages.write_u64(self.address + layout.STOP_UP_TO, 0)
-        pages.write_u64(self.address + layout.STOP_OUTER, 0)
-        pages.write_u64(self.address + layout.STOP_KEPT, 0)
-        pages.write_u64(self.address + layout.STOP_OWNER, 0)
-        pages.write_u64(self.address + layout.STOP_WAITING, 0)
+        pages.write_u64s(self.address, 0, 0, 0 if kept is None else id(kept), 0, 0)  # STOP_KEPT is the third word
 
     def __del__(self) -> None:
         _free.append(self.address)
