@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from jormun.containers import ref
 from jormun.errors import HostError, WasmError
-from jormun.functions import lru_cache, partial
-from jormun.hints import TYPE_CHECKING, Callable, Final, Sequence, TypeAlias
+from jormun.functions import partial
+from jormun.hints import TYPE_CHECKING, Callable, Final, TypeAlias
 from jormun.runtime import layout, world
+from jormun.runtime.host_shape import func_type_of, shape_of
 from jormun.runtime.native import pages
 from jormun.runtime.native.calls import Signature
 from jormun.runtime.native.machine import Native
@@ -16,8 +17,6 @@ from jormun.runtime.slots import slots_of
 from jormun.types import DefType, FuncType
 
 if TYPE_CHECKING:
-    from typing import NoReturn
-
     from jormun.runtime.exceptions import Exceptions
     from jormun.runtime.native.pointers import Pointer
     from jormun.runtime.store import Store
@@ -30,7 +29,8 @@ Failed: TypeAlias = Callable[[Exception], int]
 """Makes the result of a call that raised, or raises."""
 
 
-_OF_PYTHON: Final[tuple[type, ...]] = (type(lambda: None), type([].append), type(Signature.of), partial)
+_PYTHON_FUNCTION: Final = type(lambda: None)
+_OF_PYTHON: Final[tuple[type, ...]] = (_PYTHON_FUNCTION, type([].append), type(Signature.of), partial)
 """Functions, methods of C's and Python's own, and what wraps them: most that are given are of these."""
 
 
@@ -48,11 +48,12 @@ class NotYet(Exception):
 class HostFunction:
     """A Python function that takes and returns values, in a store."""
 
-    __slots__ = ("_callback", "_store", "deftype", "function", "name")
+    __slots__ = ("_shape", "_store", "deftype", "function", "name")
 
     def __init__(self, store: ref[Store], deftype: DefType, function: Callable[..., object], name: str) -> None:
         self._store = store
-        self._callback: Callable[..., None] | None = None
+        self._shape = shape_of(deftype)
+        """It keeps the callback and the signature record."""
         self.deftype = deftype
         self.function = function
         self.name = name
@@ -70,24 +71,23 @@ class HostFunction:
         """See host_records.Described."""
         return self.store.exceptions
 
-    def words(self, cookie: int) -> Sequence[int]:
+    def words(self, cookie: int, at: int, key: int, owner: int) -> tuple[int, ...]:
         """See host_records.Described."""
-        func_type = _func_type(self.deftype)
-        slots, symbols = slots_of(func_type), Native.get().symbols
-        is_async = _is_coroutine_function(self.function)
-        # It keeps the signature record, too.
-        callback = self._callback = _callback(func_type, is_async)
-        code, signature, function = symbols["jormun_host_function"], 0, 0
-        pointer = _pointer_of(self.function) if slots.is_plain else None
-        if pointer is not None and pointer.fits(Signature.of(func_type)):
-            # It runs in place of all else, being of the type that guests call it with (native/pointers.py).
-            code, function = symbols["jormun_native_function"], pointer.address
-        elif slots.is_plain and not is_async:
-            signature, function = slots.signature.address, id(self.function)
+        shape, given = self._shape, self.function
+        is_async = _is_coroutine_function(given)
+        callback = shape.async_callback if is_async else shape.callback
+        code, signature, function = shape.code, 0, 0
+        if shape.is_plain:
+            pointer = _pointer_of(given)
+            if pointer is not None and pointer.fits(shape.pointer_signature):
+                # It runs in place of all else, being of the type that guests call it with (native/pointers.py).
+                code, function = Native.get().symbols["jormun_native_function"], pointer.address
+            elif not is_async:
+                signature, function = shape.signature, id(given)
         return (
-            *(code, 0, self.deftype.id, cookie),
-            *(id(callback), 0, slots.overflow_slots, 0, signature, function, 0, id(self)),
-        )
+            code, at + layout.FUNCTION_RECORD_BYTES, shape.type_id, cookie,
+            id(callback), key, shape.overflow_slots, 0, signature, function, owner, id(self),
+        )  # fmt: skip
 
 
 class BitsFunction:
@@ -110,7 +110,7 @@ class BitsFunction:
         passes (HostFunctions.shared). With `answered`, machine code answers the plain ones of its calls (world.ANSWERED
         has the name), and leaves all others to it.
         """
-        func_type = _func_type(deftype)
+        func_type = func_type_of(deftype)
         self._callback = _bits_callback(func_type, failed, takes_self)
         self._code = world.symbol(name) if answered else "jormun_host_function"
         self._flags = layout.HOST_HANDLES | (layout.HOST_TAKES_SELF if takes_self else 0)
@@ -121,16 +121,16 @@ class BitsFunction:
         """Whether the same object serves others: what is made of it may be kept."""
         self.name = name
 
-    def words(self, cookie: int) -> Sequence[int]:
+    def words(self, cookie: int, at: int, key: int, owner: int) -> tuple[int, ...]:
         """See host_records.Described."""
         slots = self._slots
         # Machine code that answers calls gets the host record as its first argument, as the host function does, and
         # finds the world there.
         return (
-            *(Native.get().symbols[self._code], 0, self.deftype.id, cookie),
-            *(id(self._callback), 0, slots.overflow_slots | self._flags << _FLAGS_SHIFT, 0),
-            *(slots.bits.address, id(self._function), 0, 0),
-        )
+            Native.get().symbols[self._code], at + layout.FUNCTION_RECORD_BYTES, self.deftype.id, cookie,
+            id(self._callback), key, slots.overflow_slots | self._flags << _FLAGS_SHIFT, 0,
+            slots.bits.address, id(self._function), owner, 0,
+        )  # fmt: skip
 
     @property
     def exceptions(self) -> Exceptions | None:
@@ -150,69 +150,6 @@ class Offered:
         self.world = world
 
 
-def _func_type(deftype: DefType) -> FuncType:
-    func_type = deftype.composite
-    if not isinstance(func_type, FuncType):
-        raise TypeError(f"a host function needs a function type, not {func_type}")
-    return func_type
-
-
-@lru_cache(maxsize=1024)
-def _callback(func_type: FuncType, is_async: bool) -> Callable[..., None]:
-    """What native code calls with a host function of this type and the address of the register record: arguments on
-    entry, results on return. Where native code has converted the arguments and called the function, it gives what that
-    returned, too.
-    """
-    params, results = func_type.params, func_type.results
-    slots = slots_of(func_type)
-    count = len(results)
-
-    wait_for: Callable[..., NoReturn] | None = None
-    if is_async:
-        from jormun.runtime.suspension import wait_for
-
-    def call(host: HostFunction, address: int, *given: object) -> None:
-        if given:
-            (returned,) = given
-        else:
-            returned = host.function(*map(host.store.from_bits, params, slots.unpack_params(address)))
-        if wait_for is not None:
-            wait_for(host.name, returned, partial(finish, host, address))
-        try:
-            finish(host, address, returned)
-        except HostError:
-            if not hasattr(type(returned), "__await__"):
-                raise
-        else:
-            return
-        from jormun.runtime import suspension  # most guests wait for nothing
-
-        suspension.wait_for(host.name, returned, partial(finish, host, address))
-
-    def finish(host: HostFunction, address: int, returned: object) -> None:
-        store = host.store
-        if count == 0:
-            if returned is not None:
-                raise HostError(
-                    f"host function {host.name} has no results, it returned {type(returned).__name__} "
-                    f"(its type is {func_type})"
-                )
-            return
-        values = _results(host.name, func_type, returned)
-        bits = []
-        for t, value in zip(results, values, strict=True):
-            try:
-                bits.append(store.to_bits(t, value))
-            except (TypeError, OverflowError) as error:
-                raise HostError(
-                    f"host function {host.name} returned what is not {_types(func_type)}: {error} "
-                    f"(its type is {func_type})"
-                ) from error
-        slots.pack_results(address, bits)
-
-    return call
-
-
 def _pointer_of(function: object) -> Pointer | None:
     """What is known of a function that is machine code; None for all others."""
     if type(function) in _OF_PYTHON:
@@ -226,6 +163,9 @@ def _is_coroutine_function(function: object) -> bool:
     """Whether calling it gives a coroutine: an `async def`, a partial or a method of one, an object that is called by
     one, or what is marked as such (inspect.markcoroutinefunction).
     """
+    if type(function) is _PYTHON_FUNCTION:  # FAST: what most that are given are: 0.1 us, 1 by what follows
+        code = function.__code__
+        return bool(code.co_flags & _CO_COROUTINE) or hasattr(function, "_is_coroutine_mark")
     while isinstance(function, partial):
         function = function.func
     for each in (function, getattr(type(function), "__call__", None)):  # noqa: B004
@@ -259,23 +199,3 @@ def _bits_callback(func_type: FuncType, failed: Failed, takes_self: bool) -> Cal
             slots.pack_results(address, (result,))
 
     return answer if takes_self else partial(answer, None)
-
-
-def _results(name: str, func_type: FuncType, returned: object) -> tuple[object, ...]:
-    count = len(func_type.results)
-    if count == 1:
-        return (returned,)
-    if not isinstance(returned, (tuple, list)):
-        raise HostError(
-            f"host function {name} has {count} results, it returned {type(returned).__name__}, not a tuple "
-            f"(its type is {func_type})"
-        )
-    if len(returned) != count:
-        raise HostError(
-            f"host function {name} has {count} results, it returned {len(returned)} (its type is {func_type})"
-        )
-    return tuple(returned)
-
-
-def _types(func_type: FuncType) -> str:
-    return " ".join(map(str, func_type.results))

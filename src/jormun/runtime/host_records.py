@@ -40,9 +40,9 @@ class Described(Protocol):
     def exceptions(self) -> Exceptions | None:
         """Those of its store, if guests may catch what it raises."""
 
-    def words(self, cookie: int) -> Sequence[int]:
-        """The WORDS of its entry, but for those that depend on where it is and whose. What they refer to the object
-        keeps alive.
+    def words(self, cookie: int, at: int, key: int, owner: int) -> tuple[int, ...]:
+        """The WORDS of its entry, which is at an address; `key` and `owner` are what is known of whose it is. What they
+        refer to the object keeps alive.
         """
 
 
@@ -54,29 +54,26 @@ class HostFunctions:
 
     __slots__ = ("__weakref__", "_block", "_functions", "_key", "_passed", "_world", "addresses")
 
-    def __init__(self, functions: Sequence[Described], entries: array[int]) -> None:
-        """`entries` has the words of all of them."""
-        count = len(functions)
+    def __init__(self, functions: Sequence[Described]) -> None:
+        """Made by `of` and `shared`: what is in the records is not yet."""
         self._functions = functions
         self._passed: object = None
         self._world: pages.Block | None = None
         self._key = register(self)
-        self._block = pages.Block(layout.HOST_ENTRY_BYTES * count, 32)
-        words = self._words()
-        words[:] = memoryview(entries)
-        start, end = self._block.address, self._block.address + self._block.size_bytes
-        self.addresses: Final = range(start, end, layout.HOST_ENTRY_BYTES)
+        block = self._block = pages.Block(layout.HOST_ENTRY_BYTES * len(functions), 32)
+        self.addresses: Final = range(block.address, block.address + block.size_bytes, layout.HOST_ENTRY_BYTES)
         """Where the function records are."""
-        # FAST: a field of all records at a time, 5 us for the 24 of a large program; 60 one by one.
-        first = start + layout.FUNCTION_RECORD_BYTES
-        _fill(words, _VM, array("Q", range(first, first + end - start, layout.HOST_ENTRY_BYTES)))
-        _fill(words, _KEY, array("Q", (self._key,)) * count)
-        _fill(words, _OWNER, array("Q", (id(self),)) * count)
 
     @classmethod
     def of(cls, functions: Sequence[Described]) -> HostFunctions:
         """Those that are described by objects of their own."""
-        return cls(functions, _entries(functions))
+        made = cls(functions)
+        key, owner = made._key, id(made)
+        words: list[int] = []
+        for cookie, at in enumerate(made.addresses):
+            words += functions[cookie].words(cookie, at, key, owner)
+        pages.write_u64s(made._block.address, *words)
+        return made
 
     @classmethod
     def shared(cls, functions: tuple[BitsFunction, ...], passed: object, world: pages.Block | None) -> HostFunctions:
@@ -84,18 +81,23 @@ class HostFunctions:
         (runtime/world.py) that it looks at.
         """
         if all(each.is_shared for each in functions):
-            made = cls(*_shared(functions))
+            functions, entries = _shared(functions)
         else:
-            made = cls(functions, _entries(functions))
-        count, words = len(functions), made._words()
+            entries = _entries(functions)
+        made = cls(functions)
         made._passed, made._world = passed, world
+        count, words = len(functions), made._block.view().cast("Q")
+        words[:] = memoryview(entries)
+        # FAST: a field of all records at a time, 5 us for the 24 of a large program; 60 one by one.
+        places = made.addresses
+        first, end = places.start + layout.FUNCTION_RECORD_BYTES, places.stop + layout.FUNCTION_RECORD_BYTES
+        _fill(words, _VM, array("Q", range(first, end, layout.HOST_ENTRY_BYTES)))
+        _fill(words, _KEY, array("Q", (made._key,)) * count)
+        _fill(words, _OWNER, array("Q", (id(made),)) * count)
         _fill(words, _SELF, array("Q", (id(passed),)) * count)
         if world is not None:
             _fill(words, _WORLD, array("Q", (world.address,)) * count)
         return made
-
-    def _words(self) -> memoryview:
-        return self._block.view().cast("Q")
 
     def __del__(self) -> None:
         if hasattr(self, "_key"):
@@ -118,9 +120,10 @@ def _fill(words: memoryview, field: int, values: array[int]) -> None:
 
 
 def _entries(functions: Sequence[Described]) -> array[int]:
+    """The words of all, but for those that depend on where they are and whose."""
     entries = array("Q")
     for cookie, each in enumerate(functions):
-        entries.extend(each.words(cookie))
+        entries.extend(each.words(cookie, 0, 0, 0))
     return entries
 
 

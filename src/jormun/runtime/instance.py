@@ -47,8 +47,8 @@ class Instance:
             return
         functions = [i if isinstance(i, int) else i.address for i in imports if isinstance(i, (int, Function))]
         if functions:
-            self.native.write_words(self.compiled.layout.imported_function_offset(0), functions)
-        if len(functions) < len(imports) or not all(isinstance(i, int) for i in imports):
+            native.write_words(native.compiled.layout.imported_function_offset(0), functions)
+        if functions != imports:  # else they are addresses, all of them
             self._functions = [i for i in imports if isinstance(i, Function)]
             self._globals = dict(enumerate(i for i in imports if isinstance(i, Global)))
             self._tables = dict(enumerate(i for i in imports if isinstance(i, Table)))

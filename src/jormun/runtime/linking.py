@@ -60,9 +60,13 @@ def resolve(blueprint: Blueprint, imports: Imports, store: Store) -> list[Given]
     functions: list[HostFunction] = []
     places: list[int] = []
     offered: dict[tuple[int, int], list[tuple[int, Offered]]] = {}
+    of_store = ref(store)
     for index, each in enumerate(blueprint.imports):
         required = each.type
-        provided = _look_up(each, required, imports)
+        try:
+            provided = imports[each.module][each.name]
+        except KeyError:
+            raise _missing(each, required, imports) from None
         if isinstance(provided, Offered):
             deftype = provided.function.deftype
             if not isinstance(required, FuncExternType) or deftype is not required.type:
@@ -71,17 +75,20 @@ def resolve(blueprint: Blueprint, imports: Imports, store: Store) -> list[Given]
             given.append(0)
         elif isinstance(required, FuncExternType) and callable(provided) and not isinstance(provided, Function):
             assert isinstance(required.type, DefType)
-            functions.append(HostFunction(ref(store), required.type, provided, each.name))
+            functions.append(HostFunction(of_store, required.type, provided, each.name))
             places.append(index)
             given.append(0)
         else:
             given.append(_extern(each, required, provided, store))
     if functions:
-        _put(given, places, store.keep(HostFunctions.of(functions)))
+        made = store.keep(HostFunctions.of(functions))
+        if len(functions) == len(given):
+            return list(made.addresses)
+        _put(given, places, made)
     for row in offered.values():
         first = row[0][1]
-        made = HostFunctions.shared(tuple([each.function for _, each in row]), first.passed, first.world)
-        _put(given, [index for index, _ in row], store.keep(made))
+        shared = HostFunctions.shared(tuple([each.function for _, each in row]), first.passed, first.world)
+        _put(given, [index for index, _ in row], store.keep(shared))
     return given
 
 
@@ -138,18 +145,13 @@ def _name(each: ImportBlueprint) -> str:
     return f'"{each.module}" "{each.name}"'
 
 
-def _look_up(each: ImportBlueprint, required: ExternType, imports: Imports) -> object:
+def _missing(each: ImportBlueprint, required: ExternType, imports: Imports) -> LinkError:
     try:
         names = imports[each.module]
     except KeyError:
-        raise _unknown(each, required, f'nothing was given for module "{each.module}"{_given(imports)}') from None
-    try:
-        return names[each.name]
-    except KeyError:
-        raise _unknown(each, required, f'module "{each.module}" has no such name{_given(names)}') from None
-
-
-def _unknown(each: ImportBlueprint, required: ExternType, why: str) -> LinkError:
+        why = f'nothing was given for module "{each.module}"{_given(imports)}'
+    else:
+        why = f'module "{each.module}" has no such name{_given(names)}'
     return LinkError(f"unknown import: {_name(each)}, {describe(required)}: {why}")
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
-
 from jormun.errors import UnsupportedError
 from jormun.hints import TYPE_CHECKING, Sequence
 from jormun.locks import RLock
@@ -127,7 +125,7 @@ class ModuleInstance:
 
     def write_words(self, offset: int, words: Sequence[int]) -> None:
         """Set 8 bytes of the record for each."""
-        self._words[offset >> 3 : (offset >> 3) + len(words)] = memoryview(array("Q", words))
+        pages.write_u64s(self.parts.vm + offset, *words)
 
     def read(self, offset: int) -> int:
         """Get 8 bytes of the record."""
