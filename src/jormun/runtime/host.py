@@ -82,7 +82,7 @@ class HostFunction:
             if pointer is not None and pointer.fits(shape.pointer_signature):
                 # It runs in place of all else, being of the type that guests call it with (native/pointers.py).
                 code, function = Native.get().symbols["jormun_native_function"], pointer.address
-            elif not is_async:
+            else:
                 signature, function = shape.signature, id(given)
         return (
             code, at + layout.FUNCTION_RECORD_BYTES, shape.type_id, cookie,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from jormun.errors import HostError
 from jormun.functions import cached_property, lru_cache, partial
 from jormun.hints import TYPE_CHECKING, Callable
+from jormun.runtime import layout
+from jormun.runtime.native import pages
 from jormun.runtime.native.calls import Signature
 from jormun.runtime.native.machine import Native
 from jormun.runtime.slots import CallSlots, slots_of
-from jormun.types import DefType, FuncType
+from jormun.types import I32, I64, DefType, FuncType
 
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -90,7 +92,14 @@ def _callback(func_type: FuncType, slots: CallSlots, is_async: bool) -> Callable
 
         suspension.wait_for(host.name, returned, partial(finish, host, address))
 
+    is_integer = count == 1 and results[0] in (I32, I64)
+    least, end = (-1 << 31, 1 << 32) if results == (I32,) else (-1 << 63, 1 << 64)
+
     def finish(host: HostFunction, address: int, returned: object) -> None:
+        if is_integer and type(returned) is int and least <= returned < end:
+            # FAST: 0.1 us, 2 by what follows, which does the same.
+            pages.write_u64(address + layout.REGISTERS_INTEGERS, returned)
+            return
         store = host.store
         if count == 0:
             if returned is not None:

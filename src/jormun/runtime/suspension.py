@@ -117,8 +117,7 @@ class _Call:
             if is_sliced:
                 Native.get().tick_often()
                 continuation.slice_ends_at = monotonic() + SLICE_S
-            start = partial(continuation.start, self._code)
-            waiting = start() if do is None else do(start)
+            waiting = continuation.start(self._code) if do is None else do(partial(continuation.start, self._code))
             while waiting is not None:
                 claim.thread = continuation.thread
                 if isinstance(waiting, Awaiting):
@@ -145,8 +144,10 @@ class _Call:
                     await turn.go_on(claim)
                 if is_sliced:
                     continuation.slice_ends_at = monotonic() + SLICE_S
-                go_on = partial(continuation.go_on, exception)
-                waiting = go_on() if do is None else do(go_on)
+                if do is None:
+                    waiting = continuation.go_on(exception)
+                else:
+                    waiting = do(partial(continuation.go_on, exception))
         finally:
             calls = chain.get()
             if claim in calls:  # else it ends in another context, by a garbage collection

@@ -19,12 +19,15 @@ ONE, MANY = 0x0008, 0x0080
 _DECLARATIONS: Final = """
 declare dso_local void @PyObject_GC_UnTrack(ptr)
 declare dso_local i64 @PyLong_AsUnsignedLongLongMask(ptr)
+declare dso_local i32 @jormun_enter(ptr, ptr, ptr)
+declare dso_local i32 @jormun_go_on(ptr, i64, ptr, i64)
+declare dso_local i32 @pthread_setspecific(i32, ptr)
 """
 
 
 def text() -> str:
     """The LLVM text."""
-    return _DECLARATIONS + _NONE + _UNTRACK + _WORDS
+    return _DECLARATIONS + _NONE + _UNTRACK + _WORDS + _NOTE + _entering("enter", 3) + _entering("go_on", 4)
 
 
 _NONE: Final = f"""
@@ -98,10 +101,63 @@ raise:
 """
 
 
+# ptr jormun_note(ptr self, ptr args, i64 count): see stacks.note_thread, whose arguments it takes. Safe as that is.
+_NOTE: Final = """
+define ptr @jormun_note(ptr %self, ptr %args, i64 %count) nounwind {
+  %process.object = load ptr, ptr %args
+  %process = call i64 @PyLong_AsUnsignedLongLongMask(ptr %process.object)
+  %key.at = getelementptr ptr, ptr %args, i64 1
+  %key.object = load ptr, ptr %key.at
+  %key = call i64 @PyLong_AsUnsignedLongLongMask(ptr %key.object)
+  %context.at = getelementptr ptr, ptr %args, i64 2
+  %context.object = load ptr, ptr %context.at
+  %context = call i64 @PyLong_AsUnsignedLongLongMask(ptr %context.object)
+  %thread.at = inttoptr i64 %process to ptr
+  store i64 0, ptr %thread.at
+  %key.32 = trunc i64 %key to i32
+  %value = inttoptr i64 %context to ptr
+  %error = call i32 @pthread_setspecific(i32 %key.32, ptr %value)
+  %error.64 = sext i32 %error to i64
+  %int = call ptr @PyLong_FromLongLong(i64 %error.64)
+  ret ptr %int
+}
+"""
+
+
+# ptr jormun_enter_python(ptr self, ptr args, i64 count), and jormun_go_on_python: jormun_enter and jormun_go_on
+# (x86_64_activation.py) with their arguments as ints: the kind of the trap, or null and the exception by which the
+# activation ended. Safe as those are: Python calls this on the host's stack, with the GIL, which they give back.
+def _entering(name: str, count: int) -> str:
+    takes = ["ptr", "i64" if name == "go_on" else "ptr", "ptr", "i64"][:count]
+    lines = [f"define ptr @jormun_{name}_python(ptr %self, ptr %args, i64 %count) nounwind {{"]
+    for k, t in enumerate(takes):
+        lines.append(f"  %object.at{k} = getelementptr ptr, ptr %args, i64 {k}")
+        lines.append(f"  %object{k} = load ptr, ptr %object.at{k}")
+        lines.append(f"  %word{k} = call i64 @PyLong_AsUnsignedLongLongMask(ptr %object{k})")
+        lines.append(f"  %value{k} = {'inttoptr' if t == 'ptr' else 'bitcast'} i64 %word{k} to {t}")
+    values = ", ".join(f"{t} %value{k}" for k, t in enumerate(takes))
+    lines.append(f"  %kind = call i32 @jormun_{name}({values})")
+    return (
+        "\n".join(lines)
+        + """
+  %error = call ptr @PyErr_Occurred()
+  %has.ended = icmp eq ptr %error, null
+  br i1 %has.ended, label %ended, label %raise
+ended:
+  %kind.64 = zext i32 %kind to i64
+  %int = call ptr @PyLong_FromLongLong(i64 %kind.64)
+  ret ptr %int
+raise:
+  ret ptr null
+}
+"""
+    )
+
+
 class BuiltIns:
     """The functions."""
 
-    __slots__ = ("clean", "set_words", "untrack", "word")
+    __slots__ = ("clean", "enter", "go_on", "note", "set_words", "untrack", "word")
 
     def __init__(self, symbols: Mapping[str, int]) -> None:
         """`symbols` are the addresses of the glue's functions."""
@@ -113,6 +169,13 @@ class BuiltIns:
         """Store the low 64 bits of each number behind the first, from that address on."""
         self.clean: Callable[[int], int] = built_in(symbols["jormun_clean"], ONE)
         """See cleaning.py."""
+        self.note: Callable[[int, int, int], int] = built_in(symbols["jormun_note"], MANY)
+        """See stacks.note_thread."""
+        self.enter: Callable[[int, int, int], int] = built_in(symbols["jormun_enter_python"], MANY)
+        self.go_on: Callable[[int, int, int, int], int] = built_in(symbols["jormun_go_on_python"], MANY)
+        """`jormun_enter` and `jormun_go_on` (x86_64_activation.py), for the calling thread's stack: 0, or the kind of a
+        trap. They raise what Python functions that the guest called raised: `Native.explain` is for those.
+        """
 
 
 def built_in(address: int, flags: int) -> Callable[..., Any]:  # Any: what it takes and returns, machine code knows

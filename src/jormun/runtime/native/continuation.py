@@ -102,7 +102,7 @@ class Continuation:
 
     def start(self, code: int) -> Suspension | None:
         """Call the code."""
-        return self._run(self._native.enter, (self._stack.context, code, self._registers.address))
+        return self._run(self._native.built_ins.enter, self._stack.context, code, self._registers.address)
 
     @property
     def catches(self) -> bool:
@@ -117,7 +117,8 @@ class Continuation:
         assert sp, "it is not suspended"
         if exception:
             self._stack.words[_EXCEPTION] = exception
-        return self._run(self._native.go_on, (self._stack.context, self._activation, self._registers.address, sp))
+        go_on = self._native.built_ins.go_on
+        return self._run(go_on, self._stack.context, self._activation, self._registers.address, sp)
 
     def explain(self, trap: Trap) -> None:
         """Give a trap, which what it waits for raised, the backtrace of the guest if it has none."""
@@ -128,7 +129,7 @@ class Continuation:
         self._sp = 0
         self._stack.close()
 
-    def _run(self, run: Callable[..., int], arguments: tuple[int, ...]) -> Suspension | None:
+    def _run(self, run: Callable[..., int], *arguments: int) -> Suspension | None:
         native, stack = self._native, self._stack
         stacks, words = native.stacks, stack.words
         outer = stacks.current()

@@ -39,7 +39,16 @@ PYTHON_FUNCTIONS = (
     "PyTuple_SetItem",
     "PyType_IsSubtype",
 )
-LIBC_FUNCTIONS = ("memmove", "memset", "sigaction", "raise", "clock_gettime", "ioctl", "pthread_getspecific")
+LIBC_FUNCTIONS = (
+    "memmove",
+    "memset",
+    "sigaction",
+    "raise",
+    "clock_gettime",
+    "ioctl",
+    "pthread_getspecific",
+    "pthread_setspecific",
+)
 FUNCTIONS = (*PYTHON_FUNCTIONS, *LIBC_FUNCTIONS)
 PYTHON_OBJECTS = ("PyLong_Type", "PyFloat_Type", "_Py_NoneStruct")
 """Objects of Python's whose addresses native code knows."""

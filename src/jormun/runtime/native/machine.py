@@ -67,13 +67,10 @@ class Native:
         self.symbols = self._load_glue()
         """The addresses of the glue's functions."""
         self.built_ins = BuiltIns(self.symbols)
-        self.stacks = StackPool(self._process, self.symbols["jormun_thread_ended"], self._begin_thread)
+        self.stacks = StackPool(
+            self._process, self.symbols["jormun_thread_ended"], self._begin_thread, self.built_ins.note
+        )
         """All guest stacks."""
-        self.enter = ctypes.PYFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 3)(self.symbols["jormun_enter"])
-        self.go_on = ctypes.PYFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 4)(self.symbols["jormun_go_on"])
-        """`jormun_enter` and `jormun_go_on` (x86_64.py), for the calling thread's stack: 0, or the kind of a trap. They
-        raise what Python functions that the guest called raised, and ctypes.ArgumentError: `explain` is for those.
-        """
         self.stubs = Stubs(self.code, self.symbols["jormun_compile_stub"])
         """What code tables begin with."""
         self._lock = RLock()
@@ -121,8 +118,8 @@ class Native:
         """
         stack = self.stacks.current()
         try:
-            kind = self.enter(stack.context, code, registers)
-        except (Trap, ctypes.ArgumentError) as error:
+            kind = self.built_ins.enter(stack.context, code, registers)
+        except Trap as error:
             self.explain(stack, error)
             raise
         if kind:
@@ -130,16 +127,12 @@ class Native:
 
     def explain(self, stack: GuestStack, error: BaseException) -> None:
         """Give a trap that a service raised, in a call on this stack, its backtrace; those of guests have theirs
-        already. Raises RecursionError in place of an error of ctypes.
+        already.
         """
-        if isinstance(error, Trap):
-            if not error.backtrace:
-                places, is_cut = backtrace.walk(stack, self.code.find, MAX_BACKTRACE_FRAMES)
-                error.backtrace = frames(places)
-                note_cut(error, is_cut)
-        elif isinstance(error, ctypes.ArgumentError) and _is_ours(error):
-            # All arguments that we give are right: what ctypes failed at is to call anything at all.
-            raise RecursionError("maximum recursion depth exceeded while calling a guest") from error
+        if isinstance(error, Trap) and not error.backtrace:
+            places, is_cut = backtrace.walk(stack, self.code.find, MAX_BACKTRACE_FRAMES)
+            error.backtrace = frames(places)
+            note_cut(error, is_cut)
 
     def trapped(self, stack: GuestStack, kind: int) -> WasmError:
         """The exception for an activation that was left, on this stack, by the number of its trap."""
@@ -310,15 +303,6 @@ class Native:
         self._note_tick()
         if self._watch is not None:
             self._watch.after_fork()
-
-
-def _is_ours(error: BaseException) -> bool:
-    """Whether it was a call by this package that raised it, and not one by a host function."""
-    caller, traceback = "", error.__traceback__
-    while traceback is not None:
-        name: str = traceback.tb_frame.f_globals.get("__name__", "")
-        caller, traceback = caller if name == ctypes.__name__ else name, traceback.tb_next
-    return caller.startswith(__name__.rpartition(".")[0])
 
 
 def _thrown(error: BaseException, key: int) -> int:

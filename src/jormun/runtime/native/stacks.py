@@ -40,6 +40,15 @@ _pthread_getspecific.argtypes = [ctypes.c_uint32]
 _pthread_getspecific.restype = ctypes.c_void_p
 
 
+def note_thread(last: int, key: int, context: int) -> int:
+    """The calling thread runs guests on the stack with this context from now on: have pthread_getspecific(3) give it,
+    and nobody rely on what is at the address `last`, the thread that called last (layout.PROCESS_THREAD). An errno.
+    """
+    pages.write_u64(last, 0)
+    error: int = _pthread_setspecific(key, context)
+    return error
+
+
 class GuestStack:
     """A block that nobody else has. It returns to its pool with this object, or before."""
 
@@ -112,9 +121,16 @@ class _Thread(local):
 class StackPool:
     """The blocks of all threads. `base` to `end` is where guest stacks are and nothing else is."""
 
-    def __init__(self, process: pages.Block, ended: int = 0, begun: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        process: pages.Block,
+        ended: int = 0,
+        begun: Callable[[], None] = lambda: None,
+        note: Callable[[int, int, int], int] = note_thread,
+    ) -> None:
         """`process` is the process record. `ended` is the address of what is called when a thread that has a stack
-        ends, without the GIL; `begun` is called in each that has one then.
+        ends, without the GIL; `begun` is called in each that has one then. `note` does what
+        `note_thread` does.
         """
         block_bytes = layout.STACK_BLOCK_BYTES
         try:
@@ -137,6 +153,8 @@ class StackPool:
         self.key = key.value
         """The key of pthread_getspecific(3) by which machine code finds the context of the thread that it runs in."""
         self._process = process
+        self._last = process.address + layout.PROCESS_THREAD
+        self._note_thread = note
 
     def threads(self) -> list[tuple[int, int]]:
         """The addresses of the contexts of all stacks that threads have, with the kernel's numbers of the threads."""
@@ -193,8 +211,7 @@ class StackPool:
 
     def _note(self, stack: GuestStack) -> None:
         """Let machine code know the calling thread's stack."""
-        self._process.write_u64(layout.PROCESS_THREAD, 0)
-        if _pthread_setspecific(self.key, stack.context):
+        if self._note_thread(self._last, self.key, stack.context):
             raise WasmError("cannot note the stack of a thread")
 
     def new(self) -> GuestStack:
