@@ -264,6 +264,8 @@ def _resolve(module: Module, imports: Imports, store: Store) -> Sequence[Extern 
 
 def _store_of(module: Module, imports: Imports) -> Store | None:
     """The store that an import is of. Whether all are of the same one is checked when they are linked."""
+    if isinstance(imports, dict) and not imports:
+        return None
     for each in module.blueprint.imports:
         try:
             extern = imports[each.module][each.name]

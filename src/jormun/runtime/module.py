@@ -82,6 +82,8 @@ class CompiledModule:
         """1 for each function that has code, 2 for one that has better code."""
         self._loaded = OwnedCode()
         self._facts: dict[int, FunctionFacts] = {}
+        self.links: dict[object, object] = {}
+        """What somebody who links instances of it found out, to link more of them."""
         self._parts: WeakSet[Parts] = WeakSet()
         self.is_instantiated = False
         """Whether somebody has begun to make an instance."""

@@ -27,10 +27,17 @@ _TOPICS: Final[dict[str, tuple[str, ...]]] = {
 class _Functions(Mapping[str, WasiFunction]):
     """Every function, by name. Looking one up imports its topic, listing them all topics."""
 
+    def __init__(self) -> None:
+        self._found: dict[str, WasiFunction] = {}
+
     def __getitem__(self, name: str) -> WasiFunction:
+        known = self._found.get(name)
+        if known is not None:
+            return known
         for topic in _TOPICS.get(name.partition("_")[0], ()):
             found = getattr(_topic(topic), name, None)
             if isinstance(found, WasiFunction) and found.name == name:
+                self._found[name] = found
                 return found
         raise KeyError(name)
 

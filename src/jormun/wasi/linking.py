@@ -18,6 +18,7 @@ from jormun.wasi.abi import PREVIEW1, UNSTABLE, Abi
 from jormun.wasi.calls import offer
 from jormun.wasi.errno import errno_of
 from jormun.wasi.functions import functions_of
+from jormun.wasi.links import links_of
 from jormun.wasi.memory import GuestMemory
 from jormun.wasi.native_world import NativeWorld
 from jormun.wasi.wasi import Wasi
@@ -53,8 +54,21 @@ def instantiate_with_wasi(
     """
     if store is None:
         store = Store(compiled.engine)
+    if not imports:
+        own = GuestMemory(NativeWorld.of(wasi))
+        links = links_of(compiled, wasi, own)
+        if links is not None:
+            return instantiate(store, compiled, links.link(wasi, own, store), before_start=partial(_attach, own))
     memories = _shared_memories(compiled, store, {} if imports is None else imports)
     return _instantiate(compiled, wasi, imports, store, memories)
+
+
+def _attach(own: GuestMemory, instance: Instance) -> None:
+    """Have a guest's calls find its memory, once it is there."""
+    kind, index = instance.compiled.export_places.get(MEMORY, (None, 0))
+    if kind is ExternKind.MEMORY:
+        # What the store owns must not refer to the instance, which refers to the store.
+        own.attach_later(partial(instance.native.memory, index))
 
 
 def _instantiate(
@@ -66,12 +80,6 @@ def _instantiate(
 ) -> Instance:
     own = GuestMemory(NativeWorld.of(wasi))
 
-    def attach(instance: Instance) -> None:
-        kind, index = compiled.export_places.get(MEMORY, (None, 0))
-        if kind is ExternKind.MEMORY:
-            # What the store owns must not refer to the instance, which refers to the store.
-            own.attach_later(partial(instance.native.memory, index))
-
     offered: dict[str, ImportModule] = {abi.module: _WasiModule(wasi, own, abi) for abi in (PREVIEW1, UNSTABLE)}
     if wasi.threads is not None and wants_threads(compiled):
         if imports and wasi.threads.has_threads:  # they are in one store, and wait for each other
@@ -80,7 +88,7 @@ def _instantiate(
     for (module, name), memory in memories.items():
         offered[module] = _Layers({name: memory}, offered.get(module, {}))
     externs = resolve(compiled.blueprint, _WasiImports(offered, {} if imports is None else imports), store)
-    return instantiate(store, compiled, externs, before_start=attach)
+    return instantiate(store, compiled, externs, before_start=partial(_attach, own))
 
 
 def _thread_spawn(

@@ -30,12 +30,21 @@ def is_answered(name: str, wasi: Wasi) -> bool:
     if name in _PREVIEW1_ONLY and wasi.abi is not PREVIEW1:
         return False
     topic = name.partition("_")[0]
+    has_clocks, has_arguments, has_environment = answering(wasi)
     if topic in ("clock", "poll"):
-        return isinstance(wasi.clocks, HostClocks)
+        return has_clocks
     if topic in ("args", "environ"):
-        strings = wasi.arguments if topic == "args" else wasi.environment
-        return sum(map(len, strings)) <= _STRINGS_BYTES
+        return has_arguments if topic == "args" else has_environment
     return True
+
+
+def answering(wasi: Wasi) -> tuple[bool, bool, bool]:
+    """Whether machine code has what it takes for clocks, for arguments, and for the environment."""
+    return (
+        isinstance(wasi.clocks, HostClocks),
+        sum(map(len, wasi.arguments)) <= _STRINGS_BYTES,
+        sum(map(len, wasi.environment)) <= _STRINGS_BYTES,
+    )
 
 
 class NativeWorld:

@@ -172,7 +172,7 @@ def initialize(instance: Instance) -> None:
         return
     function = instance.export(INITIALIZE)
     if isinstance(function, Function) and function.func_type == FuncType((), ()):
-        function.call()
+        function()
 
 
 def _func_type(t: FuncExternType) -> FuncType | None:
