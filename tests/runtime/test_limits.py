@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+
 import pytest
 
 from jormun import limits, machine_memory
@@ -82,3 +85,28 @@ def test_a_budget_has_several_bounds() -> None:
     budget.give_back(60, 6, 1)
     assert budget.take(100, 10, 2)
     assert budget.peak_bytes == 100
+
+
+def test_a_budget_loses_nothing_between_threads() -> None:
+    """What many take and give back at once adds up, and never to more than there is."""
+    budget = Budget(1000, elements=1000, instances=1000)
+    wrong = []
+
+    def work() -> None:
+        for _ in range(20_000):
+            if budget.take(300, 2, 1):
+                if budget.taken_bytes > 1000:
+                    wrong.append(budget.taken)
+                budget.give_back(300, 2, 1)
+
+    switching = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(switching)
+    assert budget.taken == (0, 0, 0) and not wrong and budget.peak_bytes in (300, 600, 900)

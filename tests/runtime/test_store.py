@@ -182,3 +182,24 @@ def test_a_sibling_takes_from_the_same_limits() -> None:
     assert sibling.owned is not store.owned
     del kept
     assert Memory(sibling, make).size_pages == 2
+
+
+def test_all_threads_get_the_same_function() -> None:
+    """However many ask for one at the same time, and after it died, too."""
+    store = Store()
+    instance = make_one(compiled(EVERYTHING), store)
+    for _ in range(20):
+        found: list[Function] = []
+        barrier = threading.Barrier(8)
+
+        def look(barrier: threading.Barrier = barrier, found: list[Function] = found) -> None:
+            barrier.wait()
+            found.append(instance.function(1))
+
+        threads = [threading.Thread(target=look) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(found) == 8 and len({id(each) for each in found}) == 1
+        assert store.function(found[0].address) is found[0] and found[0].call(1) == 2
