@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jormun.containers import ref
 from jormun.errors import UnsupportedError
 from jormun.hints import TYPE_CHECKING, Sequence
 from jormun.locks import RLock
@@ -10,7 +11,7 @@ from jormun.runtime.memory import Memory
 from jormun.runtime.module import CompiledModule
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
-from jormun.runtime.owners import owners, register
+from jormun.runtime.owners import owners
 from jormun.runtime.parts import Parts
 from jormun.runtime.table import TableInstance
 
@@ -62,7 +63,8 @@ class ModuleInstance:
         self._memories = memories
         self._lease = lease
         self._words = parts.words
-        self._key = self._words[layout.VM_INSTANCE_KEY >> 3] = register(self)
+        key = self._key = parts.key
+        owners[key] = ref(self)
 
     def __del__(self) -> None:
         # FAST: `forget` and `Budget.give_back` written out, 0.1 us.

@@ -1,7 +1,7 @@
 """Keys by which native records name the Python objects they belong to.
 
-A native record cannot hold a reference of Python's. It holds a key, which is never used again, so that it cannot
-dangle. The table is the one piece of state that all stores share; it keeps nothing alive.
+A native record cannot hold a reference of Python's. It holds a key, which is in no other record, ever, so that it
+cannot dangle. The table is the one piece of state that all stores share; it keeps nothing alive.
 """
 
 from __future__ import annotations
@@ -35,9 +35,14 @@ owners: Final[dict[int, ref[FunctionOwner]]] = {}
 _keys = count(1)
 
 
+def new_key() -> int:
+    """A key for a record, whose owners follow each other."""
+    return next(_keys)
+
+
 def register(owner: FunctionOwner) -> int:
     """A key for `owner`, which gives it to `forget` when it dies."""
-    key = next(_keys)
+    key = new_key()
     owners[key] = ref(owner)
     return key
 

@@ -13,6 +13,7 @@ from jormun.runtime.budget import Budget
 from jormun.runtime.memory import MemoryParts
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
+from jormun.runtime.owners import new_key
 from jormun.runtime.table import TableInstance
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ class Parts:
     """An instance's record (runtime/layout.py), and, once it is `noted`, the memories and tables of its own."""
 
     __slots__ = (
-        "__weakref__", "_borrowers", "_committed_bytes", "_contents", "_elements", "_initial", "_memories", "_record",
-        "_state", "_tables", "is_filled", "memories", "tables", "untrack", "words",
+        "__weakref__", "_contents", "_initial", "_memories", "_record", "_state", "_tables", "borrowers",
+        "committed_bytes", "elements", "is_filled", "key", "memories", "tables", "untrack", "words",
     )  # fmt: skip
 
     def __init__(self, compiled: CompiledModule) -> None:
@@ -74,6 +75,9 @@ class Parts:
         self.words[layout.VM_SERVICES >> 3] = native.services
         self.untrack = native.built_ins.untrack
         self.words[layout.VM_COUNTERS >> 3] = compiled.counters
+        self.key = new_key()
+        """That of the instances whose parts they are, one after the other (runtime/owners.py)."""
+        self.words[layout.VM_INSTANCE_KEY >> 3] = self.key
         self.is_filled = False
         """Whether function records and tables have in them what they begin with: see `CompiledModule.fill`."""
 
@@ -98,17 +102,11 @@ class Parts:
         self._tables = [(each, each.space.committed_bytes) for each in tables]
         spaces: list[Space] = [each.space for each in memories]
         spaces += [each.space for each in tables]
-        self._borrowers: list[Borrower] = [*spaces, *tables]
-        self._committed_bytes = sum([space.committed_bytes for space in spaces])
-        self._elements = sum([each.size for each in tables])
-
-    def lend(self, budget: Budget) -> bool:
-        """Take from a store's budget an instance, and what its memories and tables begin with, if there is as much."""
-        if not budget.take(self._committed_bytes, self._elements, 1):
-            return False
-        for each in self._borrowers:
-            each.budget = budget
-        return True
+        self.borrowers: list[Borrower] = [*spaces, *tables]
+        self.committed_bytes = sum([space.committed_bytes for space in spaces])
+        """What memories and tables have,"""
+        self.elements = sum([each.size for each in tables])
+        """and how many elements tables: what is taken from a budget with them."""
 
     def reset(self) -> None:
         """Be as it was when it was noted. Nothing that a guest wrote is left anywhere. Raises WasmError.

@@ -39,10 +39,12 @@ class PartsPool:
             parts = self.spares.pop()
         except IndexError:
             return None
-        if parts.lend(budget):
-            return parts
-        self.spares.append(parts)
-        return None
+        if not budget.take(parts.committed_bytes, parts.elements, 1):
+            self.spares.append(parts)
+            return None
+        for each in parts.borrowers:
+            each.budget = budget
+        return parts
 
     def give_up(self) -> None:
         """Let go of what is not in use."""
