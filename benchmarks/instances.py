@@ -4,8 +4,9 @@
 
 Prints microseconds of processor time for an instance that is made and dropped, of the fastest round: of a module
 without a memory, and of one with 1 MiB of initialised memory, which nobody touches, of which a function reads a page,
-and writes one. Then what many live instances take beyond the pages that they touch, and how many ranges of addresses
-the process has before and after `--churn` instances were made and dropped one after the other.
+and writes one, or whose function calls two of the host's that it was given. Then what many live instances take beyond
+the pages that they touch, and how many ranges of addresses the process has before and after `--churn` instances were
+made and dropped one after the other.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ DATA_BYTES = 1 << 20
 TEXT = r"""(module (memory (export "memory") 16) (data (i32.const 0) "%s")
   (func (export "read") (result i32) (i32.load (i32.const 65536)))
   (func (export "write") (i32.store (i32.const 65536) (i32.const 1))))"""
+SERVICE = r"""(module (import "env" "get" (func $get (param i32) (result i32)))
+  (import "env" "put" (func $put (param i32))) (memory (export "memory") 16) (data (i32.const 0) "%s")
+  (func (export "handle") (param i32) (result i32) (call $put (local.get 0)) (call $get (local.get 0))))"""
 WITHOUT = '(module (func (export "read") (result i32) (i32.const 1)))'
 SMALL = '(module (memory (export "memory") 1) (data (i32.const 0) "x") (func (export "read")))'
 LIVE = {"with a memory": (SMALL, 10_000), "without": (WITHOUT, 100_000)}
@@ -31,20 +35,31 @@ CALLS = 200
 Make = Callable[[], object]
 
 
-def text() -> str:
+def text(module: str = TEXT) -> str:
     """The module with 1 MiB of initialised memory."""
-    return TEXT % "".join(f"\\{(7 * k + 1) % 256:02x}" for k in range(DATA_BYTES))
+    return module % "".join(f"\\{(7 * k + 1) % 256:02x}" for k in range(DATA_BYTES))
+
+
+def get(x: int) -> int:
+    """What a host gives its guest."""
+    return x
+
+
+def put(x: int) -> None:
+    """What it takes from it."""
 
 
 def jormun_makers() -> dict[str, Make]:
     """What makes an instance, by the row of the table."""
     without = jormun.Module(WITHOUT)
     idle, read, write = (jormun.Module(text()) for _ in range(3))  # what one row leaves is no other one's
+    service, given = jormun.Module(text(SERVICE)), {"env": {"get": get, "put": put}}
     return {
         "no memory": lambda: jormun.Instance(without),
         "1 MiB": lambda: jormun.Instance(idle),
         "1 MiB, call that reads": lambda: jormun.Instance(read).exports.read(),
         "1 MiB, call that writes": lambda: jormun.Instance(write).exports.write(),
+        "1 MiB, calls of the host": lambda: jormun.Instance(service, given).exports.handle(1),
     }
 
 
@@ -63,11 +78,22 @@ def wasmtime_makers() -> dict[str, Make]:
             assert isinstance(function, wasmtime.Func)
             function(store)
 
+    service, i32 = wasmtime.Module(engine, text(SERVICE)), wasmtime.ValType.i32()
+    types = wasmtime.FuncType([i32], [i32]), wasmtime.FuncType([i32], [])
+
+    def serve() -> None:
+        store = wasmtime.Store(engine)
+        functions = [wasmtime.Func(store, t, function) for t, function in zip(types, (get, put), strict=True)]
+        handle = wasmtime.Instance(store, service, functions).exports(store)["handle"]
+        assert isinstance(handle, wasmtime.Func)
+        handle(store, 1)
+
     return {
         "no memory": lambda: make(without),
         "1 MiB": lambda: make(module),
         "1 MiB, call that reads": lambda: make(module, "read"),
         "1 MiB, call that writes": lambda: make(module, "write"),
+        "1 MiB, calls of the host": serve,
     }
 
 
