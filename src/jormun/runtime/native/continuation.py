@@ -11,15 +11,10 @@ from collections.abc import Callable
 from time import monotonic
 
 from jormun.errors import Trap
-from jormun.hints import TYPE_CHECKING
 from jormun.runtime import layout
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
 from jormun.runtime.native.x86_64_activation import FRAME_ACTIVATION
-
-if TYPE_CHECKING:
-    from typing import NoReturn
-
 
 _HOST_SP, _ACTIVATION, _HOST_LIMIT, _SCOPE, _TRAP_SP, _KEPT_HANDLER, _EXCEPTION = (
     offset >> 3
@@ -74,21 +69,20 @@ class Continuation:
 
     @classmethod
     def here(cls) -> Continuation | None:
-        """What called the host in the calling thread, if that can be suspended: the only activation on such a stack."""
+        """What called the host in the calling thread, if that can be suspended: the only activation on such a stack.
+        Who raises a `Suspension` then, which is to come out of the function that the guest called, suspends it.
+        """
         stack = Native.get().stacks.current()
         found = stack.continuation
         if found is None:
             return None
-        if found._activation == stack.words[_ACTIVATION]:
-            return found  # it was before
-        # HOST_SP is the frame of the innermost activation, which has called us and waits on this thread's stack.
-        below = pages.read_u64(stack.words[_HOST_SP] + FRAME_ACTIVATION)
-        return found if below == 0 else None
-
-    def suspend(self, suspension: Suspension) -> NoReturn:
-        """Leave the guest, by an exception that is to come out of the function that it called. It must be `here`."""
-        self._activation = self._stack.words[_ACTIVATION]
-        raise suspension
+        activation = stack.words[_ACTIVATION]
+        if found._activation != activation:  # else it was before
+            # HOST_SP is the frame of the innermost activation, which has called us and waits on this thread's stack.
+            if pages.read_u64(stack.words[_HOST_SP] + FRAME_ACTIVATION) != 0:
+                return None
+            found._activation = activation
+        return found
 
     def attend(self) -> bool:
         """Suspend the guest if it has computed for its time. Called by `jormun_attention`. Whether it may be asked
@@ -97,7 +91,7 @@ class Continuation:
         if self.slice_ends_at == 0.0 or Continuation.here() is not self:
             return False
         if self.slice_ends_at <= monotonic():
-            self.suspend(SliceOver())
+            raise SliceOver
         return True
 
     def start(self, code: int) -> Suspension | None:

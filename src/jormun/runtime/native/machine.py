@@ -119,7 +119,7 @@ class Native:
         stack = self.stacks.current()
         try:
             kind = self.built_ins.enter(stack.context, code, registers)
-        except Trap as error:
+        except (Trap, ctypes.ArgumentError) as error:
             self.explain(stack, error)
             raise
         if kind:
@@ -127,12 +127,16 @@ class Native:
 
     def explain(self, stack: GuestStack, error: BaseException) -> None:
         """Give a trap that a service raised, in a call on this stack, its backtrace; those of guests have theirs
-        already.
+        already. Raises RecursionError in place of an error of ctypes.
         """
-        if isinstance(error, Trap) and not error.backtrace:
-            places, is_cut = backtrace.walk(stack, self.code.find, MAX_BACKTRACE_FRAMES)
-            error.backtrace = frames(places)
-            note_cut(error, is_cut)
+        if isinstance(error, Trap):
+            if not error.backtrace:
+                places, is_cut = backtrace.walk(stack, self.code.find, MAX_BACKTRACE_FRAMES)
+                error.backtrace = frames(places)
+                note_cut(error, is_cut)
+        elif isinstance(error, ctypes.ArgumentError) and _is_ours(error):
+            # All arguments that we give are right: what ctypes failed at is to call anything at all.
+            raise RecursionError("maximum recursion depth exceeded while calling a guest") from error
 
     def trapped(self, stack: GuestStack, kind: int) -> WasmError:
         """The exception for an activation that was left, on this stack, by the number of its trap."""
@@ -303,6 +307,15 @@ class Native:
         self._note_tick()
         if self._watch is not None:
             self._watch.after_fork()
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether it was a call by this package that raised it, and not one by a host function."""
+    caller, traceback = "", error.__traceback__
+    while traceback is not None:
+        name: str = traceback.tb_frame.f_globals.get("__name__", "")
+        caller, traceback = caller if name == ctypes.__name__ else name, traceback.tb_next
+    return caller.startswith(__name__.rpartition(".")[0])
 
 
 def _thrown(error: BaseException, key: int) -> int:
