@@ -17,7 +17,8 @@ from jormun.optimizing.unit import make_unit
 from jormun.runtime.engine import LoopHead
 from jormun.runtime.function import Function
 from jormun.runtime.image import FUNCTION
-from jormun.runtime.instance import Instance, instantiate
+from jormun.runtime.instance import Instance
+from jormun.runtime.instantiation import instantiate
 from jormun.runtime.layout import Layout
 from jormun.runtime.linking import resolve
 from jormun.runtime.module import CompiledModule

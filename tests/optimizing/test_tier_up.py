@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jormun.runtime.instance import instantiate
+from jormun.runtime.instantiation import instantiate
 from jormun.runtime.module import CompiledModule
 from jormun.runtime.services import install_services
 from jormun.runtime.store import Store

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from jormun.optimizing.engine import OptimizingEngine
-from jormun.runtime.instance import Instance, instantiate
+from jormun.runtime.instance import Instance
+from jormun.runtime.instantiation import instantiate
 from jormun.runtime.linking import Imports, resolve
 from jormun.runtime.module import CompiledModule
 from jormun.runtime.store import Store

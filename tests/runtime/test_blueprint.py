@@ -6,7 +6,7 @@ import pytest
 
 from jormun.errors import Trap
 from jormun.runtime.blueprint import blueprint_of
-from jormun.runtime.instance import instantiate
+from jormun.runtime.instantiation import instantiate
 from jormun.runtime.linking import resolve
 from jormun.runtime.memory import Memory
 from jormun.runtime.store import Store

@@ -9,7 +9,7 @@ import pytest
 from jormun.errors import WasmError
 from jormun.runtime.engine import Progress
 from jormun.runtime.image import CodeImage
-from jormun.runtime.instance import instantiate
+from jormun.runtime.instantiation import instantiate
 from jormun.runtime.layout import Layout
 from jormun.runtime.module import CompiledModule
 from jormun.runtime.store import Store

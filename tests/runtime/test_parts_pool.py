@@ -11,7 +11,8 @@ import pytest
 
 import jormun
 from jormun.runtime.address_space import give_up_spares
-from jormun.runtime.instance import Instance, instantiate
+from jormun.runtime.instance import Instance
+from jormun.runtime.instantiation import instantiate
 from jormun.runtime.linking import Imports, resolve
 from jormun.runtime.module import CompiledModule
 from jormun.runtime.native import cleaning, dirty_pages, memory_image, pages

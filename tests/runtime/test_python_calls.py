@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from jormun.errors import ExhaustionError, HostError, Trap, TrapKind, WasmError
 from jormun.runtime.function import Function
-from jormun.runtime.instance import Instance, instantiate
+from jormun.runtime.instance import Instance
+from jormun.runtime.instantiation import instantiate
 from jormun.runtime.limits import Limits
 from jormun.runtime.linking import resolve
 from jormun.runtime.store import Store

@@ -11,7 +11,7 @@ import pytest
 
 from jormun.errors import ExhaustionError, WasmError
 from jormun.runtime.function import Function
-from jormun.runtime.instance import instantiate
+from jormun.runtime.instantiation import instantiate
 from jormun.runtime.limits import Limits
 from jormun.runtime.linking import resolve
 from jormun.runtime.memory import Memory

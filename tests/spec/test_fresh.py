@@ -15,7 +15,8 @@ from jormun.cli.script_runner import ScriptRunner, Verdict
 from jormun.cli.wast import KnownGaps, run_script
 from jormun.errors import ExhaustionError, Trap, UnsupportedError, WasmError
 from jormun.features import Features
-from jormun.runtime.instance import Instance, instantiate
+from jormun.runtime.instance import Instance
+from jormun.runtime.instantiation import instantiate
 from jormun.runtime.linking import Extern
 from jormun.runtime.module import CompiledModule
 from jormun.runtime.snapshot import snapshot

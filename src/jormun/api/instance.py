@@ -11,6 +11,7 @@ from jormun.api.source import Source, is_path
 from jormun.errors import LinkError
 from jormun.hints import TYPE_CHECKING, Any, NoReturn
 from jormun.runtime import instance as runtime
+from jormun.runtime.instantiation import instantiate
 from jormun.runtime.limits import Limits
 from jormun.runtime.linking import Extern, Imports, resolve
 from jormun.runtime.store import Store
@@ -125,7 +126,7 @@ class Instance:
             made = wasi.instantiate(module.compiled_for(store), given, store)
         else:
             externs = _resolve(module, given, store) if has_imports else ()
-            made = runtime.instantiate(store, module.compiled_for(store), externs)
+            made = instantiate(store, module.compiled_for(store), externs)
         self.exports = Exports(made)
 
     @property

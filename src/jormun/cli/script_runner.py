@@ -25,7 +25,8 @@ from jormun.runtime import references
 from jormun.runtime.exceptions import WasmException
 from jormun.runtime.function import Function
 from jormun.runtime.globals import Global
-from jormun.runtime.instance import Instance, instantiate
+from jormun.runtime.instance import Instance
+from jormun.runtime.instantiation import instantiate
 from jormun.runtime.linking import Extern, resolve
 from jormun.runtime.module import CompiledModule
 from jormun.runtime.store import Store

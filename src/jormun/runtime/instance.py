@@ -1,26 +1,25 @@
-"""Instances of modules, and how they come to be (core specification, sections 4.7.1 and 4.7.2)."""
+"""Instances of modules, and what they consist of (core specification, section 4.7.1)."""
 
 from __future__ import annotations
 
 from array import array
 
-from jormun.errors import ExhaustionError, Trap, TrapKind, WasmError
-from jormun.hints import Callable, Sequence
+from jormun.errors import ExhaustionError, Trap, TrapKind
+from jormun.hints import Sequence
 from jormun.runtime import layout, references
 from jormun.runtime.blueprint import DECLARATIVE, FUNCTION, NO_FUNCTION, Constant, ElementBlueprint
 from jormun.runtime.function import Function, call_native
 from jormun.runtime.globals import Global, read_cell, write_cell
-from jormun.runtime.linking import Extern, Given, check
+from jormun.runtime.linking import Extern, Given
 from jormun.runtime.memory import Memory, MemoryParts
 from jormun.runtime.module import CompiledModule
 from jormun.runtime.module_instance import ModuleInstance
 from jormun.runtime.native import pages
-from jormun.runtime.parts import Lease, Parts
-from jormun.runtime.services import install_services
+from jormun.runtime.parts import Parts
 from jormun.runtime.slots import slots_of
 from jormun.runtime.store import Store
 from jormun.runtime.table import Table, TableInstance
-from jormun.runtime.tag import Tag, new_identity
+from jormun.runtime.tag import Tag
 from jormun.types import ExternKind, FuncType
 
 
@@ -172,103 +171,7 @@ class Instance:
         return array("Q", [vm + records[k] if k in records else addresses[k] for k in element.functions])
 
 
-def instantiate(
-    store: Store,
-    compiled: CompiledModule,
-    imports: Sequence[Given],
-    *,
-    before_start: Callable[[Instance], None] | None = None,
-) -> Instance:
-    """Instantiate a module (4.7.2). `before_start` is called with the instance before any of its code runs.
-
-    Raises LinkError, before anything is done, when the imports do not match; ExhaustionError when a memory or a table
-    is beyond the limits; Trap when an active segment does not fit or the start function traps. What was written by then
-    stays, in imported memories and tables too, and functions that got into imported tables stay alive.
-    """
-    if imports or compiled.blueprint.imports:
-        check(compiled.blueprint, imports, store)
-    if store.is_metered and not compiled.is_metered:
-        raise WasmError("a store with a limit on fuel runs metered code alone")
-    if compiled.is_ready:
-        instance = _again(store, compiled, imports) or _anew(store, compiled, imports)
-        if before_start is not None:
-            before_start(instance)
-        return instance
-    if compiled.has_objects:
-        with store.heap.held():
-            instance = _made(store, compiled, imports)
-        instance.native.allocate_from(store.heap)
-    else:
-        instance = _made(store, compiled, imports)
-    if compiled.is_metered:  # each anew: its record may be that of an instance of another store
-        instance.native.pay_from(store.fuel)
-    if compiled.blueprint.tag_types:
-        instance.native.throw_into(store.exceptions)
-    if before_start is not None:
-        before_start(instance)
-    _start(instance)
-    return instance
-
-
-def _made(store: Store, compiled: CompiledModule, imports: Sequence[Given]) -> Instance:
-    """The instance, before its start. What leads to objects is known."""
-    instance = _again(store, compiled, imports) or _anew(store, compiled, imports)
-    if compiled.roots is not None:
-        globals_, tables = compiled.roots
-        for index in globals_:
-            store.roots.add_global(instance.global_address(index))
-        for index in tables:
-            store.roots.add_table(instance.native.tables[index])
-    return instance
-
-
-def _again(store: Store, compiled: CompiledModule, imports: Sequence[Given]) -> Instance | None:
-    """The instance, before its start, of the parts of one that is dead; None if there are none."""
-    pool = compiled.pool if compiled.is_instantiated else None
-    if pool is None:
-        return None
-    budget = store.budget
-    parts = pool.take(budget)
-    if parts is None:
-        return None
-    native = ModuleInstance(compiled, parts, None, budget, Lease(parts, pool.spares))
-    store.owned.append(native)
-    if not compiled.is_ready:
-        for index in range(len(compiled.blueprint.tag_types)):
-            native.write(compiled.layout.tag_offset(index), new_identity())
-    return Instance(store, native, imports)
-
-
-def _anew(store: Store, compiled: CompiledModule, imports: Sequence[Given]) -> Instance:
-    """The instance, before its start."""
-    install_services()
-    # The first of a module is as a rule the only one: those behind it are worth an image of what they begin with.
-    pool = compiled.pool if compiled.is_instantiated else None
-    compiled.is_instantiated = True
-    # Read once: another thread may make the first of the pool's instances.
-    is_known = pool is not None and pool.tables is not None
-    instance = _allocate(store, compiled, imports, is_alike=pool is not None, is_known=is_known)
-    store.keep(instance.native)
-    parts = instance.native.parts
-    if pool is None:
-        compiled.fill(parts)
-        _run_elements(instance)
-        _run_datas(instance)
-        return instance
-    if not is_known:
-        _run_elements(instance)
-    for index, image in pool.images.items():
-        memory = parts.memories[index]
-        image.map(memory.space.base)
-        memory.image = image
-    parts.note(compiled)
-    if not is_known:
-        pool.tables = parts.contents()
-    instance.native.belong(Lease(parts, pool.spares))
-    return instance
-
-
-def _allocate(
+def allocate(
     store: Store, compiled: CompiledModule, imports: Sequence[Given], *, is_alike: bool, is_known: bool
 ) -> Instance:
     """The instance with all it consists of, before its active segments and start function are run (4.7.1).
@@ -357,7 +260,7 @@ def _allocate_elements(instance: Instance) -> None:
         native.write(offsets.elem_offset(index) + layout.SEGMENT_SIZE, len(elements))
 
 
-def _run_elements(instance: Instance) -> None:
+def run_elements(instance: Instance) -> None:
     """table.init and elem.drop for each active segment (4.7.2, run-elem)."""
     native = instance.native
     for index, element in enumerate(instance.compiled.blueprint.elements):
@@ -372,7 +275,7 @@ def _run_elements(instance: Instance) -> None:
             native.write(instance.compiled.layout.elem_offset(index) + layout.SEGMENT_SIZE, 0)
 
 
-def _run_datas(instance: Instance) -> None:
+def run_datas(instance: Instance) -> None:
     """memory.init and data.drop for each active segment (4.7.2, run-data)."""
     blueprint, native = instance.compiled.blueprint, instance.native
     for data in blueprint.contents:
@@ -389,7 +292,7 @@ def _run_datas(instance: Instance) -> None:
             native.write(instance.compiled.layout.data_offset(data.index) + layout.SEGMENT_SIZE, 0)
 
 
-def _start(instance: Instance) -> None:
+def start(instance: Instance) -> None:
     """Call the start function (4.7.2, step 18); its reference need not be one that may be taken."""
     func_index = instance.compiled.blueprint.start
     if func_index is None:

@@ -8,7 +8,8 @@ from jormun.functions import partial
 from jormun.hints import TYPE_CHECKING, Final, Iterator, Mapping
 from jormun.runtime.function import Function
 from jormun.runtime.host import Offered
-from jormun.runtime.instance import Instance, instantiate
+from jormun.runtime.instance import Instance
+from jormun.runtime.instantiation import instantiate
 from jormun.runtime.linking import ImportModule, Imports, resolve
 from jormun.runtime.memory import Memory
 from jormun.runtime.module import CompiledModule
