@@ -16,10 +16,11 @@ from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
 from jormun.runtime.native.x86_64_activation import FRAME_ACTIVATION
 
-_HOST_SP, _ACTIVATION, _HOST_LIMIT, _SCOPE, _TRAP_SP, _KEPT_HANDLER, _EXCEPTION = (
+_HOST_SP, _GUEST_SP, _ACTIVATION, _HOST_LIMIT, _SCOPE, _TRAP_SP, _KEPT_HANDLER, _EXCEPTION = (
     offset >> 3
     for offset in (
         layout.CONTEXT_HOST_SP,
+        layout.CONTEXT_GUEST_SP,
         layout.CONTEXT_ACTIVATION,
         layout.CONTEXT_HOST_LIMIT,
         layout.CONTEXT_SCOPE,
@@ -135,7 +136,8 @@ class Continuation:
             kind = run(*arguments)
         except Suspension as suspension:
             suspension.__traceback__ = None  # it leads here
-            self._sp = words[_TRAP_SP]
+            # A collection looks at the stack from there on.
+            self._sp = words[_GUEST_SP] = words[_TRAP_SP]
             return suspension
         except BaseException as error:
             native.explain(stack, error)
