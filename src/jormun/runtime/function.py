@@ -201,7 +201,7 @@ def call_native(
     owned = store.owned
     values = pages.Block(slots.size_bytes, 16)
     slots.pack_call(values.address, vm, args, store.stop.address)
-    if slots.returns_references and store.has_heap:
+    if slots.has_references and store.has_heap:
         with store.roots.pinning(values):  # results are nobody's else, once the next call has its turn
             _call_bounded(store, code, values.address, what)
             del owned

@@ -27,8 +27,18 @@ class CallSlots:
     """
 
     __slots__ = (
-        "_bits", "_many", "_params", "_record", "_result", "_results", "_type",
-        "entry", "overflow_slots", "returns_references", "signature", "size_bytes",
+        "_bits",
+        "_many",
+        "_params",
+        "_record",
+        "_result",
+        "_results",
+        "_type",
+        "entry",
+        "has_references",
+        "overflow_slots",
+        "signature",
+        "size_bytes",
     )  # fmt: skip
 
     def __init__(self, func_type: FuncType) -> None:
@@ -49,8 +59,8 @@ class CallSlots:
         """The signature record (runtime/layout.py), by which native code converts values, if they are plain."""
         self.entry = entry(func_type.params, func_type.results)
         """The name of what Python calls such functions by, in the glue."""
-        self.returns_references = any(isinstance(t, RefType) for t in func_type.results)
-        """Whether there are references among the results."""
+        self.has_references = any(isinstance(t, RefType) for t in (*func_type.params, *func_type.results))
+        """Whether there are references among the values."""
         self._bits: pages.Block | None = None
         self._type = func_type
         self._record = pages.words(self.size_bytes >> 3)

@@ -68,13 +68,13 @@ def call_async(
 ) -> Coroutine[Any, Any, object]:
     """As `function.call_native`, suspended while host functions are awaited."""
     call = _Call(store, slots, code, vm, args, what, convert)
-    if slots.returns_references and store.has_heap:
+    if slots.has_references and store.has_heap:
         return _pinned(call)
     return _bounded(call)
 
 
 async def _pinned(call: _Call) -> object:
-    """Run a call to its end. What it returns are references to objects, which live until they are Python's."""
+    """Run a call to its end. Objects that it is given and returns live until they are the guest's, and Python's."""
     with call.store.roots.pinning(call.registers):
         return await _bounded(call)
 
