@@ -245,7 +245,7 @@ class Heap:
             if at not in taken:
                 free.append(at)
             at = links[at]
-        for each, following in zip(free, [*free[1:], 0], strict=True):
+        for each, following in zip(free, [*free[1:], 0], strict=False):
             pages.write_bytes(self._links + 4 * each, array("I", [following]).tobytes())
         record.write_u64(offsets.HEAP_FREE, free[0] if free else 0)
         pages.forget(self._base + index * BLOCK_BYTES, count * BLOCK_BYTES)
