@@ -82,8 +82,12 @@ def struct_new_default(f: FunctionCompiler) -> None:
 def new_struct(f: FunctionCompiler, type: i64) -> None:
     """Have a new structure where services return. All registers have been emptied."""
     _, size_bytes = heap_layout.offsets_of(tuple(storages(f, type)))
+    shape = ("pass.vm", number_of(f, type))
+    if size_bytes > heap_layout.LARGEST_BYTES:
+        state.serve(f, "jormun_large_structure", [shape], 0)
+        return
     number = heap_layout.class_of(size_bytes)
-    state.serve(f, "jormun_structure", [("pass.const.i32", number), ("pass.vm", number_of(f, type))], 0)
+    state.serve(f, "jormun_structure", [("pass.const.i32", number), shape], 0)
 
 
 def settle(f: FunctionCompiler, first: i64) -> None:

@@ -202,6 +202,8 @@ class ObjectOps(MachineOps):
     def struct_new_default(self, type: int) -> str:
         """A structure whose fields are zero or null."""
         _, size_bytes = heap_layout.offsets_of(tuple(self.struct_fields(type)))
+        if size_bytes > heap_layout.LARGEST_BYTES:
+            return self.service("jormun_large_structure", "i64", f"ptr %vm, i32 {self.shape_number(type)}")
         number = heap_layout.class_of(size_bytes)
         arguments = f"ptr %vm, i32 {number}, i32 {self.shape_number(type)}"
         return self.service("jormun_structure", "i64", arguments)

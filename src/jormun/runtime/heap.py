@@ -295,7 +295,7 @@ class Heap:
 
     def _exhausted(self, size_bytes: int) -> ExhaustionError:
         reason = f"its objects take {self.size_bytes:,} bytes"
-        if self.size_bytes + size_bytes < self._size_bytes:
+        if self._budget.size_bytes != NO_BOUND:
             reason += f", and {self._budget.bytes_reason}"
         message = f"there is no room for an object of {size_bytes:,} bytes in the store: {reason}"
         return ExhaustionError(TrapKind.RESOURCE_LIMIT, message=message)

@@ -49,8 +49,8 @@ SERVICES = (
     "jormun_memory_fill", "jormun_memory_copy", "jormun_memory_init",
     "jormun_table_fill", "jormun_table_copy", "jormun_table_init", "jormun_fuel",
     "jormun_try", "jormun_throw", "jormun_throw_word", "jormun_raise",
-    "jormun_structure", "jormun_array", "jormun_array_data", "jormun_array_elements", "jormun_array_fill",
-    "jormun_array_copy", "jormun_array_init_data", "jormun_array_init_elements", "jormun_matches",
+    "jormun_structure", "jormun_large_structure", "jormun_array", "jormun_array_data", "jormun_array_elements",
+    "jormun_array_fill", "jormun_array_copy", "jormun_array_init_data", "jormun_array_init_elements", "jormun_matches",
 )  # fmt: skip
 """What native code calls of the run time (runtime/native/glue.py), in the order of VM_SERVICES."""
 TIER_UP_AT_ENTRY = 0xFFFF_FFFF

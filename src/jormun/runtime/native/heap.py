@@ -240,6 +240,8 @@ done:
 
 # i64 jormun_structure(vm, number, shape): a structure of that shape, which takes a place of that size class.
 #
+# i64 jormun_large_structure(vm, shape): one that is larger than any place.
+#
 # i64 jormun_array(vm, shape, length): an array.
 _ALLOCATE: Final = f"""
 define i64 @jormun_structure(ptr %vm, i32 %number, i32 %shape) {ATTRIBUTES} {{
@@ -248,6 +250,18 @@ define i64 @jormun_structure(ptr %vm, i32 %number, i32 %shape) {ATTRIBUTES} {{
   %shape.at = getelementptr i8, ptr %object, i64 {OBJECT_SHAPE}
   store i32 %shape, ptr %shape.at
   ret i64 %place
+}}
+define i64 @jormun_large_structure(ptr %vm, i32 %shape) {ATTRIBUTES} {{
+  {field("shapes", "ptr", "%vm", layout.VM_SHAPES)}
+  %shape.64 = zext i32 %shape to i64
+  %record = getelementptr i8, ptr %shapes, i64 %shape.64
+  {field("size", "i32", "%record", SHAPE_SIZE)}
+  %size.64 = zext i32 %size to i64
+  %found = call i64 @jormun_heap_large(ptr %vm, i64 %size.64)
+  %object = inttoptr i64 %found to ptr
+  %shape.at = getelementptr i8, ptr %object, i64 {OBJECT_SHAPE}
+  store i32 %shape, ptr %shape.at
+  ret i64 %found
 }}
 define i64 @jormun_array(ptr %vm, i32 %shape, i32 %length) {ATTRIBUTES} {{
   {field("shapes", "ptr", "%vm", layout.VM_SHAPES)}
