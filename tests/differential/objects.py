@@ -204,7 +204,7 @@ def found(text: str, config: Config, limits: jormun.Limits | None = None) -> lis
         calls[0] += 1
         return x + 1 if calls[0] % 2 else int(exports.f2(x, 1, None))
 
-    store = jormun.Store(limits) if limits is not None else jormun.Store()
+    store = jormun.Store(limits=limits) if limits is not None else jormun.Store()
     exports = jormun.Instance(jormun.Module(text, config=config), {"host": {"again": again}}, store=store).exports
     outcomes: list[object] = []
     for k, x, y in CALLS:

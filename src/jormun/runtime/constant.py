@@ -157,7 +157,17 @@ class _BitsOps:
 
     def array_new(self, type: int, element: int, length: int) -> int:
         """An array of a length, all elements the same value."""
-        return self.array_new_fixed(type, (element,) * length)
+        address = self._make(type, length)
+        shape = shape_of(self._types[type])
+        if element and length:
+            first, written = address + shape.offsets[0], 1 << shape.unit_log2
+            end = length << shape.unit_log2
+            _write(shape.fields[0], first, element)
+            while written < end:  # what has been written, once more
+                size_bytes = min(written, end - written)
+                pages.copy(first + written, first, size_bytes)
+                written += size_bytes
+        return address
 
     def array_new_default(self, type: int, length: int) -> int:
         """An array of a length, all elements zero or null."""

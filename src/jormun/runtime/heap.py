@@ -186,7 +186,9 @@ class Heap:
         self.collections += 1
         self._taken = 0
         self._free_large()
-        live = self._record.read_u64(offsets.HEAP_LIVE) // BLOCK_BYTES + self._kind_bytes().count(bytes([INSIDE]))
+        kinds = self._kind_bytes()
+        large = kinds.count(LARGE) + kinds.count(INSIDE)
+        live = self._record.read_u64(offsets.HEAP_LIVE) // BLOCK_BYTES + large
         self._allowance = max(_FEWEST_BLOCKS, live)
         return True
 
