@@ -148,3 +148,53 @@ def guest(body: str, config: Config, limits: Limits | None = None) -> jormun.Ins
 def test_what_is_kept(body: str, expected: int, config: Config) -> None:
     """Nothing that the guest still uses is lost."""
     assert guest(body, config).exports.run() == expected
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
+def test_operands_while_fuel_is_paid(config: Config) -> None:
+    """Metered code keeps them too."""
+    body, expected = CASES["an operand below a block"]
+    assert guest(body, config, Limits(fuel=10_000)).exports.run() == expected
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
+def test_a_guest_that_is_suspended(config: Config) -> None:
+    """Others make objects in the same store while it waits, with references in locals, operands and arguments."""
+    body = """(local $x (ref null $n)) (local.set $x (call $new (i32.const 1)))
+      (call $pair (call $new (i32.const 2)) (struct.new $n (call $sum (local.get $x))
+        (ref.cast (ref null $n) (call $wait (call $new (i32.const 3))))))"""
+
+    async def both() -> list[object]:
+        exports = guest(body, config).exports
+        return [*await asyncio.gather(*(exports.run.call_async() for _ in range(3)), exports.waste.call_async(20))]
+
+    assert asyncio.run(both()) == [213, 213, 213, 0]
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
+def test_frames_of_a_deep_recursion(config: Config) -> None:
+    """Each keeps its own."""
+    text = f"""{HEAD} (func $deep (export "deep") (param $k i32) (result i32) (local $x (ref null $n))
+      (if (i32.eqz (local.get $k)) (then (return (call $waste (i32.const 2)))))
+      (local.set $x (call $new (local.get $k)))
+      (i32.add (call $deep (i32.sub (local.get $k) (i32.const 1))) (call $sum (local.get $x)))))"""
+    imports = {"host": dict.fromkeys(("other", "ref", "wait"), lambda x: x)}
+    exports = jormun.Instance(jormun.Module(text, config=config), imports).exports
+    assert exports.deep(200) == sum(range(201))
+
+
+def test_objects_of_python() -> None:
+    """What Python holds stays, and what it leads to."""
+    text = f"""{HEAD} (func (export "make") (result anyref (ref $row))
+      (struct.new $n (i32.const 1) (call $new (i32.const 2)))
+      (array.new_fixed $row 2 (call $new (i32.const 3)) (call $new (i32.const 4)))))"""
+    imports = {"host": dict.fromkeys(("other", "ref", "wait"), lambda x: x)}
+    exports = jormun.Instance(jormun.Module(text, config=CONFIGS["baseline"]), imports).exports
+    node, row = exports.make()
+    exports.waste(10)
+    assert [node[0], node[1][0], [each[0] for each in row]] == [1, 2, [3, 4]]
+    after = node[1]
+    node[1] = row[1]
+    del row
+    exports.waste(10)
+    assert [node[1][0], after[0]] == [4, 2]

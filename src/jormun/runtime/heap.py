@@ -14,7 +14,7 @@ from jormun.hints import TYPE_CHECKING, Final
 from jormun.locks import RLock
 from jormun.runtime import heap_layout as offsets
 from jormun.runtime.budget import NO_BOUND, Budget
-from jormun.runtime.heap_layout import BLOCK_BYTES, BLOCK_MARKS_BYTES, DEAD, INSIDE, LARGE
+from jormun.runtime.heap_layout import BLOCK_BYTES, BLOCK_MARKS_BYTES, DEAD, FREE, INSIDE, LARGE
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
 from jormun.runtime.roots import Roots
@@ -41,7 +41,7 @@ class Heap:
     """
 
     __slots__ = (
-        "_allowance", "_base", "_blocks", "_budget", "_classes", "_collect", "_committed", "_is_busy", "_kinds",
+        "_allowance", "_base", "_blocks", "_budget", "_ceiling", "_classes", "_collect", "_committed", "_is_busy", "_kinds",
         "_links", "_marks", "_record", "_refill", "_size_bytes", "_taken", "_whole_bytes", "collections", "holds",
         "lock", "roots",
     )  # fmt: skip
@@ -68,6 +68,9 @@ class Heap:
         self._taken = 0
         """How many have been taken since the last collection."""
         self._allowance = _FEWEST_BLOCKS
+        """How many may be before the next one, by large objects."""
+        self._ceiling = 1 + _FEWEST_BLOCKS
+        """How many blocks there may be before the next one: blocks that are free again are used before others."""
         self._is_busy = False
         self.holds = 0
         """How many are making instances, whose objects nothing leads to yet."""
@@ -117,7 +120,7 @@ class Heap:
     def more(self, size_class: int) -> None:
         """Have a place of a size class, or blocks that are nobody's. Raises ExhaustionError."""
         with self._changing():
-            left = self._allowance - self._taken
+            left = self._ceiling - self._blocks
             if left > 0 and self._add(max(1, min(left // 4, self._blocks))):
                 return
             # So little room that the next collection would come at once is none.
@@ -190,6 +193,7 @@ class Heap:
         large = kinds.count(LARGE) + kinds.count(INSIDE)
         live = self._record.read_u64(offsets.HEAP_LIVE) // BLOCK_BYTES + large
         self._allowance = max(_FEWEST_BLOCKS, live)
+        self._ceiling = self._blocks - kinds.count(FREE) + self._allowance
         return True
 
     def _free_large(self) -> None:
