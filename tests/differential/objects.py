@@ -166,7 +166,9 @@ class Writer(Values):
 
 def _trap(message: str) -> str:
     message = message.lower().split("caused by")[-1]
-    return next((word for word in _TRAPS if word in message), message[-80:] if "exception" not in message else "exception")
+    return next(
+        (word for word in _TRAPS if word in message), message[-80:] if "exception" not in message else "exception"
+    )
 
 
 def expected(text: str) -> list[object]:

@@ -95,7 +95,8 @@ CASES = {
         """(local $r (ref null $row)) (local.set $r (array.new_fixed $row 3 (call $new (i32.const 1))
           (struct.new $n (call $waste (i32.const 3)) (call $new (i32.const 2))) (call $new (i32.const 3))))
         (drop (call $waste (i32.const 9)))
-        (i32.add (call $pair (array.get $row (local.get $r) (i32.const 0)) (array.get $row (local.get $r) (i32.const 1)))
+        (i32.add (call $pair (array.get $row (local.get $r) (i32.const 0))
+            (array.get $row (local.get $r) (i32.const 1)))
           (call $sum (array.get $row (local.get $r) (i32.const 2))))""",
         105,
     ),
@@ -106,7 +107,8 @@ CASES = {
         6,
     ),
     "operands while the host calls back": (
-        """(call $pair (call $new (i32.const 5)) (struct.new $n (call $other (i32.const 9)) (call $new (i32.const 2))))""",
+        """(call $pair (call $new (i32.const 5))
+          (struct.new $n (call $other (i32.const 9)) (call $new (i32.const 2))))""",
         502,
     ),
     "an argument of the host": (

@@ -243,19 +243,25 @@ class Heap:
         index = self._kind_bytes().find(bytes(count), 1)
         if index < 0:
             return 0
-        record, links = self._record, memoryview(pages.read_bytes(self._links, 4 * self._blocks)).cast("I")
-        taken = range(index, index + count)
-        free: list[int] = []
-        at = record.read_u64(offsets.HEAP_FREE)
-        while at:
-            if at not in taken:
-                free.append(at)
-            at = links[at]
-        for each, following in zip(free, [*free[1:], 0], strict=False):
-            pages.write_bytes(self._links + 4 * each, array("I", [following]).tobytes())
-        record.write_u64(offsets.HEAP_FREE, free[0] if free else 0)
+        self._unlink(range(index, index + count))
         pages.forget(self._base + index * BLOCK_BYTES, count * BLOCK_BYTES)
         return index
+
+    def _unlink(self, indices: range) -> None:
+        """Take blocks out of that list, in which low ones are mostly first, and neighbours together."""
+        record, links = self._record, self._links
+        left, before, at = len(indices), 0, record.read_u64(offsets.HEAP_FREE)
+        while left and at:
+            following = pages.read_u32(links + 4 * at)
+            if at not in indices:
+                before = at
+            else:
+                left -= 1
+                if before:
+                    pages.write_u32(links + 4 * before, following)
+                else:
+                    record.write_u64(offsets.HEAP_FREE, following)
+            at = following
 
     def _extend_by(self, count: int) -> int:
         """The first of so many new blocks, or 0."""
