@@ -87,7 +87,8 @@ HEAD = f"""(module
   (global $gX (mut externref) (extern.convert_any (global.get $const)))
   (global $h (export "h") (mut i32) (i32.const 0)) (global $left (export "left") (mut i32) (i32.const 0))
   (table $tP 6 9 (ref null $p) (struct.new_default $q)) (table $tN 4 20 anyref (array.new_default $longs (i32.const 3)))
-  (data $data "\\01\\ff\\80\\7f\\00\\10\\20\\30\\40\\50\\60\\70\\80\\90\\a0\\b0\\c0\\d0\\e0\\f0\\01\\02\\03\\04{"more numbers " * 8}")
+  (data $data "\\01\\ff\\80\\7f\\00\\10\\20\\30\\40\\50\\60\\70\\80\\90\\a0\\b0\\c0\\d0"
+    "\\e0\\f0\\01\\02\\03\\04{"more numbers " * 8}")
   (elem $elem (ref null $p) (item (global.get $const)) (item (struct.new_default $p))
     (item (struct.new_default $r)) (item (struct.new_default $q)) (item (ref.null none)))
   (elem $items anyref (item (ref.i31 (i32.const 77))) (item (global.get $row)) (item (struct.new_default $d3))
@@ -119,7 +120,8 @@ HEAD = f"""(module
       (local.set $s (i32.add (i32.mul (local.get $s) (i32.const 19)) (i32.add
         (i32.wrap_i64 (struct.get $r 8 (ref.cast (ref $r) (local.get $x))))
         (call $fold (any.convert_extern (struct.get $r 9 (ref.cast (ref $r) (local.get $x)))) (local.get $d)))))
-      (local.set $s (i32.xor (local.get $s) (i32.trunc_sat_f32_s (struct.get $r 10 (ref.cast (ref $r) (local.get $x))))))))
+      (local.set $s (i32.xor (local.get $s)
+        (i32.trunc_sat_f32_s (struct.get $r 10 (ref.cast (ref $r) (local.get $x))))))))
     (if (ref.test (ref $d9) (local.get $x)) (then (local.set $s (i32.add (i32.const 1000)
         (struct.get_s $d9 9 (ref.cast (ref $d9) (local.get $x)))))))
     (if (ref.test (ref $d3) (local.get $x)) (then (local.set $s (i32.add (i32.mul (local.get $s) (i32.const 23))

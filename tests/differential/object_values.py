@@ -213,5 +213,5 @@ class Values:
             return f"(block {label} (result anyref) {tried})"
         throw = f"(throw $two {self.i32(d + 1)} {self.ref('P', d + 1)})"
         tried = f"(try_table (catch $two {label}) {self.statements(d + 2)} {throw}) unreachable"
-        out = f"(local.set $P1) (local.set $x1) (local.get $P1)"
+        out = "(local.set $P1) (local.set $x1) (local.get $P1)"
         return f"(block {label} (result i32 (ref null $p)) {tried}) {out}"

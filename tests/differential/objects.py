@@ -6,7 +6,6 @@ argument, `collecting`, here objects are collected whenever one is made (tests/c
 
 from __future__ import annotations
 
-import random
 import sys
 import time
 from collections.abc import Sequence
@@ -230,11 +229,11 @@ def differences(seed: int, configs: Sequence[str] = tuple(CONFIGS), *, is_collec
     for name in configs:
         with collecting() if is_collecting else nullcontext():
             outcomes = found(text, CONFIGS[name])
-        messages += [
-            f"seed {seed}, {name}, call {call}: {theirs}, here {ours}"
-            for call, theirs, ours in zip(CALLS, wanted, outcomes, strict=True)
-            if theirs != ours
-        ]
+        for call, theirs, ours in zip(CALLS, wanted, outcomes, strict=True):
+            if "stack" in (theirs[0], ours[0]):
+                break  # how deep a guest gets is the engines' own, and so is what there is from then on
+            if theirs != ours:
+                messages.append(f"seed {seed}, {name}, call {call}: {theirs}, here {ours}")
     return messages
 
 

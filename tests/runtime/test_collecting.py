@@ -44,7 +44,8 @@ CASES = {
         7,
     ),
     "an operand below calls": (
-        """(call $pair (call $new (i32.const 5)) (struct.new $n (call $waste (i32.const 9)) (call $new (i32.const 2))))""",
+        """(call $pair (call $new (i32.const 5))
+            (struct.new $n (call $waste (i32.const 9)) (call $new (i32.const 2))))""",
         502,
     ),
     "an operand below a block": (

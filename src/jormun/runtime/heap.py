@@ -41,9 +41,9 @@ class Heap:
     """
 
     __slots__ = (
-        "_allowance", "_base", "_blocks", "_budget", "_ceiling", "_classes", "_collect", "_committed", "_is_busy", "_kinds",
-        "_links", "_marks", "_record", "_refill", "_size_bytes", "_taken", "_whole_bytes", "collections", "holds",
-        "lock", "roots",
+        "_allowance", "_base", "_blocks", "_budget", "_ceiling", "_classes", "_collect", "_committed", "_is_busy",
+        "_kinds", "_links", "_marks", "_record", "_refill", "_size_bytes", "_taken", "_whole_bytes", "collections",
+        "holds", "lock", "roots",
     )  # fmt: skip
 
     def __init__(self, budget: Budget, roots: Roots) -> None:
