@@ -76,7 +76,7 @@ def collecting(most: int = 2) -> Iterator[None]:
             give(heap, size_class)
 
     def large(heap: Any, size_bytes: int) -> int:
-        heap._allowance = 0
+        heap._ceiling = 0
         return int(kept["large"](heap, size_bytes))
 
     setattr(Heap, "__init__", begin)  # noqa: B010

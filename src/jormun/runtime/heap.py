@@ -41,9 +41,9 @@ class Heap:
     """
 
     __slots__ = (
-        "_allowance", "_base", "_blocks", "_budget", "_ceiling", "_classes", "_collect", "_committed", "_is_busy",
-        "_kinds", "_links", "_marks", "_record", "_refill", "_size_bytes", "_taken", "_whole_bytes", "collections",
-        "holds", "lock", "roots",
+        "_base", "_blocks", "_budget", "_ceiling", "_classes", "_collect", "_committed", "_is_busy", "_kinds",
+        "_links", "_marks", "_record", "_refill", "_size_bytes", "_whole_bytes", "collections", "holds", "lock",
+        "roots",
     )  # fmt: skip
 
     def __init__(self, budget: Budget, roots: Roots) -> None:
@@ -65,12 +65,8 @@ class Heap:
         """How many bytes of blocks are accessible."""
         self._blocks = 0
         """How many blocks there are, number 0, which nobody gets, counted."""
-        self._taken = 0
-        """How many have been taken since the last collection."""
-        self._allowance = _FEWEST_BLOCKS
-        """How many may be before the next one, by large objects."""
         self._ceiling = 1 + _FEWEST_BLOCKS
-        """How many blocks there may be before the next one: blocks that are free again are used before others."""
+        """How many blocks there may be before the next collection. Those that are free again are used before others."""
         self._is_busy = False
         self.holds = 0
         """How many are making instances, whose objects nothing leads to yet."""
@@ -136,14 +132,13 @@ class Heap:
         """
         count = -(-size_bytes // BLOCK_BYTES)
         with self._changing():
-            index = 0
-            if self._taken + count > self._allowance:
-                self._collects()
-            index = self._run(count) or self._extend_by(count)
+            index = self._run(count)
+            if not index and self._blocks + count > self._ceiling and self._collects():
+                index = self._run(count)
+            index = index or self._extend_by(count)
             if not index and self._collects():
-                index = self._run(count) or self._extend_by(count)
+                index = self._run(count)
             if index:
-                self._taken += count
                 pages.write_bytes(self._kinds + index, bytes([LARGE]) + bytes([INSIDE]) * (count - 1))
                 pages.write_bytes(self._links + 4 * index, array("I", [index]).tobytes() * count)
                 return self._base + index * BLOCK_BYTES
@@ -187,13 +182,11 @@ class Heap:
             self.roots.add_to(ranges)
             self._collect(self.address, ranges.buffer_info()[0], len(ranges) // 2)
         self.collections += 1
-        self._taken = 0
         self._free_large()
         kinds = self._kind_bytes()
         large = kinds.count(LARGE) + kinds.count(INSIDE)
         live = self._record.read_u64(offsets.HEAP_LIVE) // BLOCK_BYTES + large
-        self._allowance = max(_FEWEST_BLOCKS, live)
-        self._ceiling = self._blocks - kinds.count(FREE) + self._allowance
+        self._ceiling = self._blocks - kinds.count(FREE) + max(_FEWEST_BLOCKS, live)
         return True
 
     def _free_large(self) -> None:
@@ -227,7 +220,6 @@ class Heap:
         index = self._extend_by(count) or (self._extend_by(count := 1) if count > 1 else 0)
         if not index:
             return False
-        self._taken += count
         self._link(range(index, index + count))
         return True
 
