@@ -124,7 +124,9 @@ def test_places_that_cannot_be_written(command: Command, tmp_path: Path) -> None
 
 def test_functions_that_are_left(command: Command, tmp_path: Path) -> None:
     """Are counted in a warning."""
-    text = "(module (type $s (struct)) (func (drop (struct.new $s))) (func))"
+    values, loops = "i64 " * 1000, "(loop (type $many)" * 3000 + ")" * 3000
+    text = f"""(module (type $many (func (param {values}) (result {values}))) (func)
+      (func {"(i64.const 0)" * 1000} {loops} {"(drop)" * 1000}))"""
     result = command("compile", wat(tmp_path, text), "-o", tmp_path / "out")
     assert result.status == 0
     assert "1 of 2 functions cannot be compiled ahead yet" in result.err and result.err.count("\n") == 1

@@ -100,10 +100,11 @@ def test_what_others_call_is_the_function() -> None:
 
 def test_a_function_that_cannot_be_compiled_is_called_all_the_same() -> None:
     """By what passes it what is left where that is looked for."""
-    wat = """(module (type $s (struct (field i32)))
-      (func $new (param i32) (result i32) (drop (struct.new $s (i32.const 1))) (local.get 0))
+    values, loops = "i64 " * 1000, "(loop (type $many)" * 3000 + ")" * 3000
+    wat = f"""(module (type $many (func (param {values}) (result {values})))
+      (func $long (param i32) (result i32) {"(i64.const 0)" * 1000} {loops} {"(drop)" * 1000} (local.get 0))
       (func (export "f") (param i32) (result i32)
-        (if (local.get 0) (then (return (call $new (i32.const 1))))) (i32.const 5)))"""
+        (if (local.get 0) (then (return (call $long (i32.const 1))))) (i32.const 5)))"""
     module = jormun.Module(wat, config=CONFIGS["optimizing"])
     module.metered.compile_all()
     instance = module.instantiate(limits=Limits(fuel=100))
