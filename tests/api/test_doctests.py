@@ -25,6 +25,7 @@ MODULES = [
     "jormun.runtime.limits",
     "jormun.runtime.memory",
     "jormun.runtime.metering.costs",
+    "jormun.runtime.objects",
     "jormun.runtime.store",
     "jormun.runtime.table",
     "jormun.runtime.tag",
