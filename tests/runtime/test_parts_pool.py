@@ -5,12 +5,14 @@ from __future__ import annotations
 import gc
 import os
 import threading
+from array import array
 from pathlib import Path
 
 import pytest
 
 import jormun
 from jormun.runtime.address_space import give_up_spares
+from jormun.runtime.function import Function
 from jormun.runtime.instance import Instance
 from jormun.runtime.instantiation import instantiate
 from jormun.runtime.linking import Imports, resolve
@@ -238,9 +240,9 @@ def test_numpy_arrays_keep_a_memory_from_others() -> None:
     module = compiled(ALL)
     twice(module, host(1))
     arrays = [numpy.asarray(make(module, host(1)).exports["memory"]) for _ in range(3)]
-    for number, array in enumerate(arrays):
-        array[:] = number
-    assert [int(array[5000]) for array in arrays] == [0, 1, 2]
+    for number, each in enumerate(arrays):
+        each[:] = number
+    assert [int(each[5000]) for each in arrays] == [0, 1, 2]
 
 
 def test_a_table_of_a_closed_store_is_its_holders_own() -> None:
@@ -267,10 +269,10 @@ def test_code_that_was_compiled_meanwhile_is_known() -> None:
     assert again.native.read(offset) == module.code(module.first_own)
 
 
-@pytest.mark.parametrize("look", ["f", "table", "f ref", "call"])
+@pytest.mark.parametrize("look", ["table", "f ref"])
 def test_references_are_written_when_somebody_looks(look: str) -> None:
-    """Function records and tables of an instance that nobody has used hold nothing; to ask for a function, a table or a
-    global writes them. They are those of that instance, and code that is compiled later is in them.
+    """Function records and tables of an instance that nobody has used hold nothing; to ask for a table or a global of
+    references writes them. They are those of that instance, and code that is compiled later is in them.
     """
     module = compiled(ALL)
     twice(module, host(1))
@@ -288,6 +290,46 @@ def test_references_are_written_when_somebody_looks(look: str) -> None:
         assert table[1] is each.exports["f"]
     assert [call(each, "call", 1) for each in living] == [42] * 4
     assert [call(each, "host") for each in living] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("is_compiled", [False, True], ids=["before", "compiled"])
+@pytest.mark.parametrize("use", ["call", "another", "table", "vectorize"])
+def test_an_exported_function_is_written_alone(use: str, is_compiled: bool) -> None:
+    """To look at an exported function writes its record and no other. Whoever calls it then, by whatever way, finds
+    all that its code needs, and the record leads to its code from then on.
+    """
+    store = jormun.Store()
+    module = jormun.Module(
+        """(module (table $t 2 2 funcref) (elem (i32.const 0) $two $three) (type $t (func (result i32)))
+          (func $two (result i32) (i32.const 2)) (func $three (result i32) (i32.const 3))
+          (func (export "f") (param i32) (result i32) (call_indirect $t (type $t) (local.get 0))))"""
+    )
+    first = [jormun.Instance(module, store=store) for _ in range(2)]
+    if is_compiled:
+        assert first[0].exports.f(1) == 3
+    native = jormun.Instance(module, store=store).exports._instance
+    function = native.exports["f"]
+    assert isinstance(function, Function)
+    records = module.compiled.layout.own_function_records
+    assert not native.native.parts.is_filled
+    assert {k: native.native.read(at) != 0 for k, at in records.items()} == {0: False, 1: False, 2: True}
+    if use == "call":
+        assert [function(k) for k in (1, 0)] == [3, 2]
+    elif use == "another":
+        text = """(module (import "" "f" (func $f (param i32) (result i32)))
+          (func (export "g") (result i32) (i32.sub (call $f (i32.const 0)) (call $f (i32.const 1)))))"""
+        assert jormun.Instance(jormun.Module(text), {"": {"f": function}}, store=store).exports.g() == -1
+    elif use == "table":
+        text = """(module (table (export "t") 1 funcref)
+          (func (export "g") (result i32) (call_indirect (param i32) (result i32) (i32.const 1) (i32.const 0))))"""
+        other = jormun.Instance(jormun.Module(text), store=store)
+        other.exports.t[0] = function
+        assert other.exports.g() == 3
+    else:
+        vectorized = jormun.vectorize(function)
+        assert [*vectorized(array("i", [1, 0]))] == [3, 2]
+    assert native.native.parts.is_filled
+    assert all(native.native.read(at) == module.compiled.code(k) for k, at in records.items())
 
 
 def test_start_functions_and_imports_find_references() -> None:

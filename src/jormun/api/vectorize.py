@@ -73,6 +73,7 @@ def vectorize(function: Callable[..., Any], *, identity: int | None = None) -> n
     from jormun.runtime.native.ufuncs import NO_IDENTITY, UfuncCode
 
     compiled = owner.compiled
+    compiled.fill(owner.parts)  # the loop has the function's code in it, and does not go by its record
     func_index = pages.read_u64(function.address + layout.FUNCTION_COOKIE)
     images = _images.setdefault(compiled, {})
     made = images.get(func_index)

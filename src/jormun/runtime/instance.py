@@ -20,7 +20,7 @@ from jormun.runtime.slots import slots_of
 from jormun.runtime.store import Store
 from jormun.runtime.table import Table, TableInstance
 from jormun.runtime.tag import Tag
-from jormun.types import ExternKind, FuncType
+from jormun.types import ExternKind, FuncType, RefType
 
 
 class Instance:
@@ -89,7 +89,7 @@ class Instance:
         if func_index < compiled.first_own:
             return self.store.function(self.function_address(func_index))
         if not native.parts.is_filled:
-            compiled.fill(native.parts)
+            compiled.reveal(native.parts, func_index)
         address = native.parts.vm + compiled.layout.own_function_records[func_index]
         return self.store.function_of(address, compiled.function_facts(func_index), native)
 
@@ -117,13 +117,14 @@ class Instance:
 
     def global_(self, index: int) -> Global:
         """A global."""
-        self.fill()
+        t = self.compiled.blueprint.global_types[index]
+        if isinstance(t.value, RefType):
+            self.fill()
         with self.store.lock:
             if self._globals is None:
                 self._globals = {}
             found = self._globals.get(index)
             if found is None:
-                t = self.compiled.blueprint.global_types[index]
                 found = self._globals[index] = Global.at(self.store, t, self.global_address(index), self.native)
             return found
 

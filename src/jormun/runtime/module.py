@@ -194,7 +194,8 @@ class CompiledModule:
 
     def fill(self, parts: Parts) -> None:
         """Write an instance's function records, and what its tables begin with, and keep the records up to date while
-        the parts live. To be called before anybody looks at them, or its code runs.
+        the parts live. To be called before anybody looks at them, or its code runs; that of a record which was written
+        by `reveal` calls it.
         """
         with self._lock:
             if parts.is_filled:
@@ -206,6 +207,13 @@ class CompiledModule:
             if parts.tables and pool is not None and pool.tables is not None:
                 parts.fill(pool.tables)
             parts.is_filled = True
+
+    def reveal(self, parts: Parts, func_index: int) -> None:
+        """Write the record of an own function, if `fill` has not: a call of it goes to its stub, which fills all."""
+        with self._lock:
+            if not parts.is_filled:
+                stub = Native.get().stubs.address(func_index - self.first_own)
+                parts.set_record(self, func_index, stub)
 
     @cached_property
     def pool(self) -> PartsPool | None:

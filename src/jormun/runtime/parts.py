@@ -136,17 +136,25 @@ class Parts:
         """Put the address of code into the function record at an offset."""
         self.words[(offset + layout.FUNCTION_CODE) >> 3] = address
 
+    def set_record(self, compiled: CompiledModule, func_index: int, address: int) -> None:
+        """Fill the function record of one function, with the address of its code."""
+        blueprint, at = compiled.blueprint, compiled.layout.own_function_record_offset(func_index)
+        self.words[(at + layout.FUNCTION_CODE) >> 3] = address
+        self.words[(at + layout.FUNCTION_VM) >> 3] = self.vm
+        self.words[(at + layout.FUNCTION_TYPE_ID) >> 3] = blueprint.types[blueprint.function_types[func_index]].id
+        self.words[(at + layout.FUNCTION_COOKIE) >> 3] = func_index
+
     def set_codes(self, compiled: CompiledModule, addresses: array[int]) -> None:
-        """Fill the function records, which are new: the code of each, in their order."""
+        """Fill all function records, with the address of the code of each, in their order."""
         blueprint, start = compiled.blueprint, compiled.layout.function_records
-        own = blueprint.referenced_functions
+        own = array("Q", compiled.layout.own_function_records)
         type_ids = [blueprint.types[blueprint.function_types[index]].id for index in own]
         # FAST: a field of all records at a time: 1 ms for the 6,000 of a large program, 10 ms one by one.
         for field, values in (
             (layout.FUNCTION_CODE, addresses),
             (layout.FUNCTION_VM, array("Q", [self.vm]) * len(own)),
             (layout.FUNCTION_TYPE_ID, array("Q", type_ids)),
-            (layout.FUNCTION_COOKIE, array("Q", own)),
+            (layout.FUNCTION_COOKIE, own),
         ):
             first, step = (start + field) >> 3, layout.FUNCTION_RECORD_BYTES >> 3
             self.words[first : first + step * len(own) : step] = memoryview(values)

@@ -39,11 +39,13 @@ class RuntimeServices:
     def compile(self, vm: int, index: int) -> int:
         """Compile the module's function `index`, imports not counted, and return the address of its code."""
         since_ns = time.thread_time_ns()
-        compiled = _instance(vm).compiled
+        instance = _instance(vm)
+        compiled = instance.compiled
         func_index = compiled.first_own + index
         area = Native.get().overflow_area(slots_of(compiled.func_type(func_index)).overflow_slots)
         arguments = bytes(area)
         try:
+            compiled.fill(instance.parts)  # this call may be the first to need it (`CompiledModule.reveal`)
             return compiled.ensure(func_index)
         finally:
             area[:] = arguments

@@ -16,7 +16,8 @@ from jormun.runtime import layout
 from jormun.runtime.layout import Layout
 from jormun.runtime.native import pages
 from jormun.runtime.native.pages import PAGE_BYTES, READ_WRITE, Block
-from jormun.types import FUNCREF, I32, GlobalType, Limits, MemoryType, TableType
+from jormun.syntax.module import Export
+from jormun.types import FUNCREF, I32, ExternKind, GlobalType, Limits, MemoryType, TableType
 
 
 def test_reserved_pages_are_zero_and_can_be_given_back() -> None:
@@ -87,7 +88,10 @@ def _valid(source: random.Random) -> Any:
     """What Layout reads of a valid module."""
     count = {key: source.randrange(5) for key in ("fi", "f", "gi", "g", "m", "t", "tag", "d", "e", "types")}
     global_type = GlobalType(I32, True)
+    functions = range(count["fi"] + count["f"])
+    referenced = frozenset(index for index in functions if source.random() < 0.5)
     module = SimpleNamespace(
+        exports=[Export("", ExternKind.FUNC, index) for index in referenced if source.random() < 0.5],
         functions=(None,) * count["f"],
         globals=(None,) * count["g"],
         datas=(None,) * count["d"],
@@ -95,7 +99,6 @@ def _valid(source: random.Random) -> Any:
         memories=(MemoryType(Limits(0)),) * count["m"],
         tables=(TableType(FUNCREF, Limits(0)),) * count["t"],
     )
-    functions = range(count["fi"] + count["f"])
     return SimpleNamespace(
         module=module,
         types=(None,) * count["types"],
@@ -105,7 +108,7 @@ def _valid(source: random.Random) -> Any:
         memory_types=module.memories,
         global_types=(global_type,) * (count["gi"] + count["g"]),
         tag_types=(None,) * count["tag"],
-        referenced_functions=frozenset(index for index in functions if source.random() < 0.5),
+        referenced_functions=referenced,
     )
 
 
