@@ -304,15 +304,15 @@ def test_an_exported_function_is_written_alone(use: str, is_compiled: bool) -> N
           (func $two (result i32) (i32.const 2)) (func $three (result i32) (i32.const 3))
           (func (export "f") (param i32) (result i32) (call_indirect $t (type $t) (local.get 0))))"""
     )
-    first = [jormun.Instance(module, store=store) for _ in range(2)]
+    living = [jormun.Instance(module, store=store) for _ in range(2)]
     if is_compiled:
-        assert first[0].exports.f(1) == 3
-    native = jormun.Instance(module, store=store).exports._instance
-    function = native.exports["f"]
+        assert living[0].exports.f(1) == 3
+    looked_at = jormun.Instance(module, store=store).exports._instance
+    function = looked_at.exports["f"]
     assert isinstance(function, Function)
     records = module.compiled.layout.own_function_records
-    assert not native.native.parts.is_filled
-    assert {k: native.native.read(at) != 0 for k, at in records.items()} == {0: False, 1: False, 2: True}
+    assert not looked_at.native.parts.is_filled
+    assert {k: looked_at.native.read(at) != 0 for k, at in records.items()} == {0: False, 1: False, 2: True}
     if use == "call":
         assert [function(k) for k in (1, 0)] == [3, 2]
     elif use == "another":
@@ -328,8 +328,8 @@ def test_an_exported_function_is_written_alone(use: str, is_compiled: bool) -> N
     else:
         vectorized = jormun.vectorize(function)
         assert [*vectorized(array("i", [1, 0]))] == [3, 2]
-    assert native.native.parts.is_filled
-    assert all(native.native.read(at) == module.compiled.code(k) for k, at in records.items())
+    assert looked_at.native.parts.is_filled
+    assert all(looked_at.native.read(at) == module.compiled.code(k) for k, at in records.items())
 
 
 def test_start_functions_and_imports_find_references() -> None:

@@ -343,11 +343,9 @@ class Layout:
         self._type_ids = at
         at += POINTER_BYTES * len(valid.types)
         at = -(-at // FUNCTION_RECORD_BYTES) * FUNCTION_RECORD_BYTES
-        exported = {export.index for export in module.exports if export.kind is ExternKind.FUNC}
-        own = sorted(
-            (index for index in valid.referenced_functions if index >= self.imported_function_count),
-            key=lambda index: (index not in exported, index),
-        )
+        exported = [export.index for export in module.exports if export.kind is ExternKind.FUNC]
+        referenced = dict.fromkeys((*exported, *sorted(valid.referenced_functions)))
+        own = [index for index in referenced if index >= self.imported_function_count]
         self.function_records = at
         """The offset of the first record of own_function_records, which lie side by side and last: many modules have
         thousands, and an instance that nobody has used has not written them yet. Exported functions come first: to

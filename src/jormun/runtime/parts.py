@@ -139,7 +139,7 @@ class Parts:
     def set_record(self, compiled: CompiledModule, func_index: int, address: int) -> None:
         """Fill the function record of one function, with the address of its code."""
         blueprint, at = compiled.blueprint, compiled.layout.own_function_record_offset(func_index)
-        self.words[(at + layout.FUNCTION_CODE) >> 3] = address
+        self.set_code(at, address)
         self.words[(at + layout.FUNCTION_VM) >> 3] = self.vm
         self.words[(at + layout.FUNCTION_TYPE_ID) >> 3] = blueprint.types[blueprint.function_types[func_index]].id
         self.words[(at + layout.FUNCTION_COOKIE) >> 3] = func_index
