@@ -1,22 +1,22 @@
 """Files that are checked before they are believed: machine code that was built ahead or is kept in the cache.
 
 All numbers are little-endian. The header: magic, version of the format, architecture, the key that says what the
-contents were made from, the length of the contents, and the CRC-32 of the header up to there and of the contents. It
+contents were made from, the length of the contents, and the SipHash of the header up to there and of the contents. It
 finds damage, and is no signature: whoever may write such a file may run code here anyway.
 """
 
 from __future__ import annotations
 
-from binascii import crc32
+from _imp import source_hash  # importlib.util's own, by which Python knows sources; importing that takes 3 ms
 from struct import Struct
 
 from jormun.hints import Sequence
 
 MAGIC = b"JORMUN\r\n"
-VERSION = 2
+VERSION = 3
 _HEADER = Struct("<8sI20s32sQ")
-_SUM = Struct("<I")
-HEADER_BYTES = _HEADER.size + _SUM.size
+_SUM_BYTES = 8
+HEADER_BYTES = _HEADER.size + _SUM_BYTES
 
 
 class SealError(ValueError):
@@ -31,7 +31,7 @@ def seal(contents: bytes, key: bytes, architecture: str) -> bytes:
 def sealed(pieces: Sequence[bytes | memoryview], key: bytes, architecture: str) -> list[bytes | memoryview]:
     """The pieces of the file whose contents are in pieces: to copy 10 MB takes as long as to write them."""
     header = _HEADER.pack(MAGIC, VERSION, architecture.encode("ascii"), key, sum(map(len, pieces)))
-    return [header, _sum(header, pieces), *pieces]
+    return [header, _sum(header, pieces[0] if len(pieces) == 1 else b"".join(pieces)), *pieces]
 
 
 def unseal(data: bytes, key: bytes | None, architecture: str) -> memoryview:
@@ -48,15 +48,12 @@ def unseal(data: bytes, key: bytes | None, architecture: str) -> memoryview:
     contents = memoryview(data)[HEADER_BYTES:]
     if len(contents) != size_bytes:
         raise SealError(f"expected {size_bytes} bytes of contents, found {len(contents)}")
-    if data[_HEADER.size : HEADER_BYTES] != _sum(data[: _HEADER.size], [contents]):
+    if data[_HEADER.size : HEADER_BYTES] != _sum(data[: _HEADER.size], contents):
         raise SealError("the contents have been altered")
     return contents
 
 
-def _sum(header: bytes, pieces: Sequence[bytes | memoryview]) -> bytes:
+def _sum(header: bytes, contents: bytes | memoryview) -> bytes:
     """What tells that neither header nor contents were altered."""
-    # FAST: 2.4 GB/s. The digest took three times as long for 1 MB, and loaded OpenSSL for 11 MB.
-    found = crc32(header)
-    for piece in pieces:
-        found = crc32(piece, found)
-    return _SUM.pack(found)
+    # FAST: 3.7 GB/s, and it is in every Python: CRC-32 takes 2.7 and a library, the digest three times as long.
+    return source_hash(0, header + source_hash(0, contents))

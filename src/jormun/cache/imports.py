@@ -1,8 +1,8 @@
 """The modules of a warm start in one file of the cache.
 
 Python looks for each module in folders, opens its file and reads it; with a hundred modules that is a fifth of a warm
-start. A run that compiled nothing keeps the code of all of Jormun's modules that it imported, and the next one has them
-at once. What mypyc compiled is found as ever.
+start. A run keeps the code of all of Jormun's modules that it imported, but to compile, and the next one has them at
+once. What mypyc compiled is found as ever.
 
 Behind the seal of the file (sealed.py): the length of the table, as 8 bytes; the table, by `marshal`: where the code of
 each module is, its source's path and whether it is a package, by name; the code, by `marshal`. Modules that one run
@@ -18,6 +18,7 @@ import marshal
 import os
 import sys
 from _frozen_importlib import ModuleSpec
+from _frozen_importlib_external import PathFinder
 
 from jormun.cache.build import imports_key
 from jormun.folder import cache_folder, read_own, write_whole
@@ -33,8 +34,8 @@ FOLDER = "imports"
 _MOST_FILES = 8
 """Pythons and versions of Jormun that share a cache. The least recently used file goes first."""
 _LENGTH_BYTES = 8
-_COMPILING = "jormun.opcodes"
-"""What is imported to compile, validate or decode, and only then."""
+_COMPILING = ("jormun.syntax.module", "jormun.opcodes")
+"""What is imported to decode, validate or compile, and only then. What comes behind is kept by a run that does not."""
 
 
 class Imports:
@@ -52,6 +53,8 @@ class Imports:
         self._code = memoryview(b"")
         self._tuples: dict[int, tuple[CodeType, ...]] = {}
         """Those that were needed, by where they begin."""
+        self._new: dict[str, CodeType] = {}
+        """What had to be found elsewhere, in the order of its import."""
         try:
             contents = unseal(read_own(self._path), self._key, self._tag)
         except (OSError, SealError):
@@ -64,14 +67,23 @@ class Imports:
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """See importlib.abc.MetaPathFinder."""
-        if name not in self._modules:
-            return None
-        *_, origin, is_package = self._modules[name]
         loader: Any = self  # which has what importlib asks for, without importing its base classes
+        if name not in self._modules:
+            return self._found(name, path, loader)
+        *_, origin, is_package = self._modules[name]
         # FAST: without has_location, which has importlib work out where __pycache__ is, a fifth of an import's cost.
         spec = ModuleSpec(name, loader, origin=origin, is_package=is_package)
         if is_package:
             spec.submodule_search_locations = [os.path.dirname(origin)]
+        return spec
+
+    def _found(self, name: str, path: Sequence[str] | None, loader: Any) -> ModuleSpec | None:
+        """What Python finds of Jormun's own modules; those of source go through this loader, to be kept."""
+        spec = PathFinder.find_spec(name, path) if name.startswith("jormun.") else None
+        if spec is not None and spec.origin is not None and spec.origin.endswith(".py"):
+            source: Any = spec.loader  # of source files, all of which have this
+            self._new[name] = source.get_code(name)
+            spec.loader = loader
         return spec
 
     def create_module(self, spec: ModuleSpec) -> None:
@@ -80,11 +92,14 @@ class Imports:
     def exec_module(self, module: ModuleType) -> None:
         """See importlib.abc.Loader."""
         name = module.__name__
-        module.__file__ = self._modules[name][3]
+        if name in self._modules:
+            module.__file__ = self._modules[name][3]
         exec(self.get_code(name), module.__dict__)
 
     def get_code(self, name: str) -> CodeType:
         """See importlib.abc.InspectLoader."""
+        if name in self._new:
+            return self._new[name]
         start, end, place, _, _ = self._modules[name]
         found = self._tuples.get(start)
         if found is None:
@@ -93,29 +108,26 @@ class Imports:
 
     def is_package(self, name: str) -> bool:
         """See importlib.abc.InspectLoader."""
-        return self._modules[name][4]
+        known = self._modules.get(name)
+        return _is_package(self._new[name]) if known is None else known[4]
 
     def get_source(self, name: str) -> None:
         """See importlib.abc.InspectLoader. Whoever wants the source has its path."""
 
     def save(self) -> None:
-        """Keep what was imported without this finder, unless something was compiled: that takes far more modules."""
-        if _COMPILING in sys.modules:
-            return
-        codes: dict[str, tuple[CodeType, str, bool]] = {}
-        for name, module in list(sys.modules.items()):
-            spec = module.__spec__ if name.startswith("jormun.") else None
-            if spec is None or spec.origin is None or not spec.origin.endswith(".py") or name in self._modules:
-                continue
-            loader: Any = spec.loader  # one of source files, all of which have this
-            codes[name] = (loader.get_code(name), spec.origin, spec.submodule_search_locations is not None)
+        """Keep what was imported and had to be found elsewhere, up to what only a run needs that compiles."""
+        codes: dict[str, CodeType] = {}
+        for name, code in self._new.items():
+            if name.startswith(_COMPILING):
+                break
+            codes[name] = code
         if not codes:
             return
-        new = marshal.dumps(tuple([code for code, _, _ in codes.values()]))
+        new = marshal.dumps(tuple(codes.values()))
         start = len(self._code)
         table = self._modules | {
-            name: (start, start + len(new), place, origin, is_package)
-            for place, (name, (_, origin, is_package)) in enumerate(codes.items())
+            name: (start, start + len(new), place, code.co_filename, _is_package(code))
+            for place, (name, code) in enumerate(codes.items())
         }
         head = marshal.dumps(table)
         contents = b"".join([len(head).to_bytes(_LENGTH_BYTES, "little"), head, self._code, new])
@@ -124,6 +136,11 @@ class Imports:
             _drop_oldest(os.path.dirname(self._path))
         except OSError:
             pass  # the cache of machine code warns of a folder that cannot be written
+
+
+def _is_package(code: CodeType) -> bool:
+    """Whether a module's code is a package's."""
+    return os.path.basename(code.co_filename) == "__init__.py"
 
 
 def clear(folder: str) -> None:
