@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import builtins
 import importlib.util
 import inspect
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -121,6 +124,63 @@ def test_modules_are_like_any_other(folder: Path) -> None:
     module = importlib.util.module_from_spec(spec)
     imports.exec_module(module)
     assert module.__file__ == spec.origin and module.clear(str(folder)) is None
+
+
+@pytest.fixture
+def install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Has this process import modules of the test's own from a file, by their names and sources."""
+
+    def install(threads: int = 0, **sources: str) -> None:
+        monkeypatch.setattr("jormun.cache.imports.count_threads", lambda: threads)
+        imports = Imports(str(folder))
+        imports._new |= {
+            f"jormun.{name}": compile(source, f"/no/{name}.py", "exec") for name, source in sources.items()
+        }
+        imports.save()
+        monkeypatch.setattr(builtins, "__import__", builtins.__import__)
+        monkeypatch.setattr(sys, "meta_path", sys.meta_path.copy())
+        Imports(str(folder)).install()
+
+    yield install
+    for name in [name for name in sys.modules if name.startswith("jormun.made_up")]:
+        del sys.modules[name]
+        delattr(jormun, name.rpartition(".")[2])
+
+
+def _imported(name: str) -> ModuleType:
+    """A module, by the statement `from jormun.name import x`."""
+    scope: dict[str, object] = {}
+    exec(f"from jormun.{name} import x", scope)
+    assert scope["x"] == 5
+    return sys.modules[f"jormun.{name}"]
+
+
+def test_modules_are_imported_as_by_importlib(install: Callable[..., None]) -> None:
+    """Once, whichever way; with all that importlib gives a module."""
+    install(made_up_a="from jormun.made_up_b import x", made_up_b="x = 2 + 3")
+    module = _imported("made_up_a")
+    assert _imported("made_up_a") is module is importlib.import_module("jormun.made_up_a") is jormun.made_up_a  # type: ignore[attr-defined]
+    assert sys.modules["jormun.made_up_b"] is jormun.made_up_b  # type: ignore[attr-defined]
+    assert (module.__name__, module.__package__, module.__doc__) == ("jormun.made_up_a", "jormun", None)
+    assert module.__file__ == "/no/made_up_a.py" and module.__spec__ is not None
+    assert module.__spec__.loader is module.__loader__
+
+
+def test_an_import_that_fails_leaves_nothing(install: Callable[..., None]) -> None:
+    """The next one fails likewise."""
+    install(made_up="x = 1 / 0")
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            _imported("made_up")
+        assert "jormun.made_up" not in sys.modules
+
+
+def test_other_threads_leave_imports_to_importlib(install: Callable[..., None]) -> None:
+    """Which lets nobody see a module that is half run."""
+    install(4, made_up="import time; time.sleep(0.05); x = 5")
+    with ThreadPoolExecutor(4) as pool:
+        modules = list(pool.map(_imported, ["made_up"] * 4))
+    assert all(module is modules[0] for module in modules)
 
 
 def test_clear(folder: Path) -> None:

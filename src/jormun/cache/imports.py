@@ -14,11 +14,13 @@ and it is checked before it is believed.
 
 from __future__ import annotations
 
+import builtins
 import marshal
 import os
 import sys
 from _frozen_importlib import ModuleSpec
 from _frozen_importlib_external import PathFinder
+from _thread import _count as count_threads
 
 from jormun.cache.build import imports_key
 from jormun.folder import cache_folder, read_own, write_whole
@@ -28,8 +30,9 @@ from jormun.sealed import SealError, seal, unseal
 if TYPE_CHECKING:
     from types import CodeType, ModuleType
 
-    from jormun.hints import Sequence
+    from jormun.hints import Mapping, Sequence
 
+_Module: type[ModuleType] = type(sys)
 FOLDER = "imports"
 _MOST_FILES = 8
 """Pythons and versions of Jormun that share a cache. The least recently used file goes first."""
@@ -62,6 +65,59 @@ class Imports:
         end = _LENGTH_BYTES + int.from_bytes(contents[:_LENGTH_BYTES], "little")
         self._modules = marshal.loads(contents[_LENGTH_BYTES:end])
         self._code = contents[end:]
+
+    def install(self) -> None:
+        """Have this process's imports of Jormun's modules come from here.
+
+        They are found by `sys.meta_path`, as ever, and most by `__import__`: an import statement of a module that is
+        there takes a third of the time that importlib's does, and running one that is kept an eighth less. That is 2 ms
+        of a start's thousand statements.
+        """
+        sys.meta_path.insert(0, self)
+        imported = sys.modules
+        whole = {name: imported[name] for name in ("__future__", "jormun.hints")}
+        """Modules that have been run to their ends and are no packages, whose attributes may be modules to import."""
+        find, otherwise = whole.get, builtins.__import__
+
+        def import_(
+            name: str,
+            globals: Mapping[str, object] | None = None,
+            locals: Mapping[str, object] | None = None,
+            fromlist: Sequence[str] | None = (),
+            level: int = 0,
+        ) -> ModuleType:
+            if fromlist:
+                module = find(name)
+                if module is not None:
+                    return module
+                # Another thread might see a module that is half run: importlib has locks for that.
+                if name in self._modules and name not in imported and not count_threads():
+                    parent, _, child = name.rpartition(".")
+                    if parent in imported:
+                        module = self._run(name)
+                        setattr(imported[parent], child, module)
+                        if not self.is_package(name):
+                            whole[name] = module
+                            return module
+            return otherwise(name, globals, locals, fromlist, level)
+
+        builtins.__import__ = import_
+
+    def _run(self, name: str) -> ModuleType:
+        """A module that is kept, as importlib would have it."""
+        module = sys.modules[name] = _Module(name)
+        spec = module.__spec__ = self.find_spec(name)
+        assert spec is not None
+        module.__loader__ = spec.loader
+        module.__package__ = spec.parent
+        if spec.submodule_search_locations is not None:
+            module.__path__ = spec.submodule_search_locations
+        try:
+            self.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+        return module
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None

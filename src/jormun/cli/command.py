@@ -58,7 +58,7 @@ def _kept_imports(words: list[str]) -> Imports | None:
     from jormun.cache.imports import Imports
 
     imports = Imports()
-    sys.meta_path.insert(0, imports)
+    imports.install()
     return imports
 
 
