@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import pytest
+
+from jormun.cli import run
+from jormun.runtime.native.machine import Native
 
 from .conftest import Command, wat
 
@@ -65,6 +69,24 @@ def test_arguments_and_environment(command: Command, tmp_path: Path, monkeypatch
 def test_exit_status(command: Command, tmp_path: Path, status: int, expected: int) -> None:
     """The guest's is the command's."""
     assert command("run", wat(tmp_path, exit_with(status))).status == expected
+
+
+def test_a_run_is_taken_apart_where_the_process_goes_on(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Elsewhere `command` says so, and nothing is freed."""
+    path = wat(tmp_path, exit_with(0))
+
+    def used_after() -> int:
+        assert command("run", path).status == 0
+        gc.collect()
+        return Native.get().code.used_bytes
+
+    before = used_after()
+    assert used_after() == before
+    monkeypatch.setattr(run, "to_the_end", kept := list[object]())
+    assert used_after() > before
+    assert [type(each).__name__ for each in kept] == ["Module", "Store"]
 
 
 def test_trap(command: Command, tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from jormun.runtime.store import Store
     from jormun.wasi.wasi import Wasi
 
+to_the_end: list[object] | None = None
+"""Where there is a list, a run's store and module go there: a process that ends with its run takes nothing apart."""
 TRAPPED: Final = 134
 """The exit status after a trap: what a shell reports of a native program that aborts."""
 
@@ -105,6 +107,8 @@ def _run_file(arguments: argparse.Namespace) -> int:
     try:
         module = _module(name, config)
         store = limits.store(module.config.engine)
+        if to_the_end is not None:
+            to_the_end.extend((module, store))
         wasi = stoppable(wasi, module.compiled_for(store), has_limit=limits.has_time)
         others: dict[str, ImportModule] = {}
         for preload, file in preloads:

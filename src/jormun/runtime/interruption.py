@@ -7,7 +7,6 @@ Threads that run under none wait as the host's do; Ctrl-C reaches the main threa
 from __future__ import annotations
 
 import os
-import select
 from time import monotonic
 
 from jormun.errors import TimeoutError, Trap, TrapKind
@@ -20,6 +19,8 @@ from jormun.runtime.native.stop_record import StopRecord
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+POLLIN: Final = 1
+"""Of poll(2), the same everywhere: there is something to read."""
 MOST_MS: Final = 86_400_000
 """A day: the longest wait that poll(2) is asked for at once."""
 _SHORTEST_S: Final = 0.001
@@ -32,6 +33,8 @@ def poll(wanted: dict[int, int], timeout_ms: int | None) -> dict[int, int]:
 
     `wanted` has the events of poll(2) to wait for; the time is without end for None.
     """
+    import select  # most runs wait for nothing
+
     waiting = select.poll()
     for fd, events in wanted.items():
         waiting.register(fd, events)
@@ -109,7 +112,7 @@ class Interruption:
             self.check()
             if self._reading_end < 0:
                 self._reading_end, self._writing_end = os.pipe()
-        answers = poll({**wanted, self._reading_end: select.POLLIN}, timeout_ms)
+        answers = poll({**wanted, self._reading_end: POLLIN}, timeout_ms)
         self.check()
         return answers
 

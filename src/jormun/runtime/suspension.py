@@ -122,7 +122,7 @@ class _Call:
         claim = Claim(continuation.context, self._what)
         try:
             await turn.enter_async(claim)
-            chain.set((*chain.get(), claim))
+            chain().set((*chain().get(), claim))
             is_sliced = _has_event_loop()
             if is_sliced:
                 Native.get().tick_often()
@@ -159,9 +159,9 @@ class _Call:
                 else:
                     waiting = do(partial(continuation.go_on, exception))
         finally:
-            calls = chain.get()
+            calls = chain().get()
             if claim in calls:  # else it ends in another context, by a garbage collection, or did not begin
-                chain.set(tuple(each for each in calls if each is not claim))
+                chain().set(tuple(each for each in calls if each is not claim))
             continuation.close()
             turn.leave(claim)
         return self._convert(self._slots.unpack_returned(registers.address))

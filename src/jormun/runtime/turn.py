@@ -11,8 +11,6 @@ has, and gives it back, by itself; all else is in here.
 
 from __future__ import annotations
 
-from contextvars import ContextVar
-
 from jormun.containers import deque
 from jormun.errors import HostError
 from jormun.functions import nullcontext
@@ -25,6 +23,7 @@ from jormun.runtime.native.stop_record import StopRecord
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Future
+    from contextvars import ContextVar
 
 OWNER: Final = layout.STOP_OWNER >> 3
 WAITING: Final = layout.STOP_WAITING >> 3
@@ -47,10 +46,19 @@ class Claim:
         """The kernel's number of the thread that ran it last."""
 
 
-chain: ContextVar[tuple[Claim, ...]] = ContextVar("jormun_chain", default=())
-"""The awaited calls that the running code is part of, outermost first."""
 _waiting: dict[int, Turn] = {}
 """What threads wait for, by the kernel's numbers of the threads: to find those that would wait for each other."""
+
+_chain: dict[str, ContextVar[tuple[Claim, ...]]] = {}
+
+
+def chain() -> ContextVar[tuple[Claim, ...]]:
+    """The awaited calls that the running code is part of, outermost first."""
+    if not _chain:
+        from contextvars import ContextVar  # most calls neither are awaited nor wait
+
+        _chain.setdefault("chain", ContextVar("jormun_chain", default=()))  # one for all threads
+    return _chain["chain"]
 
 
 class Turn:
@@ -145,7 +153,7 @@ class Turn:
             if owner:
                 held = self._held[-1] if self._held else None
                 if held is not None and held.context == owner:
-                    if not (held.is_waiting and held in chain.get()) and self._thread() != claim.thread:
+                    if not (held.is_waiting and held in chain().get()) and self._thread() != claim.thread:
                         return False
                 elif self._thread() not in (claim.thread, None):
                     return False
@@ -211,7 +219,7 @@ class Turn:
 
     def _enqueue(self, waiter: _Waiter, claim: Claim) -> None:
         with self._lock:
-            if any(each in self._held for each in (claim, *chain.get())):
+            if any(each in self._held for each in (claim, *chain().get())):
                 self.inside.append(waiter)
             else:
                 self._queue.append(waiter)

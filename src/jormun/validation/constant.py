@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from jormun.errors import InvalidError, MalformedError
-from jormun.hints import Final, i64
+from jormun.hints import Final, Sequence, i64
 from jormun.opcodes.table import BY_NAME
 from jormun.syntax.code import END
+from jormun.syntax.data import Data
 from jormun.syntax.expression import Expr, Source
+from jormun.syntax.mode import Active
 from jormun.syntax.module import Module
 from jormun.types import ExternKind
 from jormun.validation.code_reader import PADDING
@@ -40,6 +42,21 @@ def validate_constant(
             raise MalformedError("END opcode expected", offset=body.pc)
     except (InvalidError, MalformedError) as error:
         raise located(error, body, source, None, is_at_source=is_at_source) from None
+
+
+def count_plain(datas: Sequence[Data], addresses: list[int]) -> int:
+    """How many data segments come before the first that takes a closer look: passive ones, and those at an offset that
+    is a number, in a memory that there is. `addresses` are the types of the memories' addresses.
+    """
+    count = 0
+    for data in datas:
+        mode = data.mode
+        if isinstance(mode, Active):
+            index = mode.index
+            if index >= len(addresses) or not _is_number(mode.offset.code, addresses[index]):
+                break
+        count += 1
+    return count
 
 
 def _is_number(code: bytes, expected: i64) -> bool:

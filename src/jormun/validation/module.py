@@ -28,7 +28,12 @@ from jormun.types import (
 from jormun.validation import operand
 from jormun.validation.body import validate_function
 from jormun.validation.canonical import close, close_ref
-from jormun.validation.constant import referenced_functions, validate_constant, validate_function_indices
+from jormun.validation.constant import (
+    count_plain,
+    referenced_functions,
+    validate_constant,
+    validate_function_indices,
+)
 from jormun.validation.context import Context
 from jormun.validation.matching import close_types
 from jormun.validation.place import placed
@@ -141,11 +146,11 @@ class _ModuleValidator:
         self.check_start()
         self.check_exports()
 
-    def each(self, section: SectionId, entries: Sequence[T]) -> Iterator[T]:
-        """The entries of a section, noting which one is at hand."""
+    def each(self, section: SectionId, entries: Sequence[T], first: int = 0) -> Iterator[T]:
+        """The entries of a section, from one on, noting which one is at hand."""
         self.section = section
-        for self.index, entry in enumerate(entries):
-            yield entry
+        for self.index in range(first, len(entries)):
+            yield entries[self.index]
 
     def check_code(self) -> None:
         """Check the functions that the module defines (3.5.1). Everything that they may refer to is declared."""
@@ -275,13 +280,13 @@ class _ModuleValidator:
 
     def check_datas(self) -> None:
         """Check the data segments (3.5.8)."""
-        addresses = self.context.memory_addresses
-        for index, data in enumerate(self.each(SectionId.DATA, self.module.datas)):
+        datas, addresses = self.module.datas, self.context.memory_addresses
+        for data in self.each(SectionId.DATA, datas, count_plain(datas, addresses)):
             mode = data.mode
             if isinstance(mode, Active):
                 if mode.index >= len(addresses):
                     raise InvalidError(
-                        f"unknown memory {mode.index}, there are {len(addresses)}, in data segment {index}"
+                        f"unknown memory {mode.index}, there are {len(addresses)}, in data segment {self.index}"
                     )
                 validate_constant(self.context, mode.offset, addresses[mode.index], data.source, is_at_source=False)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from _heapq import heapify, heappop, heappush  # heapq's own, without its Python
 
 from jormun.containers import WeakSet
 from jormun.hints import TYPE_CHECKING, Final
@@ -104,6 +103,8 @@ class DescriptorTable:
 
     def _insert(self, descriptor: Descriptor) -> int:
         if self._free:
+            from _heapq import heappop  # heapq's own, without its Python; a short run closes no more than it began with
+
             fd = heappop(self._free)
         elif len(self._entries) < DESCRIPTORS:
             fd = len(self._entries)
@@ -132,6 +133,8 @@ class DescriptorTable:
         except OSError:
             native.put(fd, None)
             raise
+        from _heapq import heapify, heappush
+
         descriptor = Descriptor(file, None, rights, 0, uses=FEW_USES)  # machine code knows of it already
         for free in range(len(self._entries), fd + 1):
             self._entries.append(None)
@@ -252,6 +255,8 @@ class DescriptorTable:
         descriptor = self._open(fd)
         self._put(fd, None)
         if fd >= _STREAMS:
+            from _heapq import heappush
+
             heappush(self._free, fd)
         return descriptor
 

@@ -6,9 +6,13 @@ name outside is a file of the directory, and so is what somebody mounted there.
 
 from __future__ import annotations
 
+import _heapq  # noqa: F401, what descriptors and files import when they need it, as long as there are descriptors
 import errno
+import fcntl  # noqa: F401
 import os
+import select  # noqa: F401
 import stat as stat_module
+import termios  # noqa: F401
 
 from jormun.dataclass import dataclass
 from jormun.functions import cache

@@ -7,7 +7,7 @@ address is known to anyone; so no thread ever runs a page that is being written.
 from __future__ import annotations
 
 import sys
-from bisect import bisect_right, insort
+from _bisect import bisect_right, insort_right  # bisect's own, without its Python
 
 from jormun.containers import deque, ref
 from jormun.dataclass import dataclass, field
@@ -159,7 +159,7 @@ class CodeRegion:
             images = self._loaded
             if images and loaded.address < images[-1].address:
                 images = images.copy()
-                insort(images, loaded)
+                insort_right(images, loaded)
                 self._loaded = images
             else:
                 images.append(loaded)
