@@ -8,7 +8,7 @@ import pytest
 
 from jormun.binary.decode import decode
 from jormun.binary.encode import encode
-from jormun.cache.plain import from_plain, to_plain
+from jormun.cache.plain import from_plain, part_of, to_plain
 from jormun.runtime.blueprint import Blueprint, DataBlueprint, blueprint_of
 from jormun.text.module import parse_module
 from jormun.validation.module import validate
@@ -46,7 +46,7 @@ def test_round_trip(name: str, is_text: bool) -> None:
         module = decode(file)
     blueprint = blueprint_of(validate(module))
     plain, own = to_plain(blueprint, module.types, file)
-    again = from_plain(marshal.loads(marshal.dumps(plain, 4)), file, own)
+    again = from_plain(marshal.loads(marshal.dumps(plain, 4)), part_of(file), own)
     assert all(x is y for x, y in zip(blueprint.types, again.types, strict=True))
     assert tuple(again.function_types) == blueprint.function_types
     for field in Blueprint.__slots__:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from jormun.cache.artifact import Artifact
 from jormun.cache.entry import Entry
-from jormun.cache.plain import from_plain
+from jormun.cache.plain import from_plain, part_of
 from jormun.errors import UnsupportedError
 from jormun.hints import TYPE_CHECKING, Final
 from jormun.runtime.image import CodeImage
@@ -29,7 +29,7 @@ class Loaded:
     """The code of an artifact (runtime/module.py's `CodeKeeper`). Nothing is added to it."""
 
     def __init__(self, artifact: Artifact) -> None:
-        self.blueprint = from_plain(artifact.entry.plain, artifact.data, artifact.entry.own)
+        self.blueprint = from_plain(artifact.entry.plain, part_of(artifact.data), artifact.entry.own)
         self._image = artifact.entry.image
 
     def images(self) -> Iterable[CodeImage]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from os import PathLike, fspath
 
 from jormun.api.config import Config
+from jormun.api.contents import Contents
 from jormun.api.origin import Origin
-from jormun.api.source import Contents, Source, is_artifact, read_contents, read_file
+from jormun.api.source import Source, is_artifact, read_contents, read_file
 from jormun.dataclass import dataclass, replace
 from jormun.functions import cached_property
 from jormun.hints import TYPE_CHECKING

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from jormun.api.source import Contents, decode_module
+from jormun.api.contents import Contents
+from jormun.api.source import decode_module
 from jormun.digest import digest
 from jormun.errors import HostError
 from jormun.hints import TYPE_CHECKING
@@ -73,7 +74,7 @@ class Origin:
         if costs is not None:
             settings.append(repr(costs))
         key = module_key(self._digest_by(cache), *settings)
-        return KeptModule(cache, key, self._contents.data, self.describe)
+        return KeptModule(cache, key, self._contents.part, self.describe)
 
     def describe(self) -> tuple[object, bytes | memoryview]:
         """The blueprint, as the cache keeps it."""

@@ -15,7 +15,7 @@ from jormun.api.module import Module
 from jormun.cache.entry import Entry
 from jormun.cache.kept import KeptModule
 from jormun.cache.key import pickle_key
-from jormun.cache.plain import from_plain
+from jormun.cache.plain import from_plain, part_of
 from jormun.errors import UnsupportedError
 from jormun.runtime.image import CodeImage
 from jormun.runtime.native.support import machine
@@ -45,7 +45,7 @@ def unpacked(data: bytes, config: Config, sealed: bytes | None) -> Module:
         entry = Entry.decode(unseal(sealed, pickle_key(data), machine()), machine())
     except SealError:
         return Module(data, config=config)
-    blueprint = from_plain(entry.plain, data, entry.own)
+    blueprint = from_plain(entry.plain, part_of(data), entry.own)
     return Module.known(data, config, blueprint, lambda find: Shipped(entry, find))
 
 

@@ -6,8 +6,8 @@ import os
 import stat
 from os import PathLike
 
+from jormun.api.contents import Contents
 from jormun.cache.digests import file_stamp, stamp_of
-from jormun.dataclass import dataclass
 from jormun.errors import MalformedError
 from jormun.features import DEFAULT_FEATURES, Features
 from jormun.folder import READING
@@ -21,14 +21,6 @@ if TYPE_CHECKING:
 
 Source: TypeAlias = str | PathLike[str] | bytes | bytearray | memoryview
 """A path, the bytes of a module (binary or text), or WAT text."""
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """The bytes of a module, binary or text, and what the file that they were read from is known by, if it was one."""
-
-    data: bytes
-    stamp: bytes | None = None
 
 
 def read_module(source: Source, features: Features = DEFAULT_FEATURES) -> Module:

@@ -8,7 +8,7 @@ import time
 
 from jormun.cache.cache import Cache
 from jormun.cache.entry import Entry
-from jormun.cache.plain import Plain, from_plain
+from jormun.cache.plain import Part, Plain, from_plain
 from jormun.containers import WeakSet
 from jormun.hints import TYPE_CHECKING, Callable, Iterable
 from jormun.locks import Lock
@@ -31,14 +31,14 @@ class KeptModule:
     """One module's entry in the cache, for as long as the module is in use (runtime/module.py's `CodeKeeper`)."""
 
     def __init__(
-        self, cache: Cache, key: bytes, data: bytes, describe: Callable[[], tuple[Plain, bytes | memoryview]]
+        self, cache: Cache, key: bytes, part: Part, describe: Callable[[], tuple[Plain, bytes | memoryview]]
     ) -> None:
-        """Look for the entry of the module whose file has the contents `data`. `describe` tells the blueprint of one
-        that has no entry.
+        """Look for the entry of the module of whose file `part` gives parts. `describe` tells the blueprint of one that
+        has no entry.
         """
         self._cache = cache
         self._key = key
-        self._data = data
+        self._part = part
         self._found = cache.find(key)
         self._known = Learned() if self._found is None else self._found.learned
         self._new: list[CodeImage] = []
@@ -50,7 +50,7 @@ class KeptModule:
     @property
     def blueprint(self) -> Blueprint | None:
         """The blueprint, if there is an entry."""
-        return None if self._found is None else from_plain(self._found.plain, self._data, self._found.own)
+        return None if self._found is None else from_plain(self._found.plain, self._part, self._found.own)
 
     def images(self) -> Iterable[CodeImage]:
         """The code in the entry."""

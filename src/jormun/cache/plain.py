@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 
-from jormun.hints import Any, Mapping, Sequence, TypeAlias
+from jormun.hints import Any, Callable, Mapping, Sequence, TypeAlias
 from jormun.runtime.blueprint import Blueprint, DataBlueprint, ElementBlueprint, ExportBlueprint, ImportBlueprint
 from jormun.types import (
     AbsHeapType,
@@ -38,6 +38,8 @@ from jormun.validation.canonical import close_group
 
 Plain: TypeAlias = Any
 """Tuples, ints, str and bytes: what one function here writes, only its counterpart reads."""
+Part: TypeAlias = "Callable[[int, int], tuple[bytes, int]]"
+"""Gives so many bytes of a module's file, from an offset on: an object that has them, and where they begin in it."""
 _FUNC, _TABLE, _MEMORY, _GLOBAL, _TAG = range(5)
 _STRUCT, _ARRAY = 1, 2
 _SIMPLE: dict[int, StorageType] = {t.value: t for t in (*NumType, *VecType, *PackedType)}
@@ -76,7 +78,12 @@ def to_plain(blueprint: Blueprint, groups: Sequence[RecType], file: bytes) -> tu
     return plain, own[0] if len(own) == 1 else b"".join(own)  # FAST: one may have many MB
 
 
-def from_plain(plain: Plain, file: bytes, own: bytes | memoryview) -> Blueprint:
+def part_of(file: bytes) -> Part:
+    """Parts of a file that is in memory."""
+    return lambda start, size_bytes: (file, start)
+
+
+def from_plain(plain: Plain, part: Part, own: bytes | memoryview) -> Blueprint:
     """The blueprint that `to_plain` was given, for the same file."""
     (
         groups, imports, exports, function_types, tables, memories, global_types, tags, sizes, referenced, inits,
@@ -104,8 +111,8 @@ def from_plain(plain: Plain, file: bytes, own: bytes | memoryview) -> Blueprint:
         values,
         tuple([ElementBlueprint(*each) for each in elements]),
         data_count,
-        tuple([_to_segment(each, file, own) for each in datas]),
-        tuple([_to_data(each, file, own) for each in contents]),
+        tuple([_to_segment(each, part, own) for each in datas]),
+        tuple([_to_data(each, part, own) for each in contents]),
         start,
         short,
     )
@@ -125,18 +132,18 @@ def _from_datas(datas: Sequence[DataBlueprint], file: bytes, own: list[memoryvie
     return tuple(plain)
 
 
-def _to_data(plain: Plain, file: bytes, own: bytes | memoryview) -> DataBlueprint:
+def _to_data(plain: Plain, part: Part, own: bytes | memoryview) -> DataBlueprint:
     """What a memory begins with: not copied, since it may be many MB."""
     index, memory, offset, is_in_file, start, size_bytes = plain
-    return DataBlueprint(index, memory, offset, file if is_in_file else own, start, size_bytes)
+    source, at = part(start, size_bytes) if is_in_file else (own, start)
+    return DataBlueprint(index, memory, offset, source, at, size_bytes)
 
 
-def _to_segment(plain: Plain, file: bytes, own: bytes | memoryview) -> DataBlueprint:
+def _to_segment(plain: Plain, part: Part, own: bytes | memoryview) -> DataBlueprint:
     """A segment whose bytes machine code reads: they are in an object that has an address."""
     index, memory, offset, is_in_file, start, size_bytes = plain
-    if is_in_file:
-        return DataBlueprint(index, memory, offset, file, start, size_bytes)
-    return DataBlueprint(index, memory, offset, bytes(own[start : start + size_bytes]), 0, size_bytes)
+    source, at = part(start, size_bytes) if is_in_file else (bytes(own[start : start + size_bytes]), 0)
+    return DataBlueprint(index, memory, offset, source, at, size_bytes)
 
 
 def _from_storage(t: StorageType, indices: Mapping[DefType, int]) -> Plain:

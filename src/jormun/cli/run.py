@@ -204,7 +204,7 @@ def _preloaded(module: Module, wasi: Wasi, others: Mapping[str, ImportModule], s
 def _module(path: str, config: Config) -> Module:
     """A module from a file. Raises CommandError."""
     from jormun.api.module import Module
-    from jormun.api.source import Contents, is_artifact
+    from jormun.api.source import is_artifact
     from jormun.cli.progress import Progress
     from jormun.cli.report import CommandError, module_error
     from jormun.cli.source import STANDARD_INPUT, read_source
@@ -216,10 +216,10 @@ def _module(path: str, config: Config) -> Module:
         except WasmError as error:
             raise module_error(path, error) from error
     with Progress(path) as progress:
-        source = read_source(path)
-        progress.announce("validating", len(source.data))
+        source = read_source(path, may_stay=True)
+        progress.announce("validating", source.contents.size_bytes)
         try:
-            return Module.of(Contents(source.data, source.stamp), config)
+            return Module.of(source.contents, config)
         except WasmError as error:
             found = module_error(source.name, error)
             hint = "; test scripts are run by `jormun wast`" if path.endswith(".wast") else ""

@@ -7,6 +7,7 @@ import io
 import os
 import sys
 
+from jormun.api.contents import Contents, HeldFile
 from jormun.cache.digests import file_stamp, stamp_of
 from jormun.cli.report import CommandError, module_error, os_message
 from jormun.dataclass import dataclass, replace
@@ -36,14 +37,19 @@ class Source:
     """A file's contents, and what to call it in messages."""
 
     name: str
-    data: bytes
+    contents: Contents
     is_text: bool
-    stamp: bytes | None = None
-    """What the file is known by (cache/digests.py)."""
+
+    @property
+    def data(self) -> bytes:
+        """All of it."""
+        return self.contents.data
 
 
-def read_source(path: str) -> Source:
-    """A file that is a binary module or looks like text. Raises CommandError."""
+def read_source(path: str, *, may_stay: bool = False) -> Source:
+    """A file that is a binary module or looks like text. One that is known by its times and `may_stay` is read when
+    somebody wants its data. Raises CommandError.
+    """
     if path == STANDARD_INPUT:
         if sys.stdin is None:
             raise CommandError("standard input is closed")
@@ -54,8 +60,11 @@ def read_source(path: str) -> Source:
     try:
         with open(path, "rb") as file:
             stamp = file_stamp(file.fileno())
-            source = _read(path, file)
-            return replace(source, stamp=stamp_of(source.data, file.fileno(), stamp))
+            source = _read(path, file, stamp if may_stay else None)
+            contents = source.contents
+            if contents.stamp is None:
+                contents = Contents(contents.data, stamp_of(contents.data, file.fileno(), stamp))
+            return replace(source, contents=contents)
     except OSError as error:
         if error.errno == errno.ENOENT and not path.endswith((".wasm", ".wat")) and os.path.exists(path + ".wasm"):
             raise CommandError(f"{path}: there is no such file; did you mean {path}.wasm?") from error
@@ -75,8 +84,10 @@ def read_module(source: Source) -> Module:
         raise module_error(source.name, error) from error
 
 
-def _read(name: str, file: BinaryIO) -> Source:
-    """Looks at the start before it reads on, so that a device or a large file of another kind costs nothing."""
+def _read(name: str, file: BinaryIO, stamp: bytes | None = None) -> Source:
+    """Looks at the start before it reads on, so that a device or a large file of another kind costs nothing. With a
+    stamp, a large one of the right kind is left where it is.
+    """
     from jormun.limits import MODULE_SIZE_BYTES
 
     start = _fill(file, _PROBE_BYTES)
@@ -93,13 +104,16 @@ def _read(name: str, file: BinaryIO) -> Source:
     else:
         _require_text(name, start)
         is_text = True
-    data = start
+    contents = Contents(start)
     if len(start) == _PROBE_BYTES:
-        is_too_large = os.fstat(file.fileno()).st_size > MODULE_SIZE_BYTES  # 0 for what is no file
-        data = b"" if is_too_large else _whole(file, start, MODULE_SIZE_BYTES + 1)
-        if is_too_large or len(data) > MODULE_SIZE_BYTES:
+        size_bytes = os.fstat(file.fileno()).st_size  # 0 for what is no file
+        if size_bytes <= MODULE_SIZE_BYTES:
+            held = None if stamp is None else HeldFile(file.fileno(), size_bytes, stamp)
+            contents = Contents(_whole(file, start, MODULE_SIZE_BYTES + 1) if held is None else held)
+            size_bytes = contents.size_bytes
+        if size_bytes > MODULE_SIZE_BYTES:
             raise CommandError(f"{name}: is larger than {MODULE_SIZE_BYTES} bytes, the most that a module may have")
-    return Source(name, data, is_text)
+    return Source(name, contents, is_text)
 
 
 def _whole(file: BinaryIO, start: bytes, size_bytes: int) -> bytes:
