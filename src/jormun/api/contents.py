@@ -9,37 +9,42 @@ from jormun.errors import HostError
 
 
 class HeldFile:
-    """A module's file, open for as long as something of it may be needed.
+    """A module's file, open for as long as something of it may be needed. Another file may get its name meanwhile.
 
-    It is read, not mapped, since a mapping of a file that is cut short ends the process; and what is read is what was
-    there when the file was opened, or is not given out.
+    It is read, not mapped, since a mapping of a file that is cut short ends the process.
     """
 
-    __slots__ = ("_fd", "size_bytes", "stamp")
+    __slots__ = ("_fd", "_modified_ns", "size_bytes", "stamp")
 
-    def __init__(self, fd: int, size_bytes: int, stamp: bytes) -> None:
-        """The file behind a descriptor, which stays the caller's, of that size and known by that stamp
-        (cache/digests.py). Raises OSError.
+    def __init__(self, fd: int, stamp: bytes) -> None:
+        """The file behind a descriptor, which stays the caller's, known by that stamp (cache/digests.py). Raises
+        OSError.
         """
         self._fd = -1
         self._fd = os.dup(fd)
-        self.size_bytes = size_bytes
+        status = os.fstat(fd)
+        self.size_bytes, self._modified_ns = status.st_size, status.st_mtime_ns
         self.stamp = stamp
 
-    def read(self, start: int, size_bytes: int) -> bytes:
-        """Some of its bytes. Raises HostError when they cannot be read or the file was written to."""
+    def part(self, start: int, size_bytes: int) -> bytes:
+        """Some of its bytes, as they were when it was opened. Raises HostError where they are not."""
+        data = self._read(start, size_bytes)
+        if len(data) != size_bytes or os.fstat(self._fd).st_mtime_ns != self._modified_ns:
+            raise HostError("the module's file was written to after it was opened; start again")
+        return data
+
+    def all(self) -> tuple[bytes, bool]:
+        """All of its bytes now, and whether they are surely those that the stamp stands for."""
+        data = self._read(0, self.size_bytes)
+        return data, len(data) == self.size_bytes and file_stamp(self._fd) == self.stamp
+
+    def _read(self, start: int, size_bytes: int) -> bytes:
         from jormun.runtime.native.pages import read_file
 
         try:
-            data = read_file(self._fd, start, size_bytes)
-            is_same = file_stamp(self._fd) == self.stamp
+            return read_file(self._fd, start, size_bytes)
         except OSError as error:
             raise HostError(f"the module's file cannot be read any more: {error.strerror}") from error
-        if not is_same or len(data) != size_bytes:
-            raise HostError(
-                "the module's file was written to while it was in use; start again, and replace such files by renaming"
-            )
-        return data
 
     def __del__(self) -> None:
         if self._fd >= 0:
@@ -52,28 +57,31 @@ class Contents:
     __slots__ = ("_data", "_file", "size_bytes", "stamp")
 
     def __init__(self, data: bytes | HeldFile, stamp: bytes | None = None) -> None:
+        self._data: bytes | None = None
+        self._file: HeldFile | None = None
         if isinstance(data, bytes):
-            self._data: bytes | None = data
-            self._file: HeldFile | None = None
-            self.size_bytes = len(data)
-            self.stamp = stamp
+            self._data, self.size_bytes, self.stamp = data, len(data), stamp
         else:
-            self._data = None
-            self._file = data
-            self.size_bytes = data.size_bytes
-            self.stamp = data.stamp
+            self._file, self.size_bytes, self.stamp = data, data.size_bytes, data.stamp
 
     @property
     def data(self) -> bytes:
-        """All of them. Raises HostError, as HeldFile.read."""
+        """All of them. A file that was written to since it was opened has no stamp from then on. Raises HostError where
+        it cannot be read.
+        """
         data = self._data
         if data is None:
             assert self._file is not None
-            data = self._data = self._file.read(0, self.size_bytes)
+            data, is_known = self._file.all()
+            self._data = data
+            if not is_known:
+                self.stamp = None
         return data
 
     def part(self, start: int, size_bytes: int) -> tuple[bytes, int]:
-        """What holds some of them, and where in it they begin. Raises HostError, as HeldFile.read."""
+        """What holds some of them, and where in it they begin. Raises HostError where a file was written to since it
+        was opened.
+        """
         if self._data is not None or self._file is None:
             return self.data, start
-        return self._file.read(start, size_bytes), 0
+        return self._file.part(start, size_bytes), 0

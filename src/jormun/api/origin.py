@@ -40,7 +40,10 @@ class Origin:
         """
         if not self._is_checked:
             if digest(self._contents.data) != self._digest:
-                raise HostError("the module's file was written to in a way that its times do not tell of; copy it anew")
+                raise HostError(
+                    "the module's file was written to after it was opened, or in a way that its times do not tell of; "
+                    "copy it anew, and start again"
+                )
             self._is_checked = True
         return self._contents.data
 
@@ -92,8 +95,8 @@ class Origin:
             self._is_checked = self._digest is None
         if self._digest is None:
             self._digest = digest(self._contents.data)
-            if stamp is not None:
-                cache.digests.keep(stamp, self._digest)
+            if self._contents.stamp is not None:  # it may be lost in reading
+                cache.digests.keep(self._contents.stamp, self._digest)
         return self._digest
 
     def _decode(self, *, is_trusted: bool) -> syntax.Module:

@@ -108,7 +108,7 @@ def _read(name: str, file: BinaryIO, stamp: bytes | None = None) -> Source:
     if len(start) == _PROBE_BYTES:
         size_bytes = os.fstat(file.fileno()).st_size  # 0 for what is no file
         if size_bytes <= MODULE_SIZE_BYTES:
-            held = None if stamp is None else HeldFile(file.fileno(), size_bytes, stamp)
+            held = None if stamp is None else HeldFile(file.fileno(), stamp)
             contents = Contents(_whole(file, start, MODULE_SIZE_BYTES + 1) if held is None else held)
             size_bytes = contents.size_bytes
         if size_bytes > MODULE_SIZE_BYTES:
