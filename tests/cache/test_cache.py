@@ -15,7 +15,7 @@ from jormun.cache.entry import Entry
 from jormun.runtime.engine import LoopHead
 from jormun.runtime.image import CodeFunction, CodeImage
 from jormun.runtime.tiering.learned import Learned
-from jormun.sealed import seal
+from jormun.sealed import seal, sealed
 
 KEY = bytes(range(32))
 CODE = bytes.fromhex("b82a000000c3")
@@ -131,7 +131,7 @@ def test_the_folder_is_a_file(tmp_path: Path, capfd: pytest.CaptureFixture[str])
 
 def test_the_least_recently_used_goes_first(tmp_path: Path) -> None:
     """A cache that is full drops what was not used for the longest time, and stays within its bound."""
-    size_bytes = len(seal(_entry(bytes(1000)).encode(), KEY, "x86_64"))
+    size_bytes = sum(map(len, sealed(_entry(bytes(1000)).pieces(), KEY, "x86_64")))
     cache = Cache(str(tmp_path), 3 * size_bytes)
     keys = [bytes([k]) * 32 for k in range(4)]
     for age, key in enumerate(keys[:3]):
