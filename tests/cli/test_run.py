@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,6 +89,20 @@ def test_a_run_is_taken_apart_where_the_process_goes_on(
     monkeypatch.setattr(run, "to_the_end", kept := list[object]())
     assert used_after() > before
     assert [type(each).__name__ for each in kept] == ["Module", "Store"]
+
+
+def test_a_bug_of_ours_ends_a_run_as_any_program(tmp_path: Path) -> None:
+    """With its traceback, and without errors from what is taken apart at the end."""
+    script = (
+        "import sys; from jormun.cli.command import command; from jormun.runtime.function import Function\n"
+        "def call(*_): raise KeyError('ours')\n"
+        "Function.call = call\n"
+        "command()"
+    )
+    words = [sys.executable, "-c", script, "run", str(wat(tmp_path, exit_with(0)))]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.endswith("KeyError: 'ours'\n")
+    assert done.stderr.startswith("Traceback")
 
 
 def test_trap(command: Command, tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import gc
 import os
 import sys
 
-from jormun.hints import TYPE_CHECKING, NoReturn
+from jormun.functions import contextmanager
+from jormun.hints import TYPE_CHECKING, Iterator, NoReturn
 
 if TYPE_CHECKING:
     from jormun.cache.imports import Imports
@@ -24,22 +25,34 @@ def command() -> NoReturn:
     gc.disable()
     _import_array()
     imports = _kept_imports(sys.argv[1:])
-    if sys.argv[1:2] == ["run"]:
-        from jormun.cli import run
+    if sys.argv[1:2] != ["run"]:  # which enables it itself, when the guest's turn comes
+        gc.enable()
+    with _taking_nothing_apart(sys.argv[1:]):
+        from jormun.cli.main import main
 
-        run.to_the_end = []
-    else:
-        gc.enable()  # a run enables it itself, when the guest's turn comes
-    from jormun.cli.main import main
+        status = main()
+        if imports is not None:
+            imports.save()
+        if _is_watched():
+            sys.exit(status)
+        if sys.stderr is not None:
+            sys.stderr.flush()
+        os._exit(status)
 
-    status = main()
-    if imports is not None:
-        imports.save()
-    if _is_watched():
-        sys.exit(status)
-    if sys.stderr is not None:
-        sys.stderr.flush()
-    os._exit(status)
+
+@contextmanager
+def _taking_nothing_apart(words: list[str]) -> Iterator[None]:
+    """What a run makes stays in the context; who leaves it, by an error or to be watched, has it taken apart."""
+    if words[:1] != ["run"]:
+        yield
+        return
+    from jormun.cli import run
+
+    run.to_the_end = []
+    try:
+        yield
+    finally:
+        run.to_the_end = None
 
 
 def _import_array() -> None:
