@@ -11,6 +11,7 @@ from jormun.runtime.instance import Instance
 from jormun.runtime.instantiation import instantiate
 from jormun.runtime.linking import Imports, resolve
 from jormun.runtime.module import CompiledModule
+from jormun.runtime.native import dirty_pages
 from jormun.runtime.store import Store
 from jormun.text.module import parse_module
 from jormun.validation.module import validate
@@ -39,3 +40,12 @@ def make(store: Store) -> Make:
         return instantiate(store, module, resolve(module.blueprint, imports or {}, store))
 
     return make
+
+
+@pytest.fixture(params=["pages are asked for", "pages cannot be asked for"])
+def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test runs with kernels that tell which pages were written, and with others."""
+    if request.param != "pages are asked for":
+        scanner = dirty_pages.Scanner()
+        scanner.give_up()
+        monkeypatch.setattr(dirty_pages, "scanner", scanner)
