@@ -30,12 +30,12 @@ def test_the_oldest_goes_first(root: Path) -> None:
     listing = Listing(entries(100))
     listings = Listings(listing.size_bytes * 5 // 2)
     kept = [descriptor(root) for _ in range(4)]
-    for each in kept:
-        listings.keep(each, Listing(entries(100)))
+    lost = [listings.keep(fd, each, Listing(entries(100))) for fd, each in enumerate(kept, 3)]
+    assert lost == [[], [], [3], [4]]
     assert [each.listing is not None for each in kept] == [False, False, True, True]
     assert listings.size_bytes == 2 * listing.size_bytes
-    for each in kept:
-        listings.drop(each)
+    for fd in range(3, 7):
+        listings.drop(fd)
     assert listings.size_bytes == 0
 
 
@@ -43,7 +43,7 @@ def test_the_newest_is_kept_even_when_it_alone_is_too_large(root: Path) -> None:
     """Else nobody could list a directory that is just below the bound."""
     listings = Listings(10)
     one = descriptor(root)
-    listings.keep(one, Listing(entries(100)))
+    listings.keep(3, one, Listing(entries(100)))
     assert one.listing is not None
 
 
@@ -69,7 +69,7 @@ def test_a_listing_that_was_dropped_goes_on(guest: Guest, root: Path) -> None:
             some, size = listed(guest, fd, 300, cookies[k])
             names[k] += [name for _, _, _, name in some]
             cookies[k] = some[-1][0] if some else cookies[k]
-            guest.wasi.table.listings.drop(guest.wasi.table.get(fd))
+            guest.wasi.table.keep_listing(fd, guest.wasi.table.get(fd), None)
             used += size
         if not used:
             break

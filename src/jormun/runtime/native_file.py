@@ -167,6 +167,10 @@ class NativeContent:
         self._words[world.LINK_TEXT >> 3] = pages.address_of(text)
         self._words[world.LINK_TEXT_BYTES >> 3] = len(text)
 
+    def tell_changes(self, count: int) -> None:
+        """The entries of a directory have changed so often."""
+        self._words[world.DIRECTORY_CHANGES >> 3] = count
+
     def tell(self, status: tuple[int, ...]) -> None:
         """The attributes, in the order of a filestat, are these; until `settle` machine code tells them."""
         for k, value in enumerate(status):

@@ -76,6 +76,7 @@ NEEDS: Final = (
     (world.SET_TIMES_BELOW, Rights.PATH_FILESTAT_SET_TIMES),
     (world.OPEN_BELOW, Rights.PATH_OPEN),
     (world.READ_LINKS_BELOW, Rights.PATH_READLINK),
+    (world.READ_LISTING, Rights.FD_READDIR),
     (world.SYNC, Rights.FD_SYNC),
     (world.SYNC_DATA, Rights.FD_DATASYNC),
 )

@@ -15,8 +15,9 @@ ANSWERED: Final = (
     "args_get", "args_sizes_get", "clock_res_get", "clock_time_get", "environ_get", "environ_sizes_get", "fd_advise",
     "fd_allocate", "fd_close", "fd_datasync", "fd_fdstat_get", "fd_fdstat_set_flags", "fd_fdstat_set_rights",
     "fd_filestat_get", "fd_filestat_set_size", "fd_filestat_set_times", "fd_pread", "fd_prestat_dir_name",
-    "fd_prestat_get", "fd_pwrite", "fd_read", "fd_seek", "fd_sync", "fd_tell", "fd_write", "path_filestat_get",
-    "path_filestat_set_times", "path_open", "path_readlink", "poll_oneoff", "random_get", "sched_yield",
+    "fd_prestat_get", "fd_pwrite", "fd_read", "fd_readdir", "fd_seek", "fd_sync", "fd_tell", "fd_write",
+    "path_filestat_get", "path_filestat_set_times", "path_open", "path_readlink", "poll_oneoff", "random_get",
+    "sched_yield",
 )  # fmt: skip
 """The functions of WASI that machine code answers where they are plain. Named here, so that a start does not read its
 text."""
@@ -100,7 +101,18 @@ ENTRY_IS_WRITABLE: Final = 60
 """u32: 1 where it was opened to be written."""
 ENTRY_OPEN_FILE: Final = 64
 """FILE_BYTES: the record of the open file, where it is one in memory."""
+ENTRY_LISTING: Final = ENTRY_OPEN_FILE
+"""ptr: with READ_LISTING, a directory's entries as fd_readdir gives them, one behind the other."""
+ENTRY_LISTING_STARTS: Final = ENTRY_LISTING + 8
+"""ptr: an array of u64: where in them each begins, and where the last one ends."""
+ENTRY_LISTING_COUNT: Final = ENTRY_LISTING + 16
+"""u64: how many numbers that has."""
+ENTRY_LISTING_CHANGES: Final = ENTRY_LISTING + 24
+"""u64: with IN_MEMORY, what DIRECTORY_CHANGES was when they were listed."""
 ENTRY_BYTES: Final = 96
+
+LISTING_BYTES: Final = 1 << 20
+"""At the end of a listing that is larger, Python does not keep it any longer. Ours: some twenty thousand entries."""
 
 READ_FILE: Final = 1 << 0
 """Reading is read(2) of ENTRY_FILE, a file that never has its users wait for others."""
@@ -160,6 +172,8 @@ READ_LINKS_BELOW: Final = 1 << 27
 """The texts of links in memory that paths lead to from this directory are told."""
 USED: Final = 1 << 26
 """Nothing, but that the number is not free."""
+READ_LISTING: Final = 1 << 28
+"""The directory is listed from ENTRY_LISTING: from the start only with IN_MEMORY, while its entries are the same."""
 REGULAR_FILE: Final = READ_FILE | WRITE_FILE | READ_AT | WRITE_AT | SEEK | TELL | ADVISE | FILE_STATUS
 """What may be done with a regular file of the host."""
 IN_MEMORY_ALWAYS: Final = IN_MEMORY | FILE_STATUS | SYNC | SYNC_DATA
@@ -246,6 +260,8 @@ LINK_TEXT: Final = CONTENT_BLOCKS
 """ptr: of a link, its text; null where that is not told."""
 LINK_TEXT_BYTES: Final = CONTENT_BLOCK_COUNT
 """u64: how long it is."""
+DIRECTORY_CHANGES: Final = CONTENT_BLOCK_COUNT
+"""u64: of a directory, how often its entries have changed."""
 CONTENT_LOWER: Final = 80
 """i64: OWN where the blocks are the content; else the host's descriptor that all of it is in, or ASK."""
 OWN: Final = -1

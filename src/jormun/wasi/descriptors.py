@@ -15,7 +15,7 @@ from jormun.wasi.memory_stream import MemoryStream
 from jormun.wasi.native_table import FEW_USES, NativeTable
 
 if TYPE_CHECKING:
-    from jormun.wasi.listing import Listings
+    from jormun.wasi.listing import Listing, Listings
 
 DESCRIPTORS: Final = 65_536
 """How many a guest may have open at once. Ours: what the host itself bounds (RLIMIT_NOFILE) mostly comes first."""
@@ -62,7 +62,7 @@ class DescriptorTable:
 
     @property
     def listings(self) -> Listings:
-        """What is kept of directories that are being listed."""
+        """What is kept of directories that are being listed. Whoever changes it has the lock: see `keep_listing`."""
         if self._listings is None:
             from jormun.wasi.listing import Listings  # most guests list none
 
@@ -237,13 +237,26 @@ class DescriptorTable:
                 ):
                     self._put(fd, descriptor)
 
+    def keep_listing(self, fd: int, descriptor: Descriptor, listing: Listing | None) -> None:
+        """Keeps a listing with a descriptor, or none, unless a thread has closed that meanwhile."""
+        with self._lock:
+            if fd >= len(self._entries) or self._entries[fd] is not descriptor:
+                return
+            changed = [fd]
+            if listing is None:
+                self.listings.drop(fd)
+            else:
+                changed += self.listings.keep(fd, descriptor, listing)
+            for each in changed:
+                self._put(each, self._entries[each])
+
     def _put(self, fd: int, descriptor: Descriptor | None) -> None:
         """Makes `fd` stand for a descriptor, or for none. Machine code is told here and nowhere else: when this
         returns, it uses nothing that `fd` stood for before.
         """
         before, self._entries[fd] = self._entries[fd], descriptor
         if self._listings is not None and before is not None and before is not descriptor:
-            self._listings.drop(before)
+            self._listings.drop(fd)
         if self._native is not None:
             self._native.put(fd, descriptor, is_shared=self._pinned is not None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jormun.hints import Iterable
+from jormun.runtime import world
 from jormun.wasi.abi import PREOPENTYPE_DIR, PRESTAT, SUCCESS, Rights
 from jormun.wasi.errno import Errno, WasiError
 from jormun.wasi.filesystem import Entry
@@ -50,7 +51,8 @@ def fd_readdir(wasi: Wasi, fd: U32, buf: Pointer, buf_len: U32, cookie: U64, buf
     fd: the directory
     buf, buf_len: where to write entries, each 24 bytes (cookie of the entry behind it, inode, length of the name, file
         type) and the name without a NUL; how much room there is. The last one is cut off where the room ends
-    cookie: where to begin: 0 for the start, which looks at the directory anew, else what stood in an entry before
+    cookie: where to begin: 0 for the start, which looks at the directory anew, else what stood in an entry before: the
+        number of entries that come before
     bufused: where to write the number of bytes written, 4 bytes; less than `buf_len` at the end of the directory
 
     EBADF: `fd` is not open
@@ -64,15 +66,16 @@ def fd_readdir(wasi: Wasi, fd: U32, buf: Pointer, buf_len: U32, cookie: U64, buf
     wasi.memory.require(bufused, 4)
     span = wasi.memory.span(buf, buf_len)
     listing = descriptor.listing
-    if cookie == 0 or listing is None:
+    changes: int | None = getattr(directory, "entry_changes", None)  # one in memory counts them
+    if listing is None or (cookie == 0 and (changes is None or changes != listing.changes)):
         entries: Iterable[Entry] = wasi.table.listings.bounded(directory.entries())
         if wasi.deterministic:
             entries = sorted(entries, key=lambda entry: entry.name)
-        listing = Listing(entries)
-        wasi.table.listings.keep(descriptor, listing)
+        listing = Listing(entries, changes)
+        wasi.table.keep_listing(fd, descriptor, listing)
     used = listing.copy(cookie, span)
-    if used < buf_len:
-        wasi.table.listings.drop(descriptor)  # the end; it may be large
+    if used < buf_len and listing.size_bytes > world.LISTING_BYTES:
+        wasi.table.keep_listing(fd, descriptor, None)  # the end, to which few return
     wasi.memory.write_u32(bufused, used)
     return SUCCESS
 

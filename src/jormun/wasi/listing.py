@@ -8,7 +8,6 @@ from array import array
 
 from jormun.hints import TYPE_CHECKING, Final, Iterable, Iterator
 from jormun.limits import LISTINGS_BYTES
-from jormun.locks import Lock
 from jormun.wasi.abi import DIRENT
 from jormun.wasi.errno import Errno, WasiError
 from jormun.wasi.filesystem import Entry
@@ -18,46 +17,50 @@ if TYPE_CHECKING:
 
 
 class Listing:
-    """The entries of a directory as of one moment. A cookie is the number of entries that come before."""
+    """The entries of a directory as of one moment. A cookie is the number of entries that come before.
 
-    __slots__ = ("_data", "_starts")
+    `changes` is how often the directory's entries had changed by then, where it counts that. Machine code may read
+    `data` and `starts`, where in it each entry begins and the last one ends, which nobody resizes.
+    """
 
-    def __init__(self, entries: Iterable[Entry]) -> None:
+    __slots__ = ("changes", "data", "starts")
+
+    def __init__(self, entries: Iterable[Entry], changes: int | None = None) -> None:
         data, starts, pack = bytearray(), array("Q", (0,)), DIRENT.pack
         for cookie, entry in enumerate(entries, 1):
             data += pack(cookie, entry.ino, len(entry.name), entry.type)
             data += entry.name
             starts.append(len(data))
-        self._data = data
-        self._starts = starts
+        self.data: Final = data
+        self.starts: Final = starts
+        self.changes: Final = changes
 
     @property
     def size_bytes(self) -> int:
         """How much memory it takes."""
-        return len(self._data) + self._starts.itemsize * len(self._starts)
+        return len(self.data) + self.starts.itemsize * len(self.starts)
 
     def copy(self, cookie: int, buffer: memoryview) -> int:
         """Writes entries from `cookie` on, the last one cut off where the room ends; returns the number of bytes."""
-        if cookie >= len(self._starts):
+        if cookie >= len(self.starts):
             return 0
-        start = self._starts[cookie]
-        piece = self._data[start : start + len(buffer)]
+        start = self.starts[cookie]
+        piece = self.data[start : start + len(buffer)]
         buffer[: len(piece)] = piece
         return len(piece)
 
 
 class Listings:
     """The listings that a guest's descriptors keep: together no more than a bound. The oldest goes first; the guest
-    that goes on with it has the directory read again.
+    that goes on with it has the directory read again. Whoever uses it has the lock of the descriptors' table.
     """
 
-    __slots__ = ("_bound_bytes", "_kept", "_lock", "size_bytes")
+    __slots__ = ("_bound_bytes", "_kept", "size_bytes")
 
     def __init__(self, bound_bytes: int = LISTINGS_BYTES) -> None:
         self._bound_bytes: Final = bound_bytes
         self._kept: dict[int, tuple[Descriptor, int]] = {}
-        """By identity: a descriptor that has one, and its size; the oldest first."""
-        self._lock = Lock()
+        """By number: a descriptor that has one, and its size; the oldest first."""
         self.size_bytes = 0
 
     def bounded(self, entries: Iterable[Entry]) -> Iterator[Entry]:
@@ -69,22 +72,24 @@ class Listings:
                 raise WasiError(Errno.ENOMEM)
             yield entry
 
-    def keep(self, descriptor: Descriptor, listing: Listing) -> None:
-        """Keeps a listing with its descriptor, in place of what that has."""
-        self.drop(descriptor)
-        size = listing.size_bytes
-        with self._lock:
-            descriptor.listing = listing
-            self._kept[id(descriptor)] = descriptor, size
-            self.size_bytes += size
-            while self.size_bytes > self._bound_bytes and len(self._kept) > 1:
-                oldest, size = self._kept.pop(next(iter(self._kept)))
-                oldest.listing = None
-                self.size_bytes -= size
+    def keep(self, fd: int, descriptor: Descriptor, listing: Listing) -> list[int]:
+        """Keeps a listing with the descriptor `fd`, in place of what that has. Gives the numbers of those that lose
+        theirs for it.
+        """
+        self.drop(fd)
+        descriptor.listing = listing
+        self._kept[fd] = descriptor, listing.size_bytes
+        self.size_bytes += listing.size_bytes
+        lost = []
+        while self.size_bytes > self._bound_bytes and len(self._kept) > 1:
+            oldest = next(iter(self._kept))
+            self.drop(oldest)
+            lost.append(oldest)
+        return lost
 
-    def drop(self, descriptor: Descriptor) -> None:
+    def drop(self, fd: int) -> None:
         """Keeps nothing for a descriptor any more."""
-        with self._lock:
+        if fd in self._kept:
+            descriptor, size_bytes = self._kept.pop(fd)
             descriptor.listing = None
-            _, size = self._kept.pop(id(descriptor), (None, 0))
-            self.size_bytes -= size
+            self.size_bytes -= size_bytes

@@ -137,6 +137,11 @@ class MemoryDirectory:
                 entries.append(Entry(name, ino, node.type))
             return entries
 
+    @property
+    def entry_changes(self) -> int:
+        """How often its entries have changed."""
+        return self._node.changes
+
     def path_stat(self, path: bytes, *, follow: bool) -> Stat:
         """See Directory."""
         with self._tree.lock:

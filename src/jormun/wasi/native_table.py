@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from jormun.wasi.descriptor import Descriptor
     from jormun.wasi.filesystem import File
     from jormun.wasi.host_directory import HostDirectory
+    from jormun.wasi.listing import Listing
 
 _PIPE: Final = world.READ_PIPE | world.WRITE_PIPE
 _AT_POSITION: Final = world.READ_FILE | world.SEEK | world.TELL
@@ -87,7 +88,7 @@ class NativeTable:
         self._block = pages.Block(world.TABLE_BYTES)
         self._head = self._block.view().cast("I")
         self._view = memoryview(b"")
-        self._kept: dict[int, list[NativePart | bytes]] = {}
+        self._kept: dict[int, list[object]] = {}
         self._trees: dict[int, InMemory] = {}
         """A directory of each tree in memory that machine code may have opened files of, by the tree's record."""
         self.address: Final = self._block.address
@@ -191,6 +192,8 @@ class NativeTable:
                 operations |= self._host_directory(at, cast("HostDirectory", descriptor.directory))
             elif descriptor.uses >= FEW_USES and hasattr(descriptor.directory, "native"):
                 operations |= self._directory_in_memory(fd, at, cast("InMemory", descriptor.directory))
+            if descriptor.listing is not None:
+                operations |= self._listing(fd, at, descriptor.listing)
         else:
             kind, flags = int(file.type), file.flags
             if isinstance(file, HostFile):
@@ -213,6 +216,18 @@ class NativeTable:
         self._trees[directory.native.tree_address] = directory
         self._words[(at + world.ENTRY_IS_READ_ONLY) >> 2] = int(directory.is_read_only)
         return self._part(fd, at, directory.native)
+
+    def _listing(self, fd: int, at: int, listing: Listing) -> int:
+        """What may be done with the listing of a directory, which is in the entry then."""
+        if not listing.data:
+            return 0
+        words64 = self._words64
+        for part, place in ((listing.data, world.ENTRY_LISTING), (listing.starts, world.ENTRY_LISTING_STARTS)):
+            held, words64[(at + place) >> 3] = pages.hold(part)
+            self._keep(fd, held)
+        words64[(at + world.ENTRY_LISTING_COUNT) >> 3] = len(listing.starts)
+        words64[(at + world.ENTRY_LISTING_CHANGES) >> 3] = listing.changes or 0
+        return world.READ_LISTING
 
     def _host_directory(self, at: int, directory: HostDirectory) -> int:
         """What may be done with a directory of the host; what is needed for it is in the entry then."""
@@ -245,7 +260,7 @@ class NativeTable:
             operations = operations & ~(_AT_POSITION | world.WRITE_FILE) | self._part(fd, at, file.ahead)
         return operations
 
-    def _keep(self, fd: int, part: NativePart | bytes) -> None:
+    def _keep(self, fd: int, part: object) -> None:
         """As long as `fd` is what it is."""
         self._kept.setdefault(fd, []).append(part)
 

@@ -192,7 +192,17 @@ class Unread:
 class DirectoryNode:
     """A directory. `load` gives the entries of an overlay's directory when they are first needed."""
 
-    __slots__ = ("_attributes", "_entries", "_load", "_names", "is_removed", "lower_path", "native", "parent")
+    __slots__ = (
+        "_attributes",
+        "_entries",
+        "_load",
+        "_names",
+        "changes",
+        "is_removed",
+        "lower_path",
+        "native",
+        "parent",
+    )
     type: Final = FileType.DIRECTORY
     size_bytes: Final = 0
 
@@ -209,6 +219,8 @@ class DirectoryNode:
         self.native: NativeContent | None = None
         """What machine code knows of it, from the first time that it needs to."""
         self._names: NativeNames | None = None
+        self.changes = 0
+        """How often its entries have changed, in whatever fd_readdir tells of them."""
         self.lower_path = lower_path
         """Where it is in an overlay's lower directory."""
         self._entries: dict[bytes, Node | Unread] = {}
@@ -223,12 +235,15 @@ class DirectoryNode:
         """Lets machine code know of it, and find those of its entries that are among `names`, of the tree."""
         if self.native is None:
             self.native = NativeContent(self.type)
+            self.native.tell_changes(self.changes)
             self._names = names
         return self.native
 
-    def _forget(self, name: bytes) -> None:
+    def _changed(self, name: bytes) -> None:
         """Another node has that name, or none."""
+        self.changes += 1
         if self._names is not None and self.native is not None:
+            self.native.tell_changes(self.changes)
             self._names.forget(self.native, name)
 
     @property
@@ -251,7 +266,10 @@ class DirectoryNode:
             found = node.read()
             if found is None:
                 del self.entries[name]
+                self._changed(name)
                 return None
+            if (found.type, found.attributes.ino) != (node.type, node.ino):
+                self._changed(name)  # on the host, since it was listed
             self.entries[name] = node = found
         return node
 
@@ -269,13 +287,13 @@ class DirectoryNode:
         if len(name) > NAME_BYTES:
             raise refusal(errno.ENAMETOOLONG)
         self.entries[name] = node
-        self._forget(name)
+        self._changed(name)
         self.attributes.modified()
 
     def take(self, name: bytes) -> None:
         """Removes an entry."""
         del self.entries[name]
-        self._forget(name)
+        self._changed(name)
         self.attributes.modified()
 
     def is_below(self, other: DirectoryNode) -> bool:

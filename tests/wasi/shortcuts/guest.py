@@ -53,6 +53,7 @@ TYPES = {
     "fd_close": "i32",
     "fd_filestat_set_size": "i32 i64",
     "fd_filestat_set_times": "i32 i64 i64 i32",
+    "fd_readdir": "i32 i32 i32 i64 i32",
     "fd_allocate": "i32 i64 i64",
     "fd_advise": "i32 i64 i64 i32",
     "fd_sync": "i32",

@@ -66,6 +66,7 @@ OPERATIONS = st.one_of(
     st.tuples(st.just("read"), st.just(""), FDS),
     st.tuples(st.just("write"), st.just(""), FDS),
     st.tuples(st.just("status"), st.just(""), FDS),
+    st.tuples(st.just("list"), st.just(""), st.integers(0, 5), st.sampled_from([0, 30, 60, 400])),
 )
 
 
@@ -111,6 +112,13 @@ def do(guest: Guest, operation: tuple[object, ...], fd: int) -> object:
         return guest.write(rest[0], b"xy")  # type: ignore[arg-type]
     if name == "status":
         return guest.call("fd_fdstat_get", rest[0], 2100), guest.memory.read(2100, 24)  # type: ignore[arg-type]
+    if name == "list":
+        cookie, room = rest
+        errno = guest.call("fd_readdir", fd, 4096, room, cookie, 2048)  # type: ignore[arg-type]
+        data = guest.memory.read(4096, 400)
+        guest.memory.write(4096, bytes(400))
+        # On the host, directories have other inodes, and their entries an order of their own.
+        return errno, guest.memory.read(2048, 4), data if isinstance(guest.tree, MemoryDirectory) else None
     assert isinstance(rest[0], str)
     other = guest.path(rest[0], 1200)
     if name == "symlink":
@@ -147,7 +155,8 @@ def test_paths_lead_where_python_finds_them_to_lead(
                 guests.append(Guest(module, folder, kind=streams))
         for guest in guests:
             if kind == "memory":
-                guest.wasi.table.get(ROOT).directory = MemoryDirectory({"d": {"a": b"content"}}).reopened()
+                guest.tree = MemoryDirectory({"d": {"a": b"content"}})
+                guest.wasi.table.get(ROOT).directory = guest.tree.reopened()
             if kind == "read-only":
                 guest.wasi.table.get(ROOT).directory = HostDirectory(guest.folder, is_read_only=True)
             guest.call("fd_read", 99, 0, 0, 0)  # the first call is Python's turn

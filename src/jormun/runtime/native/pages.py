@@ -15,6 +15,8 @@ from jormun.hints import TYPE_CHECKING, Callable, Final, TypeAlias
 from jormun.runtime.native import c_types as ctypes
 
 if TYPE_CHECKING:
+    from array import array
+
     from jormun.runtime.native.sparse import SparseBlock
 
 PAGE_BYTES = mmap.PAGESIZE
@@ -284,7 +286,7 @@ def address_of(data: bytes) -> int:
     return int(ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0)
 
 
-def hold(data: bytearray) -> tuple[object, int]:
+def hold(data: bytearray | array[int]) -> tuple[object, int]:
     """What keeps `data` alive and where it is, as long as it is held itself, and the address of its bytes."""
     first = ctypes.c_char.from_buffer(data)
     return first, ctypes.addressof(first)
