@@ -61,8 +61,12 @@ def fd_readdir(wasi: Wasi, fd: U32, buf: Pointer, buf_len: U32, cookie: U64, buf
     ENOTCAPABLE: `fd` has not the right FD_READDIR
     EFAULT: the buffer or `bufused` does not fit the memory
     """
-    directory = wasi.table.directory(fd, Rights.FD_READDIR)
     descriptor = wasi.table.get(fd)
+    directory = descriptor.directory
+    if directory is None:
+        raise WasiError(Errno.ENOTDIR)
+    if not descriptor.rights & Rights.FD_READDIR:
+        raise WasiError(Errno.ENOTCAPABLE)
     wasi.memory.require(bufused, 4)
     span = wasi.memory.span(buf, buf_len)
     listing = descriptor.listing
@@ -72,7 +76,8 @@ def fd_readdir(wasi: Wasi, fd: U32, buf: Pointer, buf_len: U32, cookie: U64, buf
         if wasi.deterministic:
             entries = sorted(entries, key=lambda entry: entry.name)
         listing = Listing(entries, changes)
-        wasi.table.keep_listing(fd, descriptor, listing)
+        goes_on = len(listing.data) > buf_len
+        wasi.table.keep_listing(fd, descriptor, listing, is_of_use=goes_on or changes is not None)
     used = listing.copy(cookie, span)
     if used < buf_len and listing.size_bytes > world.LISTING_BYTES:
         wasi.table.keep_listing(fd, descriptor, None)  # the end, to which few return

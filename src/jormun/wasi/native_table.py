@@ -217,6 +217,11 @@ class NativeTable:
         self._words[(at + world.ENTRY_IS_READ_ONLY) >> 2] = int(directory.is_read_only)
         return self._part(fd, at, directory.native)
 
+    def lists(self, fd: int) -> bool:
+        """Whether machine code knows of a listing of the directory."""
+        at = (world.ENTRY_BYTES * fd + world.ENTRY_OPERATIONS) >> 2
+        return at < len(self._words) and bool(self._words[at] & world.READ_LISTING)
+
     def _listing(self, fd: int, at: int, listing: Listing) -> int:
         """What may be done with the listing of a directory, which is in the entry then."""
         if not listing.data:
