@@ -212,8 +212,24 @@ class DescriptorTable:
             replaced = self._open(target)
             if source == target:
                 return
-            self._put(target, self._take(source))
+            if not self._moved(source, target):
+                self._put(target, self._take(source))
         replaced.close()
+
+    def _moved(self, source: int, target: int) -> bool:
+        """Makes `target`, a descriptor of Python's, stand for what `source` does, if machine code has opened that, and
+        leaves it to machine code, which does so itself the next time.
+        """
+        native = self._native
+        if native is None or target >= ENTRIES or target < _STREAMS:
+            return False
+        with native:
+            if not native.is_opened(source):
+                return False
+            self._put(target, None)
+            self._set_free(target)
+            native.move(source, target)
+        return True
 
     def limit(self, fd: int, rights: int, inheriting: int) -> None:
         """Takes all rights but these from `fd`. Raises EBADF; ENOTCAPABLE when it has not all of them."""
@@ -273,10 +289,14 @@ class DescriptorTable:
         descriptor = self._open(fd)
         self._put(fd, None)
         if fd >= _STREAMS:
-            from _heapq import heappush
-
-            heappush(self._free, fd)
+            self._set_free(fd)
         return descriptor
+
+    def _set_free(self, fd: int) -> None:
+        """The number may be given again."""
+        from _heapq import heappush
+
+        heappush(self._free, fd)
 
     def after_fork(self) -> None:
         """In a new process, which has none of the threads that may have waited here for machine code."""

@@ -92,7 +92,7 @@ class NativeTable:
         self._trees: dict[int, InMemory] = {}
         """A directory of each tree in memory that machine code may have opened files of, by the tree's record."""
         self.address: Final = self._block.address
-        self._move(_FEWEST)
+        self._have_room(_FEWEST)
 
     def __enter__(self) -> None:
         """Machine code finds no descriptors from here on, and leaves its calls to Python."""
@@ -142,12 +142,19 @@ class NativeTable:
             file = HostFile(words[(at + world.ENTRY_FILE) >> 2], is_read_only=is_read_only)
         return file, words64[(at + world.ENTRY_RIGHTS) >> 3]
 
-    def _move(self, count: int) -> None:
+    def move(self, source: int, target: int) -> None:
+        """One of those gets another number, which is free, and below which there is room. Machine code is kept out."""
+        words, at, to = self._words, world.ENTRY_BYTES * source, world.ENTRY_BYTES * target
+        self._view[to : to + world.ENTRY_BYTES] = self._view[at : at + world.ENTRY_BYTES]
+        self._words64[(to + world.ENTRY_STREAM) >> 3] = self._entries.address + to + world.ENTRY_OPEN_FILE
+        words[(at + world.ENTRY_IS_OPENED) >> 2] = words[(at + world.ENTRY_OPERATIONS) >> 2] = 0
+
+    def _have_room(self, count: int) -> None:
         """Have room for so many descriptors."""
         with self:
-            self._moved(count)
+            self._extend(count)
 
-    def _moved(self, count: int) -> None:
+    def _extend(self, count: int) -> None:
         entries = pages.Block(world.ENTRY_BYTES * count)
         view = entries.view()
         view[: len(self._view)] = self._view
@@ -167,7 +174,7 @@ class NativeTable:
         if at >= len(self._view):
             if descriptor is None:
                 return
-            self._move(min(max(2 * len(self._view) // world.ENTRY_BYTES, fd + 1), world.ENTRIES))
+            self._have_room(min(max(2 * len(self._view) // world.ENTRY_BYTES, fd + 1), world.ENTRIES))
         words, operations_at = self._words, (at + world.ENTRY_OPERATIONS) >> 2
         if words[operations_at]:
             words[operations_at] = 0 if descriptor is None else world.USED

@@ -22,7 +22,6 @@ from jormun.runtime.native.wasi.call import (
     place,
     unlock,
 )
-from jormun.runtime.native.wasi.clock import C_STACK_BYTES
 from jormun.runtime.native.wasi.file import enter_file, leave_file
 
 CALLS: Final = (
@@ -86,6 +85,5 @@ copy:
 {leave_table()}
 {done()}
 """,
-        stack_bytes=C_STACK_BYTES,
     ),
 )

@@ -1,4 +1,4 @@
-"""path_open, of regular files that are there; fd_close, of those that were opened here.
+"""path_open, of regular files that are there.
 
 A number is given to what was opened here before Python knows of it: Python makes a descriptor of it when it is asked
 for one of that number, when it needs a number itself, or when all are closed (DescriptorTable, wasi/descriptors.py).
@@ -27,6 +27,7 @@ from jormun.runtime.native.wasi.call import (
     whether_in_memory,
 )
 from jormun.runtime.native.wasi.clock import C_STACK_BYTES
+from jormun.runtime.native.wasi.closing import count_opened
 from jormun.runtime.native.wasi.file import enter_file, leave_file
 from jormun.runtime.native.wasi.filestat import FSTAT, REGULAR, STAT, kind_of_stat
 from jormun.runtime.native.wasi.names import find, place_of_path
@@ -37,9 +38,6 @@ _REGULAR_FILE: Final = 4
 _O_WRONLY, _O_RDWR, _O_NOCTTY, _O_NONBLOCK = 1, 2, 0x100, 0x800
 _OPENED: Final = O_NOFOLLOW | O_CLOEXEC | _O_NOCTTY | _O_NONBLOCK
 """What Python opens files with, too (wasi/host_directory.py)."""
-
-_ENOSPC, _EDQUOT, _EIO = (28, 51), (122, 19), 29
-"""Numbers of errors: the host's, and in WASI."""
 
 
 def _harmless(name: str, otherwise: str) -> str:
@@ -67,16 +65,6 @@ def _operations(before: str) -> str:
         ]
         before = f"%operations.{k}"
     return "\n".join([*lines, f"  %opened.operations = or i32 {before}, 0"])
-
-
-def _count(change: int) -> str:
-    """Lines that change how many files are open of which Python has not been told."""
-    return f"""
-  %opened.at = getelementptr i8, ptr %table, i64 {world.TABLE_OPENED}
-  %opened.count = load i32, ptr %opened.at
-  %opened.count.next = add i32 %opened.count, {change}
-  store i32 %opened.count.next, ptr %opened.at
-"""
 
 
 _PATH_OPEN: Final = NativeCall(
@@ -212,7 +200,7 @@ new.file:
   store i32 %writable, ptr %new.writable.at
   %new.opened.at = getelementptr i8, ptr %new, i64 {world.ENTRY_IS_OPENED}
   store i32 1, ptr %new.opened.at
-{_count(1)}
+{count_opened(1)}
 {_operations("%all.operations")}
   store atomic i32 %opened.operations, ptr %new.operations.at seq_cst, align 4
 {unlock("table")}
@@ -225,57 +213,4 @@ new.file:
     stack_bytes=C_STACK_BYTES,
 )  # fmt: skip
 
-_FD_CLOSE: Final = NativeCall(
-    "fd_close",
-    ("i32 %fd",),
-    f"""
-{enter_table()}
-{allowed(world.USED)}
-  %is.opened.at = getelementptr i8, ptr %entry, i64 {world.ENTRY_IS_OPENED}
-  %is.opened.32 = load i32, ptr %is.opened.at
-  %is.opened = icmp ne i32 %is.opened.32, 0
-  br i1 %is.opened, label %opened.here, label %leave
-opened.here:
-{whether_in_memory()}
-{in_file()}
-{enter_file("%open", "leave")}
-  ; What has no name is gone when it is closed: that is Python's.
-  %nameless.at = getelementptr i8, ptr %content, i64 {world.CONTENT_IS_NAMELESS}
-  %nameless = load i32, ptr %nameless.at
-  %is.nameless = icmp ne i32 %nameless, 0
-  br i1 %is.nameless, label %refuse, label %named
-{leave_file("leave")}
-named:
-  %times.opened.at = getelementptr i8, ptr %content, i64 {world.CONTENT_OPENED}
-  %times.opened = load i32, ptr %times.opened.at
-  %times.opened.next = sub i32 %times.opened, 1
-  store i32 %times.opened.next, ptr %times.opened.at
-{unlock("tree")}
-  store i32 0, ptr %is.opened.at
-{_count(-1)}
-  store atomic i32 0, ptr %operations.at seq_cst, align 4
-{unlock("table")}
-  br label %done
-of.host:
-{host_file("%file")}
-  store i32 0, ptr %is.opened.at
-{_count(-1).replace("%opened", "%host.opened")}
-  ; The number is free whatever comes of it, and nobody else knows the host's.
-  store atomic i32 0, ptr %operations.at seq_cst, align 4
-{unlock("table")}
-  %failed = {x86_64.SYSTEM_CALL}(i64 {CLOSE}, i64 %file, i64 0, i64 0, i64 0, i64 0, i64 0)
-  %is.closed = icmp sge i64 %failed, 0
-  br i1 %is.closed, label %done, label %fail
-; Once only: it is closed, and an earlier write has failed.
-fail:
-  %is.full = icmp eq i64 %failed, {-_ENOSPC[0]}
-  %is.over.quota = icmp eq i64 %failed, {-_EDQUOT[0]}
-  %errno.full = select i1 %is.full, i32 {_ENOSPC[1]}, i32 {_EIO}
-  %errno = select i1 %is.over.quota, i32 {_EDQUOT[1]}, i32 %errno.full
-  ret i32 %errno
-{leave_table()}
-{done()}
-""",
-)
-
-CALLS: Final = (_PATH_OPEN, _FD_CLOSE)
+CALLS: Final = (_PATH_OPEN,)
