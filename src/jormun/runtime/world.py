@@ -2,8 +2,8 @@
 answers.
 
 Beside runtime/layout.py, since code of guests knows nothing of this: only the glue (native/wasi/) reads it, and
-native_stream.py, native_file.py, wasi/native_world.py and wasi/native_table.py write it. All fields are little-endian
-and naturally aligned.
+native_stream.py, native_file.py, native_flags.py, wasi/native_world.py and wasi/native_table.py write it. All fields
+are little-endian and naturally aligned.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ ENTRY_FILE: Final = 0
 ENTRY_OPERATIONS: Final = 4
 """u32: what machine code may do with it, bits of the following; 0 for all that is Python's."""
 ENTRY_STREAM: Final = 8
-"""ptr: the record of a stream in memory, or, with IN_MEMORY, of an open file there."""
+"""ptr: the record of a stream in memory, or, with IN_MEMORY or SET_FLAGS, of an open file."""
 ENTRY_DEVICE: Final = ENTRY_STREAM
 """u64: with OPEN_BELOW, the device whose files are not opened."""
 FIRST_FREE: Final = 3
@@ -131,7 +131,7 @@ READ_AHEAD: Final = 1 << 6
 READ_AT: Final = 1 << 7
 """Reading at an offset is pread(2) of ENTRY_FILE."""
 WRITE_AT: Final = 1 << 8
-"""Writing at an offset is pwrite(2) of ENTRY_FILE."""
+"""Writing at an offset is pwrite(2) of ENTRY_FILE, unless that appends: Linux would append then, too."""
 SEEK: Final = 1 << 9
 """Moving the position is lseek(2) of ENTRY_FILE."""
 TELL: Final = 1 << 10
@@ -154,7 +154,7 @@ ALLOCATE: Final = 1 << 17
 SET_TIMES: Final = 1 << 18
 """And its times be set."""
 SET_FLAGS: Final = 1 << 19
-"""And its flags, which are in the record as well."""
+"""And its flags, which are in the record as well; also those of a file of the host's, which has a record then."""
 ADVISE: Final = 1 << 20
 """Advice is given by fadvise64(2) of ENTRY_FILE; a file in memory has no use for it."""
 SYNC: Final = 1 << 21
@@ -242,6 +242,8 @@ FILE_POSITION: Final = 16
 """u64: where it is read and written next; below 2**63."""
 FILE_FLAGS: Final = 24
 """u32: FdFlags, as in the status of its entry."""
+FILE_HOST_FLAGS: Final = FILE_POSITION
+"""u64: of a file of the host, its flags as fcntl(2) has them, without O_APPEND, which follows FILE_FLAGS."""
 FILE_BYTES: Final = 32
 
 CONTENT_STATUS: Final = 0

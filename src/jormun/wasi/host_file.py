@@ -14,6 +14,7 @@ from jormun.wasi.abi import FdFlags, FileType
 from jormun.wasi.filesystem import Buffers, Stat, Times, refusal
 
 if TYPE_CHECKING:
+    from jormun.runtime.native_flags import NativeFlags
     from jormun.wasi.host_account import HostAccount
 
 _TYPES: Final = {
@@ -34,6 +35,9 @@ _ADVICE: Final = (
     os.POSIX_FADV_DONTNEED,
     os.POSIX_FADV_NOREUSE,
 )
+
+_CHANGEABLE: Final = FdFlags.APPEND | FdFlags.NONBLOCK
+"""Of an open file; the synchronous ones stay (fcntl(2), F_SETFL)."""
 
 _MEMORY_DEVICES: Final = tuple(os.makedev(1, minor) for minor in (3, 5, 7))
 """/dev/null, /dev/zero and /dev/full of Linux: nobody ever waits for them."""
@@ -113,6 +117,7 @@ class HostFile:
         "is_memory_device",
         "is_pipe",
         "is_seekable",
+        "native_flags",
         "type",
     )
 
@@ -148,6 +153,8 @@ class HostFile:
         if reads_ahead and self.type is FileType.REGULAR_FILE and _is_for_reading(fd):
             self.ahead = NativeStream.ahead()
             _reading_ahead.add(self)
+        self.native_flags: NativeFlags | None = None
+        """The flags where machine code changes them too, from the first time that they are set."""
         if self.type is not FileType.REGULAR_FILE:
             try:
                 os.lseek(fd, 0, os.SEEK_CUR)
@@ -156,7 +163,7 @@ class HostFile:
 
     def read(self, buffers: Buffers) -> int:
         """See File."""
-        if self._flags & FdFlags.NONBLOCK:
+        if self.flags & FdFlags.NONBLOCK:
             self._require_ready(_POLLIN)
         if self.ahead is not None:
             return self._read_ahead(self.ahead, buffers)
@@ -185,10 +192,10 @@ class HostFile:
 
     def write(self, buffers: Buffers) -> int:
         """See File."""
-        if self._flags & FdFlags.NONBLOCK:
+        if self.flags & FdFlags.NONBLOCK:
             self._require_ready(_POLLOUT)
         if self._account is not None:
-            return self._account.write(self._fd, buffers, None, appends=bool(self._flags & FdFlags.APPEND))
+            return self._account.write(self._fd, buffers, None, appends=bool(self.flags & FdFlags.APPEND))
         return os.writev(self._fd, buffers)
 
     def _require_ready(self, event: int) -> None:
@@ -207,15 +214,13 @@ class HostFile:
 
     def write_at(self, buffers: Buffers, offset: int) -> int:
         """See File. The offset counts even for a file that appends, as POSIX says and Linux alone does not."""
-        if self._flags & FdFlags.APPEND and not self._is_borrowed:
-            import fcntl
-
-            host_flags = fcntl.fcntl(self._fd, fcntl.F_GETFL)
-            fcntl.fcntl(self._fd, fcntl.F_SETFL, host_flags & ~os.O_APPEND)
+        if self.flags & FdFlags.APPEND and not self._is_borrowed:
+            host_flags = _host_flags(self._fd)
+            _append(self._fd, host_flags, 0)
             try:
                 return self._write_at(buffers, offset)
             finally:
-                fcntl.fcntl(self._fd, fcntl.F_SETFL, host_flags)
+                _append(self._fd, host_flags, FdFlags.APPEND)
         return self._write_at(buffers, offset)
 
     def _write_at(self, buffers: Buffers, offset: int) -> int:
@@ -266,21 +271,32 @@ class HostFile:
     @property
     def flags(self) -> int:
         """See File."""
-        return self._flags
+        return self._flags if self.native_flags is None else self.native_flags.flags
 
     def set_flags(self, flags: int) -> None:
-        """See File. The synchronous flags of an open file cannot be changed (fcntl(2), F_SETFL)."""
-        if (flags ^ self._flags) & FdFlags.APPEND:
-            if self._is_borrowed:
-                raise refusal(errno.ENOTSUP)
-            import fcntl
+        """See File. ENOTSUP to have a borrowed one append."""
+        before = self.flags
+        if (flags ^ before) & FdFlags.APPEND and self._is_borrowed:
+            raise refusal(errno.ENOTSUP)
+        flags = (before & ~_CHANGEABLE) | (flags & _CHANGEABLE)
+        if self.type is FileType.REGULAR_FILE and not self._is_borrowed:
+            self._set_own_flags(flags)
+        else:
+            if (flags ^ before) & FdFlags.APPEND:
+                _append(self._fd, _host_flags(self._fd), flags)
+            self._flags = flags
 
-            host_flags = fcntl.fcntl(self._fd, fcntl.F_GETFL) & ~os.O_APPEND
-            if flags & FdFlags.APPEND:
-                host_flags |= os.O_APPEND
-            fcntl.fcntl(self._fd, fcntl.F_SETFL, host_flags)
-        changeable = FdFlags.APPEND | FdFlags.NONBLOCK
-        self._flags = (self._flags & ~changeable) | (flags & changeable)
+    def _set_own_flags(self, flags: int) -> None:
+        """Those of a file that nobody else has open here: what the host's are is known from the first time on."""
+        native = self.native_flags
+        if native is None:
+            from jormun.runtime.native_flags import NativeFlags  # few guests come here
+
+            native = NativeFlags(self._flags, _host_flags(self._fd))
+        if (flags ^ native.flags) & FdFlags.APPEND:
+            _append(self._fd, native.host_flags, flags)
+        native.flags = flags
+        self.native_flags = native
 
     @property
     def host_fd(self) -> int:
@@ -332,6 +348,20 @@ class HostFile:
         if self._account is not None:
             self._account.closing(self._fd)
         os.close(self._fd)
+
+
+def _host_flags(fd: int) -> int:
+    """What the flags of a descriptor are to the host, without O_APPEND."""
+    import fcntl
+
+    return fcntl.fcntl(fd, fcntl.F_GETFL) & ~os.O_APPEND
+
+
+def _append(fd: int, host_flags: int, flags: int) -> None:
+    """Has a descriptor append or not, as FdFlags say."""
+    import fcntl
+
+    fcntl.fcntl(fd, fcntl.F_SETFL, host_flags | os.O_APPEND if flags & FdFlags.APPEND else host_flags)
 
 
 def _is_for_reading(pipe: int) -> bool:

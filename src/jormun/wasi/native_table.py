@@ -262,11 +262,13 @@ class NativeTable:
         if file.type is not FileType.REGULAR_FILE:
             return world.FILE_STATUS
         operations = world.REGULAR_FILE
-        appends = bool(file.flags & FdFlags.APPEND)
-        if appends or file.is_counted:
-            operations &= ~world.WRITE_AT
-        if (appends and is_shared) or file.is_counted:
+        if file.is_counted:
+            operations &= ~(world.WRITE_AT | world.WRITE_FILE)
+        if is_shared and file.flags & FdFlags.APPEND:
             operations &= ~world.WRITE_FILE
+        if file.native_flags is not None and not is_shared and fd >= world.FIRST_FREE and file.ahead is None:
+            # A file of its own descriptor: those that were given may have several, which all tell the flags.
+            operations |= self._part(fd, at, file.native_flags)
         if file.ahead is not None:
             # All but reading is Python's, which gives back first what was read ahead.
             operations = operations & ~(_AT_POSITION | world.WRITE_FILE) | self._part(fd, at, file.ahead)

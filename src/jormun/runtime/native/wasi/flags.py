@@ -1,19 +1,32 @@
-"""fd_fdstat_set_flags of files in memory, and, with fd_fdstat_set_rights, where all stays as it is.
+"""fd_fdstat_set_flags of files in memory and regular files of the host, of these from the second time on; and, with
+fd_fdstat_set_rights, where all stays as it is.
 
-To change the host's files, and to limit rights, which can be done a few times to each descriptor, is Python's.
+To limit rights, which can be done a few times to each descriptor, is Python's.
 """
 
 from __future__ import annotations
 
 from jormun.hints import Final
 from jormun.runtime import world
-from jormun.runtime.native.wasi.call import NativeCall, allowed, enter_table, in_file, leave_table, unlock
-from jormun.runtime.native.wasi.file import enter_file, leave_file
+from jormun.runtime.native import x86_64
+from jormun.runtime.native.wasi.call import (
+    NativeCall,
+    allowed,
+    enter_table,
+    host_file,
+    in_file,
+    leave_table,
+    unlock,
+    whether_in_memory,
+)
+from jormun.runtime.native.wasi.file import APPEND, enter_file, leave_file
 from jormun.runtime.rights import Rights
 
+_FCNTL, _F_SETFL, _O_APPEND = 72, 4, 0x400
+"""The system call (x86-64), its operation, and the host's flag."""
 _FLAGS: Final = 1 << 5
 """FdFlags are less."""
-_CHANGEABLE: Final = 1 | 4
+_CHANGEABLE: Final = APPEND | 4
 """APPEND and NONBLOCK; the others stay as path_open set them."""
 
 _FD_FDSTAT_SET_FLAGS: Final = NativeCall(
@@ -39,17 +52,44 @@ may:
 other:
   %found.set = and i32 %operations, {world.SET_FLAGS}
   %is.set = icmp ne i32 %found.set, 0
-  br i1 %is.set, label %in.file, label %leave
-{in_file()}
-{enter_file("%open", "leave")}
   %kept = and i32 %before, {~_CHANGEABLE}
   %changed = and i32 %flags, {_CHANGEABLE}
   %after = or i32 %kept, %changed
+  br i1 %is.set, label %change, label %leave
+change:
+{whether_in_memory()}
+{in_file()}
+{enter_file("%open", "leave")}
   %file.flags.at = getelementptr i8, ptr %open, i64 {world.FILE_FLAGS}
   store i32 %after, ptr %file.flags.at
+{unlock("tree")}
+  br label %told
+of.host:
+  %host.record.at = getelementptr i8, ptr %entry, i64 {world.ENTRY_STREAM}
+  %host.record = load ptr, ptr %host.record.at
+  %different = xor i32 %before, %after
+  %switched = and i32 %different, {APPEND}
+  %is.switched = icmp ne i32 %switched, 0
+  br i1 %is.switched, label %switch, label %switched.now
+; NONBLOCK is nothing to a regular file, and the host's flag for it is as the file was opened.
+switch:
+  %host.flags.at = getelementptr i8, ptr %host.record, i64 {world.FILE_HOST_FLAGS}
+  %host.flags = load i64, ptr %host.flags.at
+  %appends = and i32 %after, {APPEND}
+  %is.appending = icmp ne i32 %appends, 0
+  %host.append = select i1 %is.appending, i64 {_O_APPEND}, i64 0
+  %host.flags.next = or i64 %host.flags, %host.append
+{host_file("%file")}
+  %failed = {x86_64.SYSTEM_CALL}(i64 {_FCNTL}, i64 %file, i64 {_F_SETFL}, i64 %host.flags.next, i64 0, i64 0, i64 0)
+  %is.done = icmp sge i64 %failed, 0
+  br i1 %is.done, label %switched.now, label %leave
+switched.now:
+  %host.file.flags.at = getelementptr i8, ptr %host.record, i64 {world.FILE_FLAGS}
+  store i32 %after, ptr %host.file.flags.at
+  br label %told
+told:
   %after.16 = trunc i32 %after to i16
   store i16 %after.16, ptr %flags.at
-{unlock("tree")}
   br label %end
 end:
 {unlock("table")}

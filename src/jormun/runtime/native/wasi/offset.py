@@ -18,12 +18,24 @@ from jormun.runtime.native.wasi.call import (
     whether_in_memory,
 )
 from jormun.runtime.native.wasi.clock import C_STACK_BYTES
+from jormun.runtime.native.wasi.file import APPEND
 
 _PREAD, _PWRITE, _PREADV, _PWRITEV = 17, 18, 295, 296
 """Numbers of system calls (x86-64)."""
 
 
-def _transfer(name: str, operation: int, one: int, many: int, content: str) -> NativeCall:
+_UNLESS_APPENDING: Final = f"""
+  %status.flags.at = getelementptr i8, ptr %entry, i64 {world.ENTRY_FLAGS}
+  %status.flags = load i16, ptr %status.flags.at
+  %appends = and i16 %status.flags, {APPEND}
+  %is.appending = icmp ne i16 %appends, 0
+  br i1 %is.appending, label %leave, label %at.offset
+at.offset:
+"""
+"""Lines that leave a file of the host's to Python that appends: so would Linux, wherever it is told to write."""
+
+
+def _transfer(name: str, operation: int, one: int, many: int, content: str, check: str = "") -> NativeCall:
     """An offset from 2**63 on is negative here, and an error, of the kernel's too, is Python's."""
     return NativeCall(
         name,
@@ -42,11 +54,12 @@ in.memory:
   br label %called
 of.host:
 {host_file("%file")}
+{check}
 {first_or_all(one, many)}
   %file.done = {x86_64.SYSTEM_CALL}(i64 %number, i64 %file, ptr %from, i64 %length, i64 %offset, i64 0, i64 0)
   br label %called
 called:
-  %moved = phi i64 [%content.done, %in.file], [%file.done, %of.host]
+  %moved = phi i64 [%content.done, %in.file], [%file.done, %{"at.offset" if check else "of.host"}]
 {unlock("table")}
   %is.error = icmp slt i64 %moved, 0
   br i1 %is.error, label %python, label %answer
@@ -61,5 +74,5 @@ answer:
 
 CALLS: Final = (
     _transfer("fd_pread", world.READ_AT, _PREAD, _PREADV, "take"),
-    _transfer("fd_pwrite", world.WRITE_AT, _PWRITE, _PWRITEV, "put"),
+    _transfer("fd_pwrite", world.WRITE_AT, _PWRITE, _PWRITEV, "put", _UNLESS_APPENDING),
 )
