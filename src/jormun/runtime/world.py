@@ -16,8 +16,8 @@ ANSWERED: Final = (
     "fd_allocate", "fd_close", "fd_datasync", "fd_fdstat_get", "fd_fdstat_set_flags", "fd_fdstat_set_rights",
     "fd_filestat_get", "fd_filestat_set_size", "fd_filestat_set_times", "fd_pread", "fd_prestat_dir_name",
     "fd_prestat_get", "fd_pwrite", "fd_read", "fd_readdir", "fd_renumber", "fd_seek", "fd_sync", "fd_tell", "fd_write",
-    "path_filestat_get", "path_filestat_set_times", "path_open", "path_readlink", "poll_oneoff", "random_get",
-    "sched_yield",
+    "path_filestat_get", "path_filestat_set_times", "path_open", "path_readlink", "poll_oneoff", "proc_raise",
+    "random_get", "sched_yield",
 )  # fmt: skip
 """The functions of WASI that machine code answers where they are plain. Named here, so that a start does not read its
 text."""

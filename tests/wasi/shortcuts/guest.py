@@ -49,6 +49,7 @@ TYPES = {
     "random_get": "i32 i32",
     "clock_res_get": "i32 i32",
     "sched_yield": "",
+    "proc_raise": "i32",
     "poll_oneoff": "i32 i32 i32 i32",
     "fd_close": "i32",
     "fd_filestat_set_size": "i32 i64",

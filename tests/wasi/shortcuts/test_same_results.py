@@ -42,6 +42,7 @@ OPERATIONS = st.one_of(
     st.tuples(st.just("random_get"), ADDRESSES, SIZES),
     st.tuples(st.just("clock_res_get"), st.integers(0, 5), ADDRESSES),
     st.tuples(st.just("sched_yield")),
+    st.tuples(st.just("proc_raise"), st.sampled_from([0, 16, 17, 18, 31, 2**31])),
     st.tuples(st.just("poll"), ADDRESSES, ADDRESSES, ADDRESSES),
     st.tuples(st.just("attributes"), FDS),
     st.tuples(st.just("fd_filestat_set_size"), FDS, LENGTHS),

@@ -39,6 +39,7 @@ from jormun.runtime.native.wasi import (
     opening,
     poll,
     position,
+    process,
     random,
     sched,
     size,
@@ -66,6 +67,7 @@ TOPICS = (
     advice,
     random,
     sched,
+    process,
     poll,
     size,
 )
