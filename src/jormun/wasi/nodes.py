@@ -261,16 +261,17 @@ class DirectoryNode:
 
     def get(self, name: bytes) -> Node | None:
         """The node of that name, or None."""
-        node = self.entries.get(name)
+        entries = self._entries if self._load is None else self.entries
+        node = entries.get(name)
         if isinstance(node, Unread):
             found = node.read()
             if found is None:
-                del self.entries[name]
+                del entries[name]
                 self._changed(name)
                 return None
             if (found.type, found.attributes.ino) != (node.type, node.ino):
                 self._changed(name)  # on the host, since it was listed
-            self.entries[name] = node = found
+            entries[name] = node = found
         return node
 
     def nodes(self) -> Iterator[tuple[bytes, Node]]:

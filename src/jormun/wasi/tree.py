@@ -20,6 +20,8 @@ from jormun.wasi.quota import Account, Quota
 
 _DEVICES: Final = itertools.count(1)
 """Each tree is a device of its own."""
+_NO_NAMES: Final = (b"", b".", b"..")
+"""Paths without a slash that are no names of entries."""
 _OWN_INODES: Final = 1 << 62
 """Where an overlay's own inode numbers begin: far above those of the host's files, which keep theirs."""
 
@@ -116,10 +118,15 @@ class Spot:
             raise refusal(errno.EINVAL)
         self.is_directory = False
         self.parent = root
+        if b"/" not in path and path not in _NO_NAMES:  # FAST: most paths are one name; a quarter of the time
+            self.name = path
+            self.node: Node | None = root.get(path)
+            if not (follow and isinstance(self.node, LinkNode)):
+                return
         way: list[DirectoryNode] = []
         links = 0
         pending: list[bytes] = []
-        self.is_directory |= expand(path, pending)
+        self.is_directory = expand(path, pending)
         while True:
             self.name = component = pending.pop()
             is_last = not pending
@@ -130,7 +137,7 @@ class Spot:
                     self.parent = way.pop()
                 if is_last:
                     self.name = b"."
-                    self.node: Node | None = self.parent
+                    self.node = self.parent
                     return
                 continue
             self.node = node = self.parent.get(component)
@@ -167,8 +174,10 @@ class Spot:
 
 def slashed(root: DirectoryNode, path: bytes) -> Spot:
     """The spot that a path names, slashes at its end taken off; see HostDirectory._slashed."""
+    if not path.endswith(b"/"):
+        return Spot(root, path, follow=False)
     spot = Spot(root, path.rstrip(b"/") or path[:1], follow=False)
-    spot.is_directory = path.endswith(b"/")
+    spot.is_directory = True
     return spot
 
 
