@@ -8,8 +8,9 @@ effect, is made again there. What is known of descriptors and memory is in recor
 Safe because:
 - They run on the guest's stack, without the GIL, call nothing that takes it, and touch no object of Python's.
 - A world's record, its table, the strings and streams in it live as long as the host function, which is called through
-  a record beside its own. A stream, a name and a host's descriptor are used only between `lock` and `unlock` of the
-  table, where Python waits before it takes any of them away; but a descriptor that nobody else knows is closed later.
+  a record beside its own. A stream, a name, a listing and a host's descriptor are used only between `lock` and
+  `unlock` of the table, where Python waits before it takes any of them away; but a descriptor that nobody else knows
+  is closed later.
 - In between nothing is called but the time of day and functions of ours, so that no fault ends the activation there:
   system calls are made by the instruction, and bytes copied by one. The function's own frame, less than a page, and
   what those take below it have been touched at their lower end before.
