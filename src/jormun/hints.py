@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from mypy_extensions import i64 as i64
     from mypy_extensions import mypyc_attr as mypyc_attr
     from mypy_extensions import u8 as u8
+
+    def members_of(protocol: type) -> Sequence[str]:
+        """The names that a protocol declares itself."""
 else:
     # Which every Python has imported.
     from _collections_abc import Callable as Callable
@@ -113,6 +116,10 @@ else:
         """Let `isinstance` answer whether a value has the protocol's members."""
         protocol._is_checkable = True
         return protocol
+
+    def members_of(protocol):
+        """The names that a protocol declares itself."""
+        return protocol._names
 
     SupportsIndex = runtime_checkable(_Members(["__index__"]))
     """What is an integer to Python."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from jormun.hints import members_of
 from jormun.opcodes.immediates import Immediate, ImmediateValue, MemArg
 from jormun.opcodes.machine import Machine
 from jormun.opcodes.markers import STRUCTURAL
@@ -164,7 +165,7 @@ def test_semantics_have_the_declared_types(row: Row) -> None:
 
 def test_every_primitive_is_typed_and_used() -> None:
     """The vocabulary holds what this test has types for, and nothing that no instruction needs."""
-    vocabulary = {name for protocol in (Ops, Machine) for name in vars(protocol) if not name.startswith("_")}
+    vocabulary = {name for protocol in (Ops, Machine) for name in members_of(protocol)}
     assert vocabulary <= set(PRIMITIVES)
     used: set[str] = set()
 
