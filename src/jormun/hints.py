@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from mypy_extensions import u8 as u8
 
     def members_of(protocol: type) -> Sequence[str]:
-        """The names that a protocol declares itself."""
+        """The names that a protocol has, those of protocols that it inherits from among them."""
 else:
     # Which every Python has imported.
     from _collections_abc import Callable as Callable
@@ -77,7 +77,7 @@ else:
             self._known = frozenset()
 
         def __mro_entries__(self, bases):
-            """What a class that names the protocol as its base inherits from: nothing, or another protocol."""
+            """What a class that names the protocol as its base inherits of it: nothing."""
             return ()
 
         def __instancecheck__(self, value):
@@ -104,7 +104,8 @@ else:
         def __new__(cls, name, bases, body):
             if not bases:
                 return type.__new__(cls, name, bases, body)
-            return _Members([each for each in body if not each.startswith("__")])
+            inherited = [each for base in body.get("__orig_bases__", ()) for each in getattr(base, "_names", ())]
+            return _Members([*inherited, *[each for each in body if not each.startswith("__")]])
 
         def __getitem__(cls, variables):
             return cls
@@ -118,7 +119,7 @@ else:
         return protocol
 
     def members_of(protocol):
-        """The names that a protocol declares itself."""
+        """The names that a protocol has, those of protocols that it inherits from among them."""
         return protocol._names
 
     SupportsIndex = runtime_checkable(_Members(["__index__"]))

@@ -5,7 +5,7 @@ start. A run keeps the code of all of Jormun's modules that it imported, but to 
 once. What mypyc compiled is found as ever.
 
 Behind the seal of the file (sealed.py): the length of the table, as 8 bytes; the table, by `marshal`: where the code of
-each module is, its source's path and whether it is a package, by name; the code, by `marshal`. Modules that one run
+each module is and its source's path, by name; the code, by `marshal`. Modules that one run
 imported are in one tuple, since they have most names in common: those are made once, and not for each module.
 
 The file is as trustworthy as Python's own `__pycache__` or the cache's machine code: only the user can have written it,
@@ -49,9 +49,8 @@ class Imports:
         self._key = imports_key()
         self._path = os.path.join(cache_folder() if folder is None else folder, FOLDER, self._key.hex())
         self._tag = sys.implementation.cache_tag or ""
-        self._modules: dict[str, tuple[int, int, int, str, bool]] = {}
-        """Where in `_code` the tuple with its code begins and ends, its place there, its source's path and whether it
-        is a package, by name.
+        self._modules: dict[str, tuple[int, int, int, str]] = {}
+        """Where in `_code` the tuple with its code begins and ends, its place there and its source's path, by name.
         """
         self._code = memoryview(b"")
         self._tuples: dict[int, tuple[CodeType, ...]] = {}
@@ -126,7 +125,8 @@ class Imports:
         loader: Any = self  # which has what importlib asks for, without importing its base classes
         if name not in self._modules:
             return self._found(name, path, loader)
-        *_, origin, is_package = self._modules[name]
+        origin = self._modules[name][3]
+        is_package = _is_package(origin)
         # FAST: without has_location, which has importlib work out where __pycache__ is, a fifth of an import's cost.
         spec = ModuleSpec(name, loader, origin=origin, is_package=is_package)
         if is_package:
@@ -156,7 +156,7 @@ class Imports:
         """See importlib.abc.InspectLoader."""
         if name in self._new:
             return self._new[name]
-        start, end, place, _, _ = self._modules[name]
+        start, end, place, _ = self._modules[name]
         found = self._tuples.get(start)
         if found is None:
             found = self._tuples[start] = marshal.loads(self._code[start:end])
@@ -164,8 +164,7 @@ class Imports:
 
     def is_package(self, name: str) -> bool:
         """See importlib.abc.InspectLoader."""
-        known = self._modules.get(name)
-        return _is_package(self._new[name]) if known is None else known[4]
+        return _is_package(self._new[name].co_filename if name in self._new else self._modules[name][3])
 
     def get_source(self, name: str) -> None:
         """See importlib.abc.InspectLoader. Whoever wants the source has its path."""
@@ -182,8 +181,7 @@ class Imports:
         new = marshal.dumps(tuple(codes.values()))
         start = len(self._code)
         table = self._modules | {
-            name: (start, start + len(new), place, code.co_filename, _is_package(code))
-            for place, (name, code) in enumerate(codes.items())
+            name: (start, start + len(new), place, code.co_filename) for place, (name, code) in enumerate(codes.items())
         }
         head = marshal.dumps(table)
         contents = b"".join([len(head).to_bytes(_LENGTH_BYTES, "little"), head, self._code, new])
@@ -194,9 +192,9 @@ class Imports:
             pass  # the cache of machine code warns of a folder that cannot be written
 
 
-def _is_package(code: CodeType) -> bool:
-    """Whether a module's code is a package's."""
-    return os.path.basename(code.co_filename) == "__init__.py"
+def _is_package(path: str) -> bool:
+    """Whether a module's source is a package's."""
+    return path.endswith("__init__.py")
 
 
 def clear(folder: str) -> None:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 POLLIN: Final = 1
-"""Of poll(2), the same everywhere: there is something to read."""
+POLLOUT: Final = 4
+"""Of poll(2), the same everywhere: there is something to read; there is room to write."""
 MOST_MS: Final = 86_400_000
 """A day: the longest wait that poll(2) is asked for at once."""
 _SHORTEST_S: Final = 0.001

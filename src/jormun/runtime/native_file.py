@@ -14,6 +14,7 @@ from jormun.containers import WeakSet
 from jormun.hints import Final
 from jormun.runtime import world
 from jormun.runtime.native import pages
+from jormun.runtime.native_flags import OpenFile
 from jormun.runtime.native_stream import await_machine_code
 
 _BLOCKS: Final = 1 << 16
@@ -25,7 +26,6 @@ _IS_MODIFIED: Final = world.CONTENT_IS_MODIFIED >> 2
 _OPENED: Final = world.CONTENT_OPENED >> 2
 _IS_TIMED: Final = world.CONTENT_IS_TIMED >> 2
 _POSITION: Final = world.FILE_POSITION >> 3
-_FLAGS: Final = world.FILE_FLAGS >> 3
 _CLAIMED: Final = world.TREE_CLAIMED >> 2
 _BUSY: Final = world.TREE_BUSY >> 2
 
@@ -191,20 +191,18 @@ class NativeContent:
         return accessed_ns, self._words[world.CONTENT_MODIFIED >> 3], self._words[world.CONTENT_CHANGED >> 3]
 
 
-class NativeFile:
+class NativeFile(OpenFile):
     """A file of a tree, open: its position and flags; or a directory. Whoever uses it has the tree's lock."""
 
-    __slots__ = ("_block", "_content", "_lock", "_words", "address", "operations")
+    __slots__ = ("_content", "_lock", "operations")
 
     def __init__(self, lock: TreeLock, content: NativeContent, operations: int) -> None:
         """`operations` are what machine code may do with it: bits of ENTRY_OPERATIONS."""
+        super().__init__()
         self._lock = lock
         self._content = content
-        self._block = pages.Block(world.FILE_BYTES)
-        self._words = self._block.view().cast("Q")
         self._words[world.FILE_TREE >> 3] = lock.record.address
         self._words[world.FILE_CONTENT >> 3] = content.address
-        self.address: Final = self._block.address
         self.operations: Final = operations
 
     @classmethod
@@ -235,15 +233,6 @@ class NativeFile:
     @position.setter
     def position(self, position: int) -> None:
         self._words[_POSITION] = position
-
-    @property
-    def flags(self) -> int:
-        """FdFlags."""
-        return self._words[_FLAGS]
-
-    @flags.setter
-    def flags(self, flags: int) -> None:
-        self._words[_FLAGS] = flags
 
 
 _locks: WeakSet[TreeLock] = WeakSet()

@@ -17,6 +17,7 @@ import termios  # noqa: F401
 from jormun.dataclass import dataclass
 from jormun.functions import cache
 from jormun.hints import TYPE_CHECKING, Final, Iterator
+from jormun.runtime import native_flags  # noqa: F401, likewise
 from jormun.runtime.native import openat2
 from jormun.wasi.abi import FileType
 from jormun.wasi.filesystem import TO_LIST, Directory, Entry, File, OpenMode, Stat, Times, refusal

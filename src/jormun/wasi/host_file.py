@@ -9,6 +9,7 @@ import sys
 
 from jormun.containers import WeakSet
 from jormun.hints import TYPE_CHECKING, Final
+from jormun.runtime.interruption import POLLIN, POLLOUT
 from jormun.runtime.native_stream import NativeStream
 from jormun.wasi.abi import FdFlags, FileType
 from jormun.wasi.filesystem import Buffers, Stat, Times, refusal
@@ -41,9 +42,6 @@ _CHANGEABLE: Final = FdFlags.APPEND | FdFlags.NONBLOCK
 
 _MEMORY_DEVICES: Final = tuple(os.makedev(1, minor) for minor in (3, 5, 7))
 """/dev/null, /dev/zero and /dev/full of Linux: nobody ever waits for them."""
-
-_POLLIN, _POLLOUT = 1, 4
-"""Of poll(2), the same everywhere. Modules for what few streams need are imported where they do: 0.2 ms each."""
 
 OPEN_FLAGS: Final = (
     (FdFlags.APPEND, os.O_APPEND),
@@ -164,7 +162,7 @@ class HostFile:
     def read(self, buffers: Buffers) -> int:
         """See File."""
         if self.flags & FdFlags.NONBLOCK:
-            self._require_ready(_POLLIN)
+            self._require_ready(POLLIN)
         if self.ahead is not None:
             return self._read_ahead(self.ahead, buffers)
         return os.readv(self._fd, buffers)
@@ -193,7 +191,7 @@ class HostFile:
     def write(self, buffers: Buffers) -> int:
         """See File."""
         if self.flags & FdFlags.NONBLOCK:
-            self._require_ready(_POLLOUT)
+            self._require_ready(POLLOUT)
         if self._account is not None:
             return self._account.write(self._fd, buffers, None, appends=bool(self.flags & FdFlags.APPEND))
         return os.writev(self._fd, buffers)
