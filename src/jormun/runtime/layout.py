@@ -284,7 +284,10 @@ CONTEXT_HANDLER = 152
 CONTEXT_EXCEPTION = 160
 """ptr: the exception that an activation is left with, or that a call of the host ends with; 0 once that is known to who
 goes on with it."""
-CONTEXT_RECORD_BYTES = 176
+CONTEXT_SUSPENDED = 168
+"""4 u64: what was at CONTEXT_KEPT and CONTEXT_TRAP_FP when the activation was suspended. Nobody else writes them: a
+signal's handler may call guests on the same stack before it is put aside."""
+CONTEXT_RECORD_BYTES = 208
 
 # Frames of baseline code, below the frame pointer `fp` (%rbp on x86-64), from which optimized code may take over at the
 # head of a loop. A value's place is found by running sums: locals in order, then operands from the bottom of the stack

@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 
 from jormun.hints import Any, Callable, Final, Mapping
+from jormun.runtime import layout
 from jormun.runtime.native import c_types as ctypes
 from jormun.runtime.native import glue_data, pages
 
@@ -20,14 +21,19 @@ _DECLARATIONS: Final = """
 declare dso_local void @PyObject_GC_UnTrack(ptr)
 declare dso_local i64 @PyLong_AsUnsignedLongLongMask(ptr)
 declare dso_local i32 @jormun_enter(ptr, ptr, ptr)
-declare dso_local i32 @jormun_go_on(ptr, i64, ptr, i64)
+declare dso_local i32 @jormun_go_on(ptr, i64, ptr, i64, i64)
 declare dso_local i32 @pthread_setspecific(i32, ptr)
 """
 
 
 def text() -> str:
     """The LLVM text."""
-    return _DECLARATIONS + _NONE + _UNTRACK + _WORDS + _NOTE + _entering("enter", 3) + _entering("go_on", 4)
+    entering = (
+        _entering("enter", "jormun_enter", ("ptr", "ptr", "ptr"), is_suspendable=False),
+        _entering("start", "jormun_enter", ("ptr", "ptr", "ptr")),
+        _entering("go_on", "jormun_go_on", ("ptr", "i64", "ptr", "i64", "i64")),
+    )
+    return _DECLARATIONS + _NONE + _UNTRACK + _WORDS + _NOTE + "".join(entering)
 
 
 _NONE: Final = f"""
@@ -124,32 +130,53 @@ define ptr @jormun_note(ptr %self, ptr %args, i64 %count) nounwind {
 """
 
 
-# ptr jormun_enter_python(ptr self, ptr args, i64 count), and jormun_go_on_python: jormun_enter and jormun_go_on
-# (x86_64_activation.py) with their arguments as ints: the kind of the trap, or null and the exception by which the
-# activation ended. Safe as those are: Python calls this on the host's stack, with the GIL, which they give back.
-def _entering(name: str, count: int) -> str:
-    takes = ["ptr", "i64" if name == "go_on" else "ptr", "ptr", "i64"][:count]
+_LEFT_BEHIND: Final = (*range(layout.CONTEXT_KEPT, layout.CONTEXT_KEPT + 24, 8), layout.CONTEXT_TRAP_FP)
+_MOVE_KEPT: Final = "\n".join(
+    f"""  %kept.at{k} = getelementptr i8, ptr %value0, i64 {offset}
+  %kept{k} = load i64, ptr %kept.at{k}
+  %suspended.at{k} = getelementptr i8, ptr %value0, i64 {layout.CONTEXT_SUSPENDED + 8 * k}
+  store i64 %kept{k}, ptr %suspended.at{k}"""
+    for k, offset in enumerate(_LEFT_BEHIND)
+)
+
+
+# ptr jormun_enter_python(ptr self, ptr args, i64 count), jormun_start_python and jormun_go_on_python: jormun_enter,
+# twice, and jormun_go_on (x86_64_activation.py) with their arguments as ints: None, or null and the exception by which
+# the activation ended. Where Python raised, those that may be suspended leave the stack so that it can be gone on with,
+# whoever calls guests on it before Python knows. Safe as those are: Python calls this on the host's stack, with the
+# GIL, which they give back; and the context is Python's.
+def _entering(name: str, function: str, types: tuple[str, ...], is_suspendable: bool = True) -> str:
     lines = [f"define ptr @jormun_{name}_python(ptr %self, ptr %args, i64 %count) nounwind {{"]
-    for k, t in enumerate(takes):
+    for k, t in enumerate(types):
         lines.append(f"  %object.at{k} = getelementptr ptr, ptr %args, i64 {k}")
         lines.append(f"  %object{k} = load ptr, ptr %object.at{k}")
         lines.append(f"  %word{k} = call i64 @PyLong_AsUnsignedLongLongMask(ptr %object{k})")
         lines.append(f"  %value{k} = {'inttoptr' if t == 'ptr' else 'bitcast'} i64 %word{k} to {t}")
-    values = ", ".join(f"{t} %value{k}" for k, t in enumerate(takes))
-    lines.append(f"  %kind = call i32 @jormun_{name}({values})")
+    values = ", ".join(f"{t} %value{k}" for k, t in enumerate(types))
+    lines.append(f"  %kind = call i32 @{function}({values})")
     return (
         "\n".join(lines)
-        + """
+        + f"""
   %error = call ptr @PyErr_Occurred()
-  %has.ended = icmp eq ptr %error, null
-  br i1 %has.ended, label %ended, label %raise
-ended:
-  %kind.64 = zext i32 %kind to i64
-  %int = call ptr @PyLong_FromLongLong(i64 %kind.64)
-  ret ptr %int
-raise:
+  %has.raised = icmp ne ptr %error, null
+  br i1 %has.raised, label %{"suspend" if is_suspendable else "fail"}, label %ended
+suspend:
+{_MOVE_KEPT}
+  %trap.sp.at = getelementptr i8, ptr %value0, i64 {layout.CONTEXT_TRAP_SP}
+  %sp = load i64, ptr %trap.sp.at
+  %guest.sp.at = getelementptr i8, ptr %value0, i64 {layout.CONTEXT_GUEST_SP}
+  store i64 %sp, ptr %guest.sp.at
   ret ptr null
-}
+ended:
+  %has.trapped = icmp ne i32 %kind, 0
+  br i1 %has.trapped, label %fail, label %return
+fail:
+  call void @jormun_failed(ptr %value0, i32 %kind)
+  ret ptr null
+return:
+  %none = call ptr @jormun_none()
+  ret ptr %none
+}}
 """
     )
 
@@ -157,7 +184,7 @@ raise:
 class BuiltIns:
     """The functions."""
 
-    __slots__ = ("clean", "enter", "go_on", "note", "set_words", "untrack", "word")
+    __slots__ = ("clean", "enter", "go_on", "note", "set_words", "start", "trace", "untrack", "word")
 
     def __init__(self, symbols: Mapping[str, int]) -> None:
         """`symbols` are the addresses of the glue's functions."""
@@ -171,11 +198,15 @@ class BuiltIns:
         """See cleaning.py."""
         self.note: Callable[[int, int, int], int] = built_in(symbols["jormun_note"], MANY)
         """See stacks.note_thread."""
-        self.enter: Callable[[int, int, int], int] = built_in(symbols["jormun_enter_python"], MANY)
-        self.go_on: Callable[[int, int, int, int], int] = built_in(symbols["jormun_go_on_python"], MANY)
-        """`jormun_enter` and `jormun_go_on` (x86_64_activation.py), for the calling thread's stack: 0, or the kind of a
-        trap. They raise what Python functions that the guest called raised: `Native.explain` is for those.
+        self.enter: Callable[[int, int, int], None] = built_in(symbols["jormun_enter_python"], MANY)
+        """`jormun_enter` (x86_64_activation.py), for the calling thread's stack. Raises what `Native.call` does."""
+        self.start: Callable[[int, int, int], None] = built_in(symbols["jormun_start_python"], MANY)
+        self.go_on: Callable[[int, int, int, int, int], None] = built_in(symbols["jormun_go_on_python"], MANY)
+        """The same, and `jormun_go_on`, for what may be suspended: `Native.explain` is for what Python functions that
+        the guest called raised.
         """
+        self.trace: Callable[[int, int, int], bytes] = built_in(symbols["jormun_trace_python"], MANY)
+        """That of a suspended activation: with its context, frame pointer and stack pointer."""
 
 
 def built_in(address: int, flags: int) -> Callable[..., Any]:  # Any: what it takes and returns, machine code knows

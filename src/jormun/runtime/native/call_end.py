@@ -57,25 +57,25 @@ raised:
 }}
 """
 
-# Tell Python that the activation was left, by this kind of trap or by the exception that is set, which says why.
+# Tell Python that the activation on this stack was left, by this kind of trap or by the exception that is set, which
+# says why. Its trace is taken first: what is called behind that may be a signal's handler.
 _FAILED: Final = f"""
-define internal void @jormun_failed(i32 %trap) nounwind {{
+define internal void @jormun_failed(ptr %context, i32 %trap) nounwind {{
   %type.at = alloca ptr
   %error.at = alloca ptr
   %traceback.at = alloca ptr
   call void @PyErr_Fetch(ptr %type.at, ptr %error.at, ptr %traceback.at)
+  %trace = call ptr @jormun_left(ptr %context, i32 %trap)
   call void @PyErr_NormalizeException(ptr %type.at, ptr %error.at, ptr %traceback.at)
   %type = load ptr, ptr %type.at
   %error = load ptr, ptr %error.at
   %traceback = load ptr, ptr %traceback.at
   %failed = load ptr, ptr {glue_data.at(glue_data.FAILED)}
-  %trap.64 = sext i32 %trap to i64
-  %number = call ptr @PyLong_FromLongLong(i64 %trap.64)
-  %is.no.number = icmp eq ptr %number, null
-  br i1 %is.no.number, label %instead, label %go
+  %is.no.trace = icmp eq ptr %trace, null
+  br i1 %is.no.trace, label %instead, label %go
 go:
-  %answer = call ptr (ptr, ...) @PyObject_CallFunctionObjArgs(ptr %failed, ptr %number, ptr %error, ptr null)
-  call void @Py_DecRef(ptr %number)
+  %answer = call ptr (ptr, ...) @PyObject_CallFunctionObjArgs(ptr %failed, ptr %trace, ptr %error, ptr null)
+  call void @Py_DecRef(ptr %trace)
   %is.instead = icmp eq ptr %answer, null
   br i1 %is.instead, label %instead, label %same
 same:

@@ -266,7 +266,7 @@ free:
   call void @Py_DecRef(ptr %kept)
   ret ptr %outcome
 fail:
-  call void @jormun_failed(i32 %trap)
+  call void @jormun_failed(ptr %context, i32 %trap)
   %is.passed.on = call i1 @jormun_give_turn(ptr %stop, ptr %owner)
   call void @Py_DecRef(ptr %kept)
   ret ptr null

@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import monotonic
 
-from jormun.errors import Trap
 from jormun.runtime import layout
 from jormun.runtime.native import pages
 from jormun.runtime.native.machine import Native
 from jormun.runtime.native.x86_64_activation import FRAME_ACTIVATION
 
-_HOST_SP, _GUEST_SP, _ACTIVATION, _HOST_LIMIT, _SCOPE, _TRAP_SP, _KEPT_HANDLER, _EXCEPTION = (
+_HOST_SP, _GUEST_SP, _ACTIVATION, _HOST_LIMIT, _SCOPE, _HANDLER, _FP = (
     offset >> 3
     for offset in (
         layout.CONTEXT_HOST_SP,
@@ -24,12 +23,11 @@ _HOST_SP, _GUEST_SP, _ACTIVATION, _HOST_LIMIT, _SCOPE, _TRAP_SP, _KEPT_HANDLER, 
         layout.CONTEXT_ACTIVATION,
         layout.CONTEXT_HOST_LIMIT,
         layout.CONTEXT_SCOPE,
-        layout.CONTEXT_TRAP_SP,
-        layout.CONTEXT_KEPT + 16,
-        layout.CONTEXT_EXCEPTION,
+        layout.CONTEXT_SUSPENDED + 16,
+        layout.CONTEXT_SUSPENDED + 24,
     )
 )
-"""Words of a context."""
+"""Words of a context; the last two as they were when the activation was suspended."""
 
 
 class Suspension(BaseException):
@@ -97,12 +95,12 @@ class Continuation:
 
     def start(self, code: int) -> Suspension | None:
         """Call the code."""
-        return self._run(self._native.built_ins.enter, self._stack.context, code, self._registers.address)
+        return self._run(self._native.built_ins.start, self._stack.context, code, self._registers.address)
 
     @property
     def catches(self) -> bool:
         """Whether the guest, while it is suspended, may catch what the function that it called throws."""
-        return self._stack.words[_KEPT_HANDLER] != 0
+        return self._stack.words[_HANDLER] != 0
 
     def go_on(self, exception: int = 0) -> Suspension | None:
         """Go on where it was suspended, as if the call of the host had returned, in any thread; or had thrown an
@@ -110,41 +108,38 @@ class Continuation:
         """
         sp, self._sp = self._sp, 0
         assert sp, "it is not suspended"
-        if exception:
-            self._stack.words[_EXCEPTION] = exception
         go_on = self._native.built_ins.go_on
-        return self._run(go_on, self._stack.context, self._activation, self._registers.address, sp)
+        return self._run(go_on, self._stack.context, self._activation, self._registers.address, sp, exception)
 
-    def explain(self, trap: Trap) -> None:
+    def explain(self, error: BaseException) -> None:
         """Give a trap, which what it waits for raised, the backtrace of the guest if it has none."""
-        self._native.explain(self._stack, trap)
+        words = self._stack.words
+        trace = self._native.built_ins.trace(self._stack.context, words[_FP], words[_GUEST_SP])
+        self._native.explain(trace, error)
 
     def close(self) -> None:
         """Give the stack back. What was on it does not go on."""
         self._sp = 0
         self._stack.close()
 
-    def _run(self, run: Callable[..., int], *arguments: int) -> Suspension | None:
-        native, stack = self._native, self._stack
-        stacks, words = native.stacks, stack.words
+    def _run(self, run: Callable[..., None], *arguments: int) -> Suspension | None:
+        stack, stacks = self._stack, self._native.stacks
+        words = stack.words
         outer = stacks.current()
         words[_HOST_LIMIT] = outer.words[_HOST_LIMIT]
         words[_SCOPE] = outer.words[_SCOPE]
         stack.continuation = self
-        self.thread = stacks.switch(outer, stack)
         try:
-            kind = run(*arguments)
+            self.thread = stacks.switch(outer, stack)
+            run(*arguments)
         except Suspension as suspension:
             suspension.__traceback__ = None  # it leads here
-            # A collection looks at the stack from there on.
-            self._sp = words[_GUEST_SP] = words[_TRAP_SP]
+            self._sp = words[_GUEST_SP]  # a collection looks at the stack from there on
             return suspension
         except BaseException as error:
-            native.explain(stack, error)
+            self.explain(error)
             raise
         finally:
             stacks.switch_back(outer, stack)
             stack.continuation = None
-        if kind:
-            raise native.trapped(stack, kind)
         return None

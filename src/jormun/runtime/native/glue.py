@@ -23,6 +23,7 @@ from jormun.runtime.native import (
     signal_handlers,
     stopping,
     straight_calls,
+    trace,
     wasi,
     x86_64,
 )
@@ -60,7 +61,7 @@ def text() -> str:
     services = map(_service, SERVICES)
     chapters = (
         python_values, calls_of_python, calls_from_python, call_end, straight_calls, stopping, signal_handlers, bulk,
-        wasi, exceptions, heap, arrays, collector, built_in, cleaning,
+        wasi, exceptions, heap, arrays, collector, trace, built_in, cleaning,
     )  # fmt: skip
     return "".join([*assembly, _DECLARATIONS, *services, *(chapter.text() for chapter in chapters)])
 

@@ -16,6 +16,7 @@ PYTHON_FUNCTIONS = (
     "PyObject_CallFunctionObjArgs",
     "Py_IncRef",
     "Py_DecRef",
+    "PyBytes_FromStringAndSize",
     "PyErr_Clear",
     "PyErr_ExceptionMatches",
     "PyErr_Fetch",
@@ -75,7 +76,7 @@ _OBJECTS = _FUNCTIONS + _WORD * len(FUNCTIONS)
 STACK_KEY = _OBJECTS + _WORD * len(PYTHON_OBJECTS)
 """The key of pthread_getspecific(3) by which a thread has the address of its context, u32."""
 FAILED = STACK_KEY + 8
-"""What Python calls when an activation failed: with the kind of the trap, and, if there is one, the exception."""
+"""What Python calls when an activation failed: with its trace (trace.py), and, if there is one, the exception."""
 WAKE = FAILED + 8
 """What Python calls with the address of a stop record, when nobody has its store's turn any more and somebody waits."""
 EXCEPTION = WAKE + 8

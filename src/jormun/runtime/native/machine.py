@@ -14,17 +14,17 @@ from jormun import resting
 from jormun.errors import HostError, Trap, TrapKind, WasmError
 from jormun.functions import cached_property, contextmanager
 from jormun.hints import TYPE_CHECKING, Callable, Iterator
-from jormun.locks import Lock, RLock, is_main_thread, local
+from jormun.locks import RLock, is_main_thread, local
 from jormun.runtime import layout
 from jormun.runtime.image import CodeImage
-from jormun.runtime.native import backtrace, glue_data, number_layout, pages, signals
+from jormun.runtime.native import backtrace, glue_data, number_layout, pages, signals, trace
 from jormun.runtime.native import c_types as ctypes
 from jormun.runtime.native.built_in import BuiltIns
-from jormun.runtime.native.code import CodeRegion, LoadedCode
+from jormun.runtime.native.code import CodeRegion, LoadedCode, Place
 from jormun.runtime.native.glue_image import glue_image
 from jormun.runtime.native.pages import Block, Protection
 from jormun.runtime.native.service import ATTENTION, SERVICES, Services, holding_code, service_callables
-from jormun.runtime.native.stacks import GuestStack, StackPool
+from jormun.runtime.native.stacks import StackPool
 from jormun.runtime.native.stop_record import StopRecord, wake_waiting
 from jormun.runtime.native.stubs import Stubs
 from jormun.runtime.native.support import check_machine
@@ -37,24 +37,24 @@ if TYPE_CHECKING:
     from jormun.runtime.native.watch import Watch
 
 _HOST_EXCEPTION = TrapKind.HOST_EXCEPTION.value
-_UNCAUGHT_EXCEPTION = TrapKind.UNCAUGHT_EXCEPTION.value
 
 
 class Native:
     """The process's native machinery. There is one: `Native.get()`."""
 
     _instance: Native | None = None
-    _instance_lock = Lock()
+    _making = RLock()
 
     @classmethod
     def get(cls) -> Native:
         """The one instance, made at the first call. Raises WasmError on machines that are not supported."""
         native = cls._instance
         if native is None:
-            with cls._instance_lock:
-                native = cls._instance
-                if native is None:
-                    native = cls._instance = cls()
+            with cls._making:
+                made = None if cls._instance is not None else cls()
+                # A signal's handler may have made one in the middle of that: it has handed out addresses.
+                native = cls._instance = cls._instance or made
+        assert native is not None
         return native
 
     def __init__(self) -> None:
@@ -76,10 +76,12 @@ class Native:
         self._lock = RLock()
         self._services: Services | None = None
         self._callables: list[Callable[[int], None]] = []
+        """All whose addresses machine code knows, or knew."""
+        self._installing = 0
         self._watch: Watch | None = None
         self._wakers: dict[int, Callable[[], None]] = {}
-        self._holding: set[object] = {_attend.__code__}
-        """The code of what guests call where they hold references in registers."""
+        self._holding: set[object] = {_attend.__code__, Native._failed.__code__}
+        """The code of what is called where references are in registers, or in a trace."""
         self._on_failure = self._failed  # whose address machine code knows
         self._on_thrown = _thrown
         self._write_data()
@@ -95,13 +97,17 @@ class Native:
         """Say who answers what native code asks; returns who did before. To be called while no guest runs."""
         with self._lock:
             previous, self._services = self._services, services
-            self._callables = service_callables(services, _attend)
+            callables = service_callables(services, _attend)
+            self._callables += callables
             self._holding |= holding_code(services)
+            self._installing += 1  # a signal's handler may install some too: who began first ends with READ
             pages.protect(self.code.data, pages.round_up(glue_data.BYTES), pages.READ_WRITE)
-            for service, function in zip(SERVICES, self._callables, strict=True):
+            for service, function in zip(SERVICES, callables, strict=True):
                 record = self.code.data + glue_data.service_record(service.name)
                 pages.write_u64(record + layout.HOST_CALLABLE, id(function))
-            pages.protect(self.code.data, pages.round_up(glue_data.BYTES), Protection.READ)
+            self._installing -= 1
+            if not self._installing:
+                pages.protect(self.code.data, pages.round_up(glue_data.BYTES), Protection.READ)
         return previous
 
     def load(self, image: CodeImage, owner: object = None) -> LoadedCode:
@@ -116,52 +122,47 @@ class Native:
         Raises Trap or ExhaustionError when the guest trapped, RecursionError when Python allows no further call, and
         whatever a Python function that the guest called raised.
         """
-        stack = self.stacks.current()
-        try:
-            kind = self.built_ins.enter(stack.context, code, registers)
-        except (Trap, ctypes.ArgumentError) as error:
-            self.explain(stack, error)
-            raise
-        if kind:
-            raise self.trapped(stack, kind)
+        self.built_ins.enter(self.stacks.current().context, code, registers)
 
-    def explain(self, stack: GuestStack, error: BaseException) -> None:
-        """Give a trap that a service raised, in a call on this stack, its backtrace; those of guests have theirs
+    def explain(self, left: bytes, error: BaseException) -> None:
+        """Give a trap that a service raised, in a call with this trace, its backtrace; those of guests have theirs
         already. Raises RecursionError in place of an error of ctypes.
         """
         if isinstance(error, Trap):
             if not error.backtrace:
-                places, is_cut = backtrace.walk(stack, self.code.find, MAX_BACKTRACE_FRAMES)
+                places, is_cut = self._walk(left)
                 error.backtrace = frames(places)
                 note_cut(error, is_cut)
         elif isinstance(error, ctypes.ArgumentError) and _is_ours(error):
             # All arguments that we give are right: what ctypes failed at is to call anything at all.
             raise RecursionError("maximum recursion depth exceeded while calling a guest") from error
 
-    def trapped(self, stack: GuestStack, kind: int) -> WasmError:
-        """The exception for an activation that was left, on this stack, by the number of its trap."""
+    def _trapped(self, left: bytes) -> WasmError:
+        """The exception for an activation that was left, by its trace."""
+        kind, address = memoryview(left).cast("Q")[: trace.PC]
         if kind == _HOST_EXCEPTION:
             return HostError("the stack was switched (by a greenlet?) while a guest waited for a host function")
-        places, is_cut = backtrace.walk(stack, self.code.find, MAX_BACKTRACE_FRAMES)
-        address = stack.field(layout.CONTEXT_EXCEPTION) if kind == _UNCAUGHT_EXCEPTION else 0
+        places, is_cut = self._walk(left)
         if address:
             from jormun.runtime.exceptions import exception_at  # few guests throw
 
-            stack.set_field(layout.CONTEXT_EXCEPTION, 0)
             exception = exception_at(address)
             exception.backtrace = frames(places)
             note_cut(exception, is_cut)
             return exception
         return make_trap(TrapKind(kind), places, is_cut)
 
-    def _failed(self, kind: int, error: BaseException | None = None) -> None:
-        """The activation that machine code began in the calling thread ended with this kind of trap, or by an
+    def _walk(self, left: bytes) -> tuple[list[Place], bool]:
+        """The places that a trace names, and whether there are more."""
+        return backtrace.walk(memoryview(left).cast("Q").tolist(), self.code.find, MAX_BACKTRACE_FRAMES)
+
+    def _failed(self, left: bytes, error: BaseException | None = None) -> None:
+        """The activation with this trace, which machine code began in the calling thread, ended by a trap or by an
         exception: raise what says so, or tell the exception where the guest was.
         """
-        stack = self.stacks.current()
         if error is None:
-            raise self.trapped(stack, kind)
-        self.explain(stack, error)
+            raise self._trapped(left)
+        self.explain(left, error)
 
     @cached_property
     def has_xsave(self) -> bool:

@@ -101,7 +101,7 @@ held:
 result:
 {_result(result, layout.SIGNATURE_VALUES + 4 * len(params))}
 fail:
-  call void @jormun_failed(i32 %trap)
+  call void @jormun_failed(ptr %context, i32 %trap)
   %is.passed.on = call i1 @jormun_give_turn(ptr %stop, ptr %owner)
   br label %interrupted
 interrupted:

@@ -179,8 +179,8 @@ def _begin(scratch: str, process: int) -> str:
     movq $0, {HANDLER}(%r12)"""
 
 
-# i32 jormun_go_on(ptr context, u64 activation, ptr registers, u64 sp): go on with an activation that was left in
-# jormun_host_call because what that called raised, as if it had returned; or, with an exception in CONTEXT_EXCEPTION,
+# i32 jormun_go_on(ptr context, u64 activation, ptr registers, u64 sp, u64 exception): go on with an activation that was
+# left in jormun_host_call because what that called raised, as if it had returned; or, with the address of an exception,
 # thrown that. `sp` is what CONTEXT_TRAP_SP said then, the others are what the activation began with. Called and returns
 # as jormun_enter, in any thread.
 #
@@ -205,6 +205,7 @@ jormun_go_on:
 3:
 {_FRAME}
     movq %rcx, %r13
+    movq %r8, %rbx
     movq %rsi, {ACTIVATION}(%r12)
     movq {layout.REGISTERS_STOP}(%rdx), %rax
     movq %rax, {STOP}(%r12)
@@ -215,18 +216,21 @@ jormun_go_on:
     callq jormun_is_stopped
     testb %al, %al
     jne 1f
-    movq {layout.CONTEXT_KEPT}(%r12), %r14
-    movq {layout.CONTEXT_KEPT + 8}(%r12), %r15
-    movq {layout.CONTEXT_KEPT + 16}(%r12), %rax
+    movq {layout.CONTEXT_SUSPENDED}(%r12), %r14
+    movq {layout.CONTEXT_SUSPENDED + 8}(%r12), %r15
+    movq {layout.CONTEXT_SUSPENDED + 16}(%r12), %rax
     movq %rax, {HANDLER}(%r12)
-    movq {layout.CONTEXT_EXCEPTION}(%r12), %rdi
-    movq $0, {layout.CONTEXT_EXCEPTION}(%r12)
+    movq %rbx, %rdi
     movq %r13, %rsp
     testq %rdi, %rdi
     jne jormun_raise
 {HOST_RETURN}
-    # The context still says where in the guest this is.
-1:  movl ${TrapKind.INTERRUPTED.value}, {TRAP_KIND}(%r12)
+    # Where in the guest this is.
+1:  movq $0, {TRAP_PC}(%r12)
+    movq {layout.CONTEXT_SUSPENDED + 24}(%r12), %rax
+    movq %rax, {TRAP_FP}(%r12)
+    movq %r13, {TRAP_SP}(%r12)
+    movl ${TrapKind.INTERRUPTED.value}, {TRAP_KIND}(%r12)
     jmp jormun_resume
 .size jormun_go_on, . - jormun_go_on
 """
