@@ -29,7 +29,7 @@ class Point:
         return self.x + self.y
 
 
-@dataclass(slots=True, order=True)
+@dataclass(slots=True)
 class Item:
     """A thing that changes."""
 
@@ -74,13 +74,13 @@ def test_values_do_not_change() -> None:
         assert again == point and again.label == "here"
 
 
-def test_what_changes_is_ordered_and_has_no_hash() -> None:
+def test_what_changes_has_no_hash() -> None:
     """Lists are made for each; fields that are not compared do not count."""
     one, two = Item(1), Item(2, [5])
-    assert one < two and max(one, two) is two and Item(1) == one and repr(two) == "Item(key=2)"
+    assert one != two and Item(1) == one and repr(two) == "Item(key=2)"
     assert one.parts == [1] and two.parts == [5, 2]
     one.key = 9
-    assert one > two
+    assert one == Item(9)
     with pytest.raises(TypeError):
         hash(one)
 

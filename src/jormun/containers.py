@@ -64,10 +64,13 @@ else:
 
         def setdefault(self, key, value):
             """The value, which is `value` from now on if there is none."""
-            there = self.get(key)
-            if there is None:
-                self[key] = there = value
-            return there
+            entry = _Entry(value, self._gone, key)
+            while True:
+                # One step, whoever else has a value for this key: another thread, or a signal's handler.
+                there = self._entries.setdefault(key, entry)()
+                if there is not None:
+                    return there
+                remove_dead(self._entries, key)
 
         def __len__(self):
             return len(self._entries)

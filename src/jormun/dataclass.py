@@ -8,7 +8,7 @@ compiles have classes that are written out.
 
 from __future__ import annotations
 
-from _operator import attrgetter, eq, ge, gt, le, lt  # operator's own, without its Python
+from _operator import attrgetter  # operator's own, without its Python
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,12 +38,12 @@ else:
         names = type(value).__match_args__
         return type(value)(**{**{name: getattr(value, name) for name in names}, **changes})
 
-    def dataclass(*, slots, frozen=False, order=False):
+    def dataclass(*, slots, frozen=False):
         """What makes a class one with slots, and methods by the annotations in its body."""
         assert slots, "a dataclass has slots"
-        return lambda cls: _made(cls, frozen, order)
+        return lambda cls: _made(cls, frozen)
 
-    def _made(cls, frozen, order):
+    def _made(cls, frozen):
         body = {name: value for name, value in vars(cls).items() if name not in ("__dict__", "__weakref__")}
         fields = {}
         for name in body.get("__annotations__") or cls.__annotations__:
@@ -64,7 +64,7 @@ else:
             elif has_post_init:
                 self.__post_init__()
 
-        for method in (__init__, *_comparisons(fields, frozen, order)):
+        for method in (__init__, *_comparisons(fields, frozen)):
             body.setdefault(method.__name__, method)
         body.setdefault("__repr__", _repr(fields))
         body.setdefault("__reduce__", _reduce)
@@ -114,20 +114,14 @@ else:
         exec("\n".join([f"def __init__({', '.join(params)}):", *lines]), scope)
         return scope["__init__"]
 
-    def _comparisons(fields, frozen, order):
+    def _comparisons(fields, frozen):
         names = [name for name, each in fields.items() if each.compare]
         key = attrgetter(*names) if names else bool
 
-        def comparison(name, compare):
-            def method(self, other):
-                return compare(key(self), key(other)) if other.__class__ is self.__class__ else NotImplemented
+        def __eq__(self, other):
+            return key(self) == key(other) if other.__class__ is self.__class__ else NotImplemented
 
-            method.__name__ = name
-            return method
-
-        methods = [comparison("__eq__", eq)]
-        if order:
-            methods += [comparison(f"__{compare.__name__}__", compare) for compare in (lt, le, gt, ge)]
+        methods = [__eq__]
         if frozen:
 
             def __hash__(self):

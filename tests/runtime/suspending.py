@@ -9,6 +9,7 @@ from typing import Any
 
 import jormun
 from jormun.api.tier import Tier
+from jormun.runtime import layout
 from jormun.runtime.native.machine import Native
 
 TIERS: tuple[Tier, ...] = ("baseline", "optimizing", "auto")
@@ -65,7 +66,7 @@ def free_stacks() -> int:
     """How many stacks could be taken that were used before, others aside."""
     gc.collect()
     stacks = Native.get().stacks
-    return len(stacks._free) + (stacks.end - stacks._unused) // (8 << 20)
+    return stacks.size_bytes // layout.STACK_BLOCK_BYTES - len(stacks._used)
 
 
 def run_to_wait(instance: jormun.Instance) -> Coroutine[Any, Any, object]:

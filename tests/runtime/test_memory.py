@@ -235,7 +235,7 @@ def test_waiters_are_woken_in_the_order_of_their_coming() -> None:
     for number in range(4):
         threads.append(threading.Thread(target=wait, args=(number,)))
         threads[-1].start()
-        while len(memory._parked.get(0, ())) <= number:
+        while len(memory._parked) <= number:
             time.sleep(0.001)
     for thread in threads:
         assert memory.notify(0, 1) == 1

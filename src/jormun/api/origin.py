@@ -7,7 +7,7 @@ from jormun.api.source import decode_module
 from jormun.digest import digest
 from jormun.errors import HostError
 from jormun.hints import TYPE_CHECKING
-from jormun.locks import Lock
+from jormun.locks import RLock
 from jormun.runtime.blueprint import Blueprint, blueprint_of
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Origin:
         """Whether `_digest` is known to be that of the bytes, and not just that of the file by its times."""
         self._valid: ValidModule | None = None
         self._blueprint: Blueprint | None = None
-        self._lock = Lock()
+        self._lock = RLock()
 
     @property
     def data(self) -> bytes:

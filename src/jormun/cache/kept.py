@@ -11,7 +11,7 @@ from jormun.cache.entry import Entry
 from jormun.cache.plain import Part, Plain, from_plain
 from jormun.containers import WeakSet
 from jormun.hints import TYPE_CHECKING, Callable, Iterable
-from jormun.locks import Lock
+from jormun.locks import RLock
 from jormun.runtime.blueprint import Blueprint
 from jormun.runtime.image import CodeImage
 from jormun.runtime.native.support import machine
@@ -119,9 +119,9 @@ _unsaved: set[KeptModule] = set()
 """What has to be saved before the process ends."""
 _watched: WeakSet[KeptModule] = WeakSet()
 """What may have learned something by then."""
-_lock = Lock()
+_lock = RLock()
 """For what is kept and not saved. Held for a moment."""
-_writing = Lock()
+_writing = RLock()
 """Held while an entry is written, by one thread at a time."""
 
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 from _operator import index as to_index  # operator's own, without its Python
 
 from jormun import limits
-from jormun.containers import deque
 from jormun.errors import ExhaustionError, Trap, TrapKind
 from jormun.hints import TYPE_CHECKING, NoReturn, SupportsIndex
-from jormun.locks import TIMEOUT_MAX, Lock
+from jormun.locks import TIMEOUT_MAX, Lock, RLock
 from jormun.runtime import layout
 from jormun.runtime.address_space import GROW_FAILED, AddressSpace
 from jormun.runtime.native import pages
@@ -112,8 +111,10 @@ class Memory:
         self._space = parts.space
         self._record = parts.record
         self._owner = owner
-        self._lock = Lock()
-        self._parked: dict[int, deque[_Parked]] = {}
+        self._lock = RLock()
+        self._is_growing = False
+        self._parked: dict[_Parked, int] = {}
+        """Who waits, in the order of their coming, and at which address. Who takes one out wakes it, or is it."""
         self._view: memoryview | None = None
 
     @property
@@ -247,13 +248,13 @@ class Memory:
         interruption = current()
         try:
             with self._lock:
+                self._parked[parked] = address  # before comparing: a signal's handler may notify in the middle of this
                 # One load, as wide as the guest's own stores. Safe because the address was found inside and aligned,
                 # and a memory never shrinks. Who stores another value and notifies takes the lock behind this: no
                 # wake-up is lost between the comparison and the sleep.
                 read = pages.read_u32 if size_bytes == 4 else pages.read_u64
                 if read(self.base + address) != expected:
-                    return WAIT_NOT_EQUAL
-                self._parked.setdefault(address, deque()).append(parked)
+                    return WAIT_OK if self._parked.pop(parked, None) is None else WAIT_NOT_EQUAL
             with Native.get().waking(parked.wake):
                 if interruption is None:
                     parked.sleep(timeout_ns)
@@ -261,10 +262,7 @@ class Memory:
                     with interruption.waking(parked.wake):
                         parked.sleep(timeout_ns)
         finally:
-            with self._lock:
-                is_notified = parked.is_notified
-                if not is_notified:
-                    self._leave(address, parked)
+            is_notified = self._parked.pop(parked, None) is None
         if is_notified:
             return WAIT_OK
         if interruption is not None:
@@ -276,39 +274,33 @@ class Memory:
         self._check_atomic(address, 4)
         woken = 0
         with self._lock:
-            queue = self._parked.get(address)
-            if queue is None:
-                return 0
-            while queue and woken < count:
-                parked = queue.popleft()
-                parked.is_notified = True
-                parked.wake()
-                woken += 1
-            if not queue:
-                del self._parked[address]
+            for parked, where in list(self._parked.items()):
+                if woken == count:
+                    break
+                if where == address and self._parked.pop(parked, None) is not None:
+                    parked.wake()
+                    woken += 1
         return woken
-
-    def _leave(self, address: int, parked: _Parked) -> None:
-        """Take `parked` out of the queue, if it got there; the lock is held."""
-        queue = self._parked.get(address)
-        if queue is not None and parked in queue:
-            queue.remove(parked)
-            if not queue:
-                del self._parked[address]
 
     def try_grow(self, delta_pages: int) -> int:
         """The instruction memory.grow: the old size in pages, or -1."""
         with self._lock:
-            old_bytes = self.size_bytes
-            old_pages = old_bytes >> self._page_size_log2
-            if delta_pages > self._maximum_pages - old_pages:
-                self._space.reason = f"its maximum is {self._maximum_pages} pages"
+            if self._is_growing:  # by the call in whose middle a signal's handler runs
+                self._space.reason = "it is growing already, in the middle of which this call came"
                 return GROW_FAILED
-            new_bytes = old_pages + delta_pages << self._page_size_log2
-            if not self._space.commit(new_bytes):
-                return GROW_FAILED
-            self._record.write_u64(layout.MEMORY_SIZE_BYTES, new_bytes)
-            return old_pages
+            self._is_growing = True
+            try:
+                old_pages = self.size_bytes >> self._page_size_log2
+                if delta_pages > self._maximum_pages - old_pages:
+                    self._space.reason = f"its maximum is {self._maximum_pages} pages"
+                    return GROW_FAILED
+                new_bytes = old_pages + delta_pages << self._page_size_log2
+                if not self._space.commit(new_bytes):
+                    return GROW_FAILED
+                self._record.write_u64(layout.MEMORY_SIZE_BYTES, new_bytes)
+                return old_pages
+            finally:
+                self._is_growing = False
 
     def _check_atomic(self, address: int, size_bytes: int) -> None:
         if address % size_bytes:
@@ -320,13 +312,11 @@ class Memory:
 class _Parked:
     """A thread that sleeps in `Memory.wait`."""
 
-    __slots__ = ("_is_asleep", "is_notified")
+    __slots__ = ("_is_asleep",)
 
     def __init__(self) -> None:
         self._is_asleep = Lock()
         self._is_asleep.acquire()
-        self.is_notified = False
-        """Set and read with the memory's lock held; what `notify` counted stays woken, whatever else ends the sleep."""
 
     def sleep(self, timeout_ns: int) -> None:
         """Wait, without the GIL, for `wake` or until the time is up. A signal's handler runs, and may raise."""

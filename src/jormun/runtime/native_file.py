@@ -49,10 +49,12 @@ class TreeLock:
         self._lock.acquire()
         self._owner = get_ident()
         self._depth += 1
-        if self._depth == 1 and self._block is not None:
+        if self._block is not None:
             try:
+                # Deeper down too: a signal's handler may come here in the middle of this.
                 self._words[_CLAIMED] = 1
-                await_machine_code(self._words, _BUSY)
+                if self._depth == 1 or self._words[_BUSY]:
+                    await_machine_code(self._words, _BUSY)
             except BaseException:  # a signal's handler raised
                 self.__exit__()
                 raise
@@ -84,8 +86,9 @@ class TreeLock:
     def after_fork(self) -> None:
         """In a new process, which has none of the threads that may have been in machine code, or in here."""
         self._words[_BUSY] = 0
-        if self._owner not in (0, get_ident()):
-            self._words[_CLAIMED] = 0
+        if self._owner != get_ident():
+            if self._block is not None:
+                self._words[_CLAIMED] = 0
             self._lock, self._depth, self._owner = RLock(), 0, 0
 
 

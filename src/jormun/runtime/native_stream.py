@@ -7,7 +7,7 @@ import time
 
 from jormun.containers import WeakSet
 from jormun.hints import Final
-from jormun.locks import Lock, get_ident
+from jormun.locks import Lock, RLock, get_ident
 from jormun.runtime import world
 from jormun.runtime.native import pages
 
@@ -26,6 +26,7 @@ class NativeStream:
     __slots__ = (
         "__weakref__",
         "_block",
+        "_depth",
         "_ends_at_fork",
         "_input",
         "_lock",
@@ -45,7 +46,8 @@ class NativeStream:
         self._block = pages.Block(world.STREAM_BYTES)
         self._words = self._block.view().cast("I")
         self._words64 = self._block.view().cast("Q")
-        self._lock = Lock()
+        self._lock = RLock()  # a signal's handler may use it in the middle of this
+        self._depth = 0
         self._owner = 0
         self._room: pages.Block | None = None
         self._output = pages.Block(OUTPUT_BYTES) if has_output else None
@@ -74,6 +76,7 @@ class NativeStream:
     def __enter__(self) -> None:
         self._lock.acquire()
         self._owner = get_ident()
+        self._depth += 1
         try:
             self._words[world.STREAM_CLAIMED >> 2] = 1
             await_machine_code(self._words, world.STREAM_BUSY >> 2)
@@ -82,8 +85,10 @@ class NativeStream:
             raise
 
     def __exit__(self, *error: object) -> None:
-        self._words[world.STREAM_CLAIMED >> 2] = 0
-        self._owner = 0
+        self._depth -= 1
+        if not self._depth:
+            self._words[world.STREAM_CLAIMED >> 2] = 0
+            self._owner = 0
         self._lock.release()
 
     @property
@@ -137,10 +142,9 @@ class NativeStream:
     def after_fork(self) -> None:
         """In a new process, which has none of the threads that may have been in machine code, or in here."""
         self._words[world.STREAM_BUSY >> 2] = 0
-        if self._lock.locked() and self._owner != get_ident():
+        if self._owner != get_ident():
             self._words[world.STREAM_CLAIMED >> 2] = 0
-            self._owner = 0
-            self._lock = Lock()
+            self._lock, self._depth, self._owner = RLock(), 0, 0
         if self._ends_at_fork:
             self.position = self._words64[world.STREAM_INPUT_BYTES >> 3]
 

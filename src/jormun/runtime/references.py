@@ -7,9 +7,10 @@ is an address. any.convert_extern and extern.convert_any keep the bits as they a
 
 from __future__ import annotations
 
+from itertools import count
+
 from jormun.errors import ExhaustionError, TrapKind
 from jormun.hints import TYPE_CHECKING, Final
-from jormun.locks import Lock
 from jormun.types import AbsHeapType, DefType, FuncType, RefType, StorageType
 
 if TYPE_CHECKING:
@@ -65,12 +66,12 @@ class Externals:
     budget, since a guest may call what makes them for ever.
     """
 
-    __slots__ = ("_budget", "_handles", "_lock", "_objects")
+    __slots__ = ("_budget", "_handles", "_numbers", "_objects")
 
     def __init__(self, budget: Budget) -> None:
-        self._objects: list[object] = []
+        self._objects: dict[int, object] = {}
         self._handles: dict[int, int] = {}
-        self._lock = Lock()
+        self._numbers = count()
         self._budget = budget
 
     def __del__(self) -> None:
@@ -83,19 +84,22 @@ class Externals:
         """The reference to this very object; that of None is null. Raises ExhaustionError beyond the store's limit."""
         if value is None:
             return NULL
-        with self._lock:
-            bits = self._handles.get(id(value))
-            if bits is None:
-                if not self._budget.take(EXTERNAL_BYTES):
-                    raise ExhaustionError(
-                        TrapKind.RESOURCE_LIMIT,
-                        message=f"guests hold {len(self._objects):,} objects of the host already: "
-                        f"{self._budget.bytes_reason}",
-                    )
-                bits = len(self._objects) << 3 | _EXTERNAL_TAG
-                self._objects.append(value)
-                self._handles[id(value)] = bits
-            return bits
+        bits = self._handles.get(id(value))
+        if bits is None:
+            if not self._budget.take(EXTERNAL_BYTES):
+                raise ExhaustionError(
+                    TrapKind.RESOURCE_LIMIT,
+                    message=f"guests hold {len(self._objects):,} objects of the host already: "
+                    f"{self._budget.bytes_reason}",
+                )
+            number = next(self._numbers)
+            self._objects[number] = value
+            made = number << 3 | _EXTERNAL_TAG
+            bits = self._handles.setdefault(id(value), made)
+            if bits != made:  # another thread, or a signal's handler, was faster
+                del self._objects[number]
+                self._budget.give_back(EXTERNAL_BYTES)
+        return bits
 
     def object(self, bits: int) -> object:
         """The object behind a reference that `handle` gave."""

@@ -6,7 +6,7 @@ import time
 
 from jormun.hints import TYPE_CHECKING
 from jormun.limits import PARAMETERS
-from jormun.locks import Lock
+from jormun.locks import RLock
 from jormun.runtime import layout
 from jormun.runtime.module_instance import ModuleInstance
 from jormun.runtime.native import pages
@@ -19,7 +19,7 @@ from jormun.runtime.tiering.settings import MAX_COUNTER
 if TYPE_CHECKING:
     from jormun.runtime.heap import Heap
 
-_install_lock = Lock()
+_install_lock = RLock()
 _is_installed = False
 
 

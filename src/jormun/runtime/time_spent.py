@@ -7,7 +7,7 @@ from time import CLOCK_THREAD_CPUTIME_ID, clock_gettime_ns, monotonic_ns, pthrea
 from jormun.dataclass import dataclass
 from jormun.functions import contextmanager
 from jormun.hints import Iterator
-from jormun.locks import Lock, get_ident
+from jormun.locks import RLock, get_ident
 
 
 class ProcessorClock:
@@ -50,7 +50,7 @@ class TimeSpent:
         self._wall_ns = self._cpu_ns = 0
         self._running: dict[int, tuple[int, int, ProcessorClock]] = {}
         """When each thread began, by both clocks."""
-        self._lock = Lock()
+        self._lock = RLock()
 
     @contextmanager
     def measured(self) -> Iterator[None]:

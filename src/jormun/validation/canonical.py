@@ -6,10 +6,11 @@ counted from its start. One registry serves the process, so that equal types of 
 
 from __future__ import annotations
 
+from itertools import count
+
 from jormun.containers import WeakValueDictionary
 from jormun.errors import InvalidError
 from jormun.hints import TYPE_CHECKING, Final
-from jormun.locks import Lock
 from jormun.syntax.type_bytes import ARRAY, FUNC, REF, REF_NULL, STRUCT, SUB, SUB_FINAL
 from jormun.types import (
     F32,
@@ -48,8 +49,7 @@ class _Group:
         self.members: list[DefType] = []
 
 
-_lock: Final = Lock()
-_next_id = 0
+_ids: Final = count()
 _groups: Final[WeakValueDictionary[bytes, _Group]] = WeakValueDictionary()
 """Each living group by its key. Groups are held weakly: a type lives as long as a module or a value that uses it, and
 hostile modules cannot fill the registry. Keys are bytes because Python hashes bytes with a secret seed: no file can
@@ -75,13 +75,10 @@ def close_group(rec: RecType, deftypes: list[DefType], places: Places | None = N
         except InvalidError as error:
             raise placed_type(error, places, index) from None
     frozen_key = bytes(key)
-    with _lock:
-        group = _groups.get(frozen_key)
-        if group is None:
-            group = _make_group(rec, is_open, start, deftypes)
-            _groups[frozen_key] = group
-        else:
-            deftypes.extend(group.members)
+    group = _groups.get(frozen_key)
+    if group is None:  # of two at once one is everybody's
+        group = _groups.setdefault(frozen_key, _make_group(rec, is_open, start, deftypes))
+    deftypes[start:] = group.members
 
 
 def placed_type(error: InvalidError, places: Places | None, index: int) -> InvalidError:
@@ -115,13 +112,11 @@ def close_index(index: int, deftypes: list[DefType]) -> DefType:
 
 
 def _make_group(rec: RecType, is_open: list[bool], start: int, deftypes: list[DefType]) -> _Group:
-    """Define the types of a group that is new to the registry, and append them to `deftypes`."""
-    global _next_id
+    """Define the types of a group that is not in the registry, and append them to `deftypes`."""
     group = _Group()
     for subtype in rec.subtypes:
         supertype = deftypes[subtype.supertypes[0]] if subtype.supertypes else None
-        deftypes.append(DefType(_next_id, subtype.is_final, supertype, group))
-        _next_id += 1
+        deftypes.append(DefType(next(_ids), subtype.is_final, supertype, group))
     for index, subtype in enumerate(rec.subtypes):
         composite = subtype.composite
         deftypes[start + index].composite = _close_composite(composite, deftypes) if is_open[index] else composite

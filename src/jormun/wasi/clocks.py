@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from jormun.hints import Callable, Final, Protocol
-from jormun.locks import Lock
+from jormun.locks import RLock
 from jormun.wasi.abi import ClockId
 
 READING_NS: Final = 1000
@@ -60,7 +60,7 @@ class FixedClocks:
     """
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock = RLock()
         self._passed_ns = 0
         self.readers: Final = (lambda: min(EPOCH_NS + self._read(), LAST_NS), self._read, self._read, self._read)
         self.is_fixed: Final = True

@@ -6,7 +6,7 @@ import os
 
 from jormun.dataclass import dataclass
 from jormun.hints import TYPE_CHECKING
-from jormun.locks import Lock
+from jormun.locks import RLock
 from jormun.wasi.abi import (
     ALL_RIGHTS,
     DIRECTORY_RIGHTS,
@@ -22,7 +22,7 @@ from jormun.wasi.filesystem import Directory, File
 if TYPE_CHECKING:
     from jormun.wasi.listing import Listing
 
-_pinning = Lock()
+_pinning = RLock()
 """Guards pins and is_closed of all descriptors: each time for a moment."""
 
 
@@ -110,7 +110,7 @@ class Descriptor:
 
 def _after_fork() -> None:
     global _pinning
-    _pinning = Lock()  # which another thread may have had
+    _pinning = RLock()  # which another thread may have had
 
 
 if hasattr(os, "register_at_fork"):

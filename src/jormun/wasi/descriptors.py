@@ -6,7 +6,7 @@ import os
 
 from jormun.containers import WeakSet
 from jormun.hints import TYPE_CHECKING, Final
-from jormun.locks import Lock, local
+from jormun.locks import RLock, local
 from jormun.runtime.world import ENTRIES
 from jormun.wasi.descriptor import Descriptor as Descriptor
 from jormun.wasi.errno import Errno, WasiError
@@ -42,7 +42,7 @@ class DescriptorTable:
     def __init__(self) -> None:
         self._entries: list[Descriptor | None] = []
         self._free: list[int] = []
-        self._lock = Lock()
+        self._lock = RLock()
         self._pinned: _Pinned | None = None
         self._listings: Listings | None = None
         self._native: NativeTable | None = None
@@ -300,7 +300,7 @@ class DescriptorTable:
 
     def after_fork(self) -> None:
         """In a new process, which has none of the threads that may have waited here for machine code."""
-        self._lock = Lock()
+        self._lock = RLock()
         if self._native is not None:
             self._native.after_fork()
 

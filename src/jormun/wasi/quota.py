@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from threading import Lock
+from threading import RLock
 
 from jormun import limits
 from jormun.dataclass import dataclass
@@ -59,7 +59,7 @@ class Account:
         self._left: list[int] | memoryview = [_PLENTY if size_bytes is None else min(size_bytes, _PLENTY)]
         """One number: how many bytes are left, where that is bounded."""
         self._files_left = _NO_BOUND if quota.files is None else quota.files
-        self._lock = Lock()
+        self._lock = RLock()
 
     def keep_at(self, left: memoryview) -> None:
         """From now on how many bytes are left is the one number of `left`, where machine code takes some too: whoever

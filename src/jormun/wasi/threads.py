@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from threading import Event, Lock, RLock
+from threading import Event, RLock
 
 from jormun.errors import Exit, TimeoutError, Trap, TrapKind, WasmError
 from jormun.hints import Final, TypeAlias
@@ -51,7 +51,7 @@ class ThreadGroup:
         self.interruption = Interruption()
         self.lock = RLock()
         """What calls of WASI that may not meet take."""
-        self._lock = Lock()
+        self._lock = RLock()
         self._over = Event()
         self._outcome: BaseException | None = None
         self._threads: dict[int, threading.Thread] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jormun.errors import ExhaustionError, TrapKind
 from jormun.hints import Callable, Final
 from jormun.limits import FUEL as MOST
-from jormun.locks import Lock
+from jormun.locks import RLock
 from jormun.runtime.native.pages import Block
 
 NEVER: Final = MOST + 1
@@ -19,7 +19,7 @@ class Reserve:
     """What several threads' fuel is taken from. Safe to use from several threads."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock = RLock()
         self._left = 0
         self.members: list[Fuel] = []
 

@@ -7,13 +7,12 @@ address is known to anyone; so no thread ever runs a page that is being written.
 from __future__ import annotations
 
 import sys
-from _bisect import bisect_right, insort_right  # bisect's own, without its Python
+from _bisect import bisect_right  # bisect's own, without its Python
 
-from jormun.containers import deque, ref
-from jormun.dataclass import dataclass, field
+from jormun.containers import ref
+from jormun.dataclass import dataclass
 from jormun.errors import ExhaustionError, TrapKind, WasmError
 from jormun.hints import Callable, Sequence
-from jormun.locks import Lock
 from jormun.runtime.image import FUNCTION, LOOP_ENTRY, PART, CodeFunction, CodeImage
 from jormun.runtime.native import pages
 from jormun.runtime.native.pages import PAGE_BYTES, READ_EXECUTE, READ_WRITE
@@ -47,15 +46,15 @@ class Place:
         return kinds and self.function_index == caller.function_index
 
 
-@dataclass(slots=True, order=True)
+@dataclass(slots=True)
 class LoadedCode:
     """An image in the code region, until `free` is called."""
 
     address: int
-    size_bytes: int = field(compare=False)
-    _owner: ref[object] | None = field(compare=False)
-    _region: CodeRegion = field(compare=False, repr=False)
-    _functions: Sequence[CodeFunction] = field(compare=False, repr=False)
+    size_bytes: int
+    _owner: ref[object] | None
+    _region: CodeRegion
+    _functions: Sequence[CodeFunction]
     """By their offsets."""
 
     def find(self, pc: int) -> Place | None:
@@ -107,6 +106,10 @@ class OwnedCode:
 class CodeRegion:
     """The process's code region. `base` to `end` holds machine code alone, but for `data_bytes` at its start:
     constants that the run time writes and code reads at 32-bit distances.
+
+    There is no lock: a signal's handler may load code, and a garbage collection free some, in the middle of whatever
+    this does. Who takes an entry out of a dict, or is the first to put one there, has what it stands for: each is one
+    step of Python's.
     """
 
     def __init__(self, data_bytes: int = PAGE_BYTES) -> None:
@@ -115,15 +118,23 @@ class CodeRegion:
         self._architecture = machine()
         self.data = self.base
         pages.protect(self.data, pages.round_up(data_bytes), READ_WRITE)
-        self._unused = self.base + pages.round_up(data_bytes)
-        self._writable_end = self.base
-        """Up to here unused pages are writable already."""
-        self._holes: list[tuple[int, int]] = []  # (address, size), ascending, never adjacent
-        # Appended to or replaced, and never changed otherwise, so that `find` needs no lock: a guest may trap in a
-        # signal's handler, which runs in the middle of whatever the thread was doing.
-        self._loaded: list[LoadedCode] = []
-        self._dead: deque[LoadedCode] = deque()
-        self._lock = Lock()
+        first = self.base + pages.round_up(data_bytes)
+        self._claims: dict[int, tuple[int]] = {}
+        """Where what was taken of the region, from `first` on, begins and ends: without gaps."""
+        self._unused = first
+        """Where one of these ends, or begins, from where on the last is soon found."""
+        self._writable: dict[int, int] = {}
+        """Sizes of pages that were made writable ahead, by address."""
+        self._holes: dict[int, int] = {}
+        """Sizes of what was given back, by address."""
+        self._is_split = False
+        """Whether holes may lie side by side."""
+        self._loaded: dict[int, LoadedCode] = {}
+        """By address."""
+        self._changed = object()
+        """Another one whenever `_loaded` has changed."""
+        self._in_order: tuple[object, list[int]] = (None, [])
+        """The addresses, sorted, as of such a change."""
 
     def load(self, image: CodeImage, owner: object = None) -> LoadedCode:
         """Make an image's code executable. `owner` is kept weakly, for backtraces. Raises WasmError for code of
@@ -150,105 +161,133 @@ class CodeRegion:
             pages.write_bytes(address, code)
             pages.protect(address, size_bytes, READ_EXECUTE)
         except BaseException:
-            with self._lock:
-                self._deallocate(address, size_bytes)
+            self._give_back(address, size_bytes)
             raise
         owner_ref = ref(owner) if owner is not None else None
-        loaded = LoadedCode(address, size_bytes, owner_ref, self, functions)
-        with self._lock:
-            images = self._loaded
-            if images and loaded.address < images[-1].address:
-                images = images.copy()
-                insort_right(images, loaded)
-                self._loaded = images
-            else:
-                images.append(loaded)
+        loaded = self._loaded[address] = LoadedCode(address, size_bytes, owner_ref, self, functions)
+        self._changed = object()
         return loaded
 
     def find(self, pc: int) -> Place | None:
         """The function around the address `pc`."""
         if not self.base <= pc < self.end:
             return None
-        images = self._loaded
-        at = bisect_right(images, pc, key=_address) - 1
-        return images[at].find(pc) if at >= 0 else None
+        changed = self._changed  # before looking: what comes meanwhile is another change
+        known, addresses = self._in_order
+        if known is not changed:
+            addresses = sorted(self._loaded)
+            self._in_order = (changed, addresses)
+        at = bisect_right(addresses, pc) - 1
+        loaded = self._loaded.get(addresses[at]) if at >= 0 else None
+        return None if loaded is None else loaded.find(pc)
 
     @property
     def used_bytes(self) -> int:
         """How much of the region is taken."""
-        self._remove_dead()
-        with self._lock:
-            return self._unused - self.base - sum(size for _, size in self._holes)
+        return self._end_of_claims() - self.base - self._given_back_bytes
+
+    @property
+    def _given_back_bytes(self) -> int:
+        return sum((*self._holes.copy().values(), *self._writable.copy().values()))
 
     def _free(self, loaded: LoadedCode) -> None:
-        # Modules die in garbage collections too, which may begin while this very thread holds the lock.
-        self._dead.append(loaded)
-        self._remove_dead()
+        if self._loaded.get(loaded.address) is loaded:  # else it was freed already
+            del self._loaded[loaded.address]
+            self._changed = object()
+            self._give_back(loaded.address, loaded.size_bytes)
 
-    def _remove_dead(self) -> None:
-        """Free what waits for it, unless the lock is taken: then the next allocation does."""
-        while self._dead and self._lock.acquire(blocking=False):
-            try:
-                if not self._dead:  # another thread was faster
-                    return
-                loaded = self._dead.popleft()
-                at = bisect_right(self._loaded, loaded.address, key=_address) - 1
-                if at >= 0 and self._loaded[at] is loaded:  # else it was freed already
-                    self._loaded = self._loaded[:at] + self._loaded[at + 1 :]
-                    self._deallocate(loaded.address, loaded.size_bytes)
-            finally:
-                self._lock.release()
+    def _give_back(self, address: int, size_bytes: int) -> None:
+        """Pages are nobody's again, and their memory is the system's."""
+        pages.discard(address, size_bytes)
+        self._leave(address, size_bytes)
+
+    def _leave(self, address: int, size_bytes: int) -> None:
+        self._holes[address] = size_bytes
+        self._is_split = True
 
     def _allocate(self, size_bytes: int) -> int:
-        """Writable pages, which were never executed: the first hole that is large enough, else the unused end of the
-        region.
+        """Writable pages, which were never executed since they were anybody's: of those that are writable already,
+        else of the first hole that is large enough, else of the unused end of the region.
         """
-        self._remove_dead()
-        with self._lock:
-            for at, (address, hole_bytes) in enumerate(self._holes):
-                if hole_bytes >= size_bytes:
-                    pages.protect(address, size_bytes, READ_WRITE)
-                    if hole_bytes == size_bytes:
-                        del self._holes[at]
-                    else:
-                        self._holes[at] = (address + size_bytes, hole_bytes - size_bytes)
-                    return address
-            if self.end - self._unused < size_bytes:
-                raise ExhaustionError(
-                    TrapKind.RESOURCE_LIMIT,
-                    message=f"out of code memory: {size_bytes:,} bytes more than the {self.size_bytes:,} reserved",
-                )
-            address = self._unused
-            end = address + size_bytes
-            if end > self._writable_end:
-                # FAST: of 20 us that loading a function takes, a system call and a fault are 6.
-                is_one_of_many = size_bytes <= _SMALL_BYTES and len(self._loaded) > _FEW_IMAGES
-                ahead_bytes = min(_AHEAD_BYTES, self.end - end) if is_one_of_many else 0
-                pages.protect(address, size_bytes + ahead_bytes, READ_WRITE)
-                if ahead_bytes:
-                    pages.populate(address, size_bytes + ahead_bytes)
-                self._writable_end = end + ahead_bytes
-            self._unused = end
+        address = _take(self._writable, size_bytes)
+        if address is not None:
             return address
+        address = _take(self._holes, size_bytes)
+        if address is None and self._is_split and self._given_back_bytes >= size_bytes:
+            self._join_holes()
+            address = _take(self._holes, size_bytes)
+        ahead_bytes = 0
+        if address is None:
+            # FAST: of 20 us that loading a function takes, a system call and a fault are 6.
+            is_one_of_many = size_bytes <= _SMALL_BYTES and len(self._loaded) > _FEW_IMAGES
+            ahead_bytes = _AHEAD_BYTES if is_one_of_many else 0
+            address = self._claim(size_bytes + ahead_bytes)
+        if address is None:
+            ahead_bytes = 0
+            address = self._claim(size_bytes)
+        if address is None:
+            raise ExhaustionError(
+                TrapKind.RESOURCE_LIMIT,
+                message=f"out of code memory: {size_bytes:,} bytes more than the {self.size_bytes:,} reserved",
+            )
+        try:
+            pages.protect(address, size_bytes + ahead_bytes, READ_WRITE)
+        except ExhaustionError:
+            self._leave(address, size_bytes + ahead_bytes)
+            raise
+        if ahead_bytes:
+            pages.populate(address, size_bytes + ahead_bytes)
+            self._writable[address + size_bytes] = ahead_bytes
+        return address
 
-    def _deallocate(self, address: int, size_bytes: int) -> None:
-        """Give pages back and merge the hole with those beside it. The lock is held."""
-        pages.discard(address, size_bytes)
-        at = bisect_right(self._holes, (address, 0))
-        if at < len(self._holes) and self._holes[at][0] == address + size_bytes:
-            size_bytes += self._holes.pop(at)[1]
-        if at > 0 and sum(self._holes[at - 1]) == address:
-            address, before = self._holes.pop(at - 1)
-            size_bytes += before
-            at -= 1
-        if address + size_bytes == self._unused:
-            self._unused = self._writable_end = address  # what is writable behind it will be made so again
-        else:
-            self._holes.insert(at, (address, size_bytes))
+    def _join_holes(self) -> None:
+        """Make one hole of those that lie side by side, and of what is writable there."""
+        self._is_split = False
+        for address in list(self._writable):
+            size_bytes = self._writable.pop(address, 0)
+            if size_bytes:
+                pages.discard(address, size_bytes)
+                self._holes[address] = size_bytes
+        found = sorted((address, self._holes.pop(address, 0)) for address in list(self._holes))
+        start = end = 0
+        for address, size_bytes in (*found, (0, 0)):
+            if address != end:
+                if end > start:
+                    self._holes[start] = end - start
+                start = address
+            end = address + size_bytes
+
+    def _claim(self, size_bytes: int) -> int | None:
+        """The address of so many bytes at the unused end of the region, if there are."""
+        address = self._end_of_claims()
+        while address + size_bytes <= self.end:
+            claim = (address + size_bytes,)
+            there = self._claims.setdefault(address, claim)
+            self._unused = there[0]
+            if there is claim:
+                return address
+            address = there[0]
+        return None
+
+    def _end_of_claims(self) -> int:
+        address = self._unused
+        while (claim := self._claims.get(address)) is not None:
+            address = claim[0]
+        return address
 
 
-def _address(loaded: LoadedCode) -> int:
-    return loaded.address
+def _take(ranges: dict[int, int], size_bytes: int) -> int | None:
+    """The address of so many bytes of one of these ranges, sizes by address, which loses them; None if none has."""
+    for address in list(ranges):
+        if ranges.get(address, 0) >= size_bytes:
+            there_bytes = ranges.pop(address, 0)
+            if there_bytes > size_bytes:
+                ranges[address + size_bytes] = there_bytes - size_bytes
+            if there_bytes >= size_bytes:
+                return address
+            if there_bytes:  # another one by now, and too small
+                ranges[address] = there_bytes
+    return None
 
 
 def _offset(function: CodeFunction) -> int:

@@ -64,8 +64,9 @@ def install(signal: int, handler: int, previous_at: int) -> None:
         raise WasmError(f"cannot ask for the handler of signal {signal}: {os.strerror(ctypes.get_errno())}")
     pages.write_u64(previous_at, previous.handler or 0)
     action = _Action(handler=handler, flags=_SA_SIGINFO | _SA_ONSTACK | _SA_RESTART)
-    if _sigaction(signal, ctypes.byref(action), None):
+    if _sigaction(signal, ctypes.byref(action), ctypes.byref(previous)):
         raise WasmError(f"cannot handle signal {signal}: {os.strerror(ctypes.get_errno())}")
+    pages.write_u64(previous_at, previous.handler or 0)  # another one by now, if a signal's handler of Python's set it
 
 
 def interrupt(thread: int, value: int) -> None:

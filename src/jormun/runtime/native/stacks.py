@@ -8,10 +8,12 @@ suspended (suspension.py), which it has until the call is.
 
 from __future__ import annotations
 
+from itertools import count
+
 from jormun.errors import ExhaustionError, TrapKind, WasmError
 from jormun.functions import contextmanager
 from jormun.hints import TYPE_CHECKING, Callable, Iterator
-from jormun.locks import RLock, get_native_id, local
+from jormun.locks import get_native_id, local
 from jormun.runtime import layout
 from jormun.runtime.native import c_types as ctypes
 from jormun.runtime.native import pages
@@ -138,12 +140,13 @@ class StackPool:
         except ExhaustionError:
             self.base, self.size_bytes = pages.reserve_most(_LIMITED_REGION_BYTES, _LEAST_REGION_BYTES, block_bytes)
         self.end = self.base + self.size_bytes
-        self._unused = self.base
+        self._blocks = count(self.base, block_bytes)
+        """Those that nobody had yet."""
+        self._closed: list[int] = []
+        """Those that could not be made accessible."""
         self._free: list[int] = []
         self._used: set[int] = set()
         """The blocks that somebody has."""
-        # Reentrant: a garbage collection inside of `take` may end in a `give`.
-        self._lock = RLock()
         self._local = _Thread()
         self._begun = begun
         self._threads: dict[int, int] = {}
@@ -177,9 +180,13 @@ class StackPool:
 
     def current(self) -> GuestStack:
         """The stack that the calling thread runs guests on. Its own one is made at the first call."""
-        stack = self._local.current
+        local = self._local
+        stack = local.current
+        if stack is not None and not stack.context and local.own is not None:
+            # A signal's handler raised in the middle of `switch_back`, and the call that had this stack has ended.
+            self._note(local.own)
+            stack = local.current = local.own
         if stack is None:
-            local = self._local
             stack = GuestStack(self, host_limit())
             local.signal_stack = SignalStack()
             self._note(stack)  # before it is the thread's: this may fail
@@ -220,27 +227,33 @@ class StackPool:
 
     def take(self) -> int:
         """The address of a block, its context and stack accessible."""
-        with self._lock:
-            if self._free:
-                self._used.add(self._free[-1])
-                return self._free.pop()
-            if self._unused == self.end:
-                raise ExhaustionError(
-                    TrapKind.STACK_EXHAUSTED,
-                    message=f"more than {self.size_bytes // layout.STACK_BLOCK_BYTES} threads and suspended calls have "
-                    "guest stacks at once",
-                )
-            block = self._unused
-            self._unused += layout.STACK_BLOCK_BYTES
+        # No lock: a signal's handler may take one too, and a garbage collection give one, in the middle of this. Each
+        # block comes from one step of Python's, which gives it to nobody else.
+        try:
+            block = self._free.pop()
+        except IndexError:
+            block = self._made()
+        self._used.add(block)
+        return block
+
+    def _made(self) -> int:
+        """The address of a block that nobody had yet."""
+        try:
+            block = self._closed.pop()
+        except IndexError:
+            block = next(self._blocks)
+        if block >= self.end:
+            raise ExhaustionError(
+                TrapKind.STACK_EXHAUSTED,
+                message=f"more than {self.size_bytes // layout.STACK_BLOCK_BYTES} threads and suspended calls have "
+                "guest stacks at once",
+            )
         try:
             pages.protect(block, layout.STACK_CONTEXT_BYTES, READ_WRITE)
             pages.protect(block + layout.STACK_LIMIT, layout.STACK_BLOCK_BYTES - layout.STACK_LIMIT, READ_WRITE)
         except ExhaustionError:
-            with self._lock:
-                if self._unused == block + layout.STACK_BLOCK_BYTES:
-                    self._unused = block
+            self._closed.append(block)
             raise
-        self._used.add(block)
         return block
 
     def ranges(self) -> list[int]:
@@ -262,5 +275,4 @@ class StackPool:
             _pthread_setspecific(self.key, None)
         warm_bytes = _WARM_BYTES if len(self._free) < _WARM_BLOCKS else 0
         pages.forget(block + layout.STACK_LIMIT, layout.STACK_BLOCK_BYTES - layout.STACK_LIMIT - warm_bytes)
-        with self._lock:
-            self._free.append(block)
+        self._free.append(block)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from array import array
 
 from jormun.hints import TYPE_CHECKING
-from jormun.locks import Lock
 from jormun.runtime.layout import POINTER_BYTES
 from jormun.runtime.native.pages import Block
 from jormun.runtime.native.x86_64 import STUB_BYTES, stubs
@@ -25,18 +24,16 @@ class Stubs:
         """`target` is the address of `jormun_compile_stub`, and the region that of its pages."""
         self._code = code
         self._target = target
-        self._blocks: list[int] = []
-        """The address of each block, of twice as many stubs as the one before."""
-        self._lock = Lock()
+        self._blocks: dict[int, int] = {}
+        """The address of each block that is there, of twice as many stubs as the one before."""
 
     def address(self, index: int) -> int:
         """The address of the stub of own function `index`."""
         block = _block_of(index)
-        if block >= len(self._blocks):
-            with self._lock:
-                while block >= len(self._blocks):
-                    self._blocks.append(self._made(_indices_of(len(self._blocks))))
-        return self._blocks[block] + (index - _indices_of(block).start) * STUB_BYTES
+        start = self._blocks.get(block)
+        if start is None:
+            start = self._blocks.setdefault(block, self._made(_indices_of(block)))
+        return start + (index - _indices_of(block).start) * STUB_BYTES
 
     def table(self, size: int) -> Block:
         """A table of code pointers for `size` functions that have no code yet."""
