@@ -89,11 +89,10 @@ class Exceptions:
         "_addresses",
         "_budget",
         "_chunks",
-        "_end",
         "_foreign",
-        "_free",
         "_key",
         "_lock",
+        "_rests",
         "_shapes",
         "_store",
         "_tags",
@@ -113,8 +112,8 @@ class Exceptions:
         self._foreign: dict[int, WasmException] = {}
         """Those of other stores' tags, by address. No guest of this one can tell what they hold."""
         self._chunks: list[pages.Block] = []
-        self._free = self._end = 0
-        """What is left of the last chunk begins and ends there."""
+        self._rests: list[tuple[int, int]] = []
+        """Where what is left of chunks begins and ends: of the last, for the most part."""
         self._taken_bytes = 0
         # Reentrant: a signal's handler, or a garbage collection, may call a guest that throws.
         self._lock = RLock()
@@ -211,18 +210,19 @@ class Exceptions:
                 at += layout.VALUE_SLOT_BYTES
             if deftype is not None:
                 self._tags.setdefault(identity, (deftype, name))
-            self._addresses[key] = address
-            return address
+            return self._addresses.setdefault(key, address)
 
     def _room(self, size_bytes: int) -> int:
         """The address of so many bytes that are nobody's, a multiple of 16. Who interrupts this gets others."""
-        address = self._free
-        if address + size_bytes > self._end:
+        try:
+            address, end = self._rests.pop()
+        except IndexError:
+            address = end = 0
+        if address + size_bytes > end:
             chunk = pages.Block(_CHUNK_BYTES, 16)
             self._chunks.append(chunk)
-            address = chunk.address
-            self._end = address + _CHUNK_BYTES
-        self._free = address + size_bytes
+            address, end = chunk.address, chunk.address + _CHUNK_BYTES
+        self._rests.append((address + size_bytes, end))
         return address
 
 

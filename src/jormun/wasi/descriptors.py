@@ -108,7 +108,9 @@ class DescriptorTable:
             fd = heappop(self._free)
         elif len(self._entries) < DESCRIPTORS:
             fd = len(self._entries)
-            self._entries.append(None)
+            self._entries.append(descriptor)
+            while self._entries[fd] is not descriptor:
+                fd += 1  # a signal's handler has opened something in between
         else:
             raise WasiError(Errno.EMFILE)
         self._put(fd, descriptor)

@@ -31,11 +31,12 @@ class Reserve:
     def take(self, least: int) -> int:
         """Take some, `least` at least, or 0 where that is not there."""
         with self._lock:
-            if self._left < least:
-                return 0
-            amount = max(least, self._left // _PARTS)
-            self._left -= amount
-            return amount
+            for amount in (max(least, self._left // _PARTS), least):
+                self._left -= amount  # before looking: a signal's handler may take some in the middle of this
+                if self._left >= 0:
+                    return amount
+                self._left += amount
+            return 0
 
 
 class Fuel:

@@ -134,7 +134,9 @@ class Native:
                 error.backtrace = frames(places)
                 note_cut(error, is_cut)
         elif isinstance(error, ctypes.ArgumentError) and _is_ours(error):
-            # All arguments that we give are right: what ctypes failed at is to call anything at all.
+            # All arguments that we give are right: what ctypes failed at is memory, or to call anything at all.
+            if MemoryError.__name__ in str(error):
+                raise MemoryError from error
             raise RecursionError("maximum recursion depth exceeded while calling a guest") from error
 
     def _trapped(self, left: bytes) -> WasmError:
