@@ -13,8 +13,9 @@ import pytest
 from jormun.errors import ExhaustionError, Trap, TrapKind
 from jormun.runtime.interruption import Interruption, running_under
 from jormun.runtime.limits import Limits
-from jormun.runtime.memory import WAIT_NOT_EQUAL, WAIT_OK, WAIT_TIMED_OUT, Memory
+from jormun.runtime.memory import Memory
 from jormun.runtime.store import Store
+from jormun.runtime.waiters import WAIT_NOT_EQUAL, WAIT_OK, WAIT_TIMED_OUT
 from jormun.types import I64, MemoryType
 from jormun.types import Limits as Bounds
 
@@ -235,7 +236,7 @@ def test_waiters_are_woken_in_the_order_of_their_coming() -> None:
     for number in range(4):
         threads.append(threading.Thread(target=wait, args=(number,)))
         threads[-1].start()
-        while len(memory._parked) <= number:
+        while len(memory._waiters or ()) <= number:
             time.sleep(0.001)
     for thread in threads:
         assert memory.notify(0, 1) == 1
@@ -260,7 +261,7 @@ def test_no_wake_up_is_lost() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert memory._parked == {}
+    assert not memory._waiters
 
 
 def test_an_interrupted_wait_is_left() -> None:
@@ -278,14 +279,14 @@ def test_an_interrupted_wait_is_left() -> None:
 
     thread = threading.Thread(target=wait)
     thread.start()
-    while not memory._parked:
+    while not memory._waiters:
         time.sleep(0.001)
     interruption.interrupt()
     interruption.interrupt()
     thread.join()
     interruption.close()
     assert kinds == [TrapKind.INTERRUPTED] * 2
-    assert memory._parked == {}
+    assert not memory._waiters
 
 
 def test_a_signal_ends_a_wait() -> None:

@@ -11,11 +11,10 @@ from _operator import index as to_index  # operator's own, without its Python
 from jormun import limits
 from jormun.errors import ExhaustionError, Trap, TrapKind
 from jormun.hints import TYPE_CHECKING, NoReturn, SupportsIndex
-from jormun.locks import TIMEOUT_MAX, Lock, RLock
+from jormun.locks import RLock
 from jormun.runtime import layout
 from jormun.runtime.address_space import GROW_FAILED, AddressSpace
 from jormun.runtime.native import pages
-from jormun.runtime.native.machine import Native
 from jormun.runtime.uncopied import uncopied
 from jormun.types import Limits, MemoryType
 
@@ -26,10 +25,7 @@ if TYPE_CHECKING:
     from jormun.runtime.budget import Budget
     from jormun.runtime.native.memory_image import MemoryImage
     from jormun.runtime.store import Store
-
-WAIT_OK, WAIT_NOT_EQUAL, WAIT_TIMED_OUT = 0, 1, 2
-"""Results of memory.atomic.wait32 and wait64."""
-
+    from jormun.runtime.waiters import Waiters
 
 _record = pages.words(layout.MEMORY_RECORD_BYTES >> 3)
 
@@ -113,8 +109,11 @@ class Memory:
         self._owner = owner
         self._lock = RLock()
         self._is_growing = False
-        self._parked: dict[_Parked, int] = {}
-        """Who waits, in the order of their coming, and at which address. Who takes one out wakes it, or is it."""
+        self._waiters: Waiters | None = None
+        if parts.type.is_shared:
+            from jormun.runtime.waiters import Waiters  # few memories are
+
+            self._waiters = Waiters()
         self._view: memoryview | None = None
 
     @property
@@ -240,47 +239,17 @@ class Memory:
         address that is out of bounds or unaligned, for a memory that is not shared, and for an interruption.
         """
         self._check_atomic(address, size_bytes)
-        if not self.is_shared:
+        if self._waiters is None:
             raise Trap(TrapKind.EXPECTED_SHARED_MEMORY)
-        from jormun.runtime.interruption import current  # few guests wait
-
-        parked = _Parked()
-        interruption = current()
-        try:
-            with self._lock:
-                self._parked[parked] = address  # before comparing: a signal's handler may notify in the middle of this
-                # One load, as wide as the guest's own stores. Safe because the address was found inside and aligned,
-                # and a memory never shrinks. Who stores another value and notifies takes the lock behind this: no
-                # wake-up is lost between the comparison and the sleep.
-                read = pages.read_u32 if size_bytes == 4 else pages.read_u64
-                if read(self.base + address) != expected:
-                    return WAIT_OK if self._parked.pop(parked, None) is None else WAIT_NOT_EQUAL
-            with Native.get().waking(parked.wake):
-                if interruption is None:
-                    parked.sleep(timeout_ns)
-                else:
-                    with interruption.waking(parked.wake):
-                        parked.sleep(timeout_ns)
-        finally:
-            is_notified = self._parked.pop(parked, None) is None
-        if is_notified:
-            return WAIT_OK
-        if interruption is not None:
-            interruption.check()
-        return WAIT_TIMED_OUT
+        # One load, as wide as the guest's own stores. Safe because the address was found inside and aligned, and a
+        # memory never shrinks.
+        read, at = pages.read_u32 if size_bytes == 4 else pages.read_u64, self.base + address
+        return self._waiters.wait(address, lambda: read(at) == expected, timeout_ns)
 
     def notify(self, address: int, count: int) -> int:
         """memory.atomic.notify: wake at most `count` of those that wait at `address`; returns how many."""
         self._check_atomic(address, 4)
-        woken = 0
-        with self._lock:
-            for parked, where in list(self._parked.items()):
-                if woken == count:
-                    break
-                if where == address and self._parked.pop(parked, None) is not None:
-                    parked.wake()
-                    woken += 1
-        return woken
+        return 0 if self._waiters is None else self._waiters.notify(address, count)
 
     def try_grow(self, delta_pages: int) -> int:
         """The instruction memory.grow: the old size in pages, or -1."""
@@ -307,27 +276,6 @@ class Memory:
             raise Trap(TrapKind.UNALIGNED_ATOMIC)
         if address + size_bytes > self.size_bytes:
             raise Trap(TrapKind.MEMORY_OUT_OF_BOUNDS)
-
-
-class _Parked:
-    """A thread that sleeps in `Memory.wait`."""
-
-    __slots__ = ("_is_asleep",)
-
-    def __init__(self) -> None:
-        self._is_asleep = Lock()
-        self._is_asleep.acquire()
-
-    def sleep(self, timeout_ns: int) -> None:
-        """Wait, without the GIL, for `wake` or until the time is up. A signal's handler runs, and may raise."""
-        self._is_asleep.acquire(timeout=-1 if timeout_ns < 0 else min(timeout_ns / 1e9, TIMEOUT_MAX))
-
-    def wake(self) -> None:
-        """End the sleep, which may not have begun."""
-        try:
-            self._is_asleep.release()
-        except RuntimeError:
-            pass  # it was released before
 
 
 def _out_of_range(address: int, size_bytes: int, memory_bytes: int) -> IndexError:
