@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,9 @@ def _failing_at(allocation: int, run: Callable[[], None]) -> BaseException | Non
     return None
 
 
+@pytest.mark.skipif(
+    sys.version_info >= (3, 12), reason="Python crashes by itself when it has no memory for a nested function"
+)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # also where objects are given back
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")  # they were about to be
 @pytest.mark.parametrize("name", ["instances", "waits"])
