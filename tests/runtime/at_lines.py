@@ -8,18 +8,21 @@ from pathlib import Path
 from types import FrameType
 from typing import TypeAlias
 
-import jormun.runtime
+import jormun
 
-_FOLDER = str(Path(jormun.runtime.__file__).parent)
+_PACKAGE = Path(jormun.__file__).parent
 
 Trace: TypeAlias = Callable[[FrameType, str, object], object]
 Line: TypeAlias = tuple[str, int]
 
 
 class AtLines:
-    """Calls `handler` at lines of the run time: each time that `pick` says so, with the line."""
+    """Calls `handler` at lines of some folders of ours: each time that `pick` says so, with the line."""
 
-    def __init__(self, handler: Callable[[], None], pick: Callable[[Line], bool]) -> None:
+    def __init__(
+        self, handler: Callable[[], None], pick: Callable[[Line], bool], folders: tuple[str, ...] = ("runtime",)
+    ) -> None:
+        self._folders = tuple(str(_PACKAGE / folder) for folder in folders)
         self._handler = handler
         self._pick = pick
         # Python calls what was set even if a garbage collection in the middle of that has unset it, and freed it.
@@ -38,7 +41,7 @@ class AtLines:
             sys.settrace(before)
 
     def _enter(self, frame: FrameType, event: str, argument: object) -> object:
-        return self._stepping if frame.f_code.co_filename.startswith(_FOLDER) else None
+        return self._stepping if frame.f_code.co_filename.startswith(self._folders) else None
 
     def _step(self, frame: FrameType, event: str, argument: object) -> object:
         if event == "line":

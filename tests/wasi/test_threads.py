@@ -209,7 +209,7 @@ def test_a_descriptor_closes_behind_its_last_call() -> None:
         table.get(fd)
     assert error.value.errno is Errno.EBADF
     os.fstat(read_end)
-    table.unpin()
+    table.unpin([])
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(read_end)
     with pytest.raises(WasiError):

@@ -65,13 +65,14 @@ def _stoppable(function: WasiFunction) -> Call:
         def unlocked(wasi: Wasi, *arguments: int) -> int:
             assert wasi.threads is not None
             wasi.threads.interruption.check()
+            outer = wasi.table.pinning()
             try:
                 return call(wasi, *arguments)
             except NotYet as wait:
                 _put_off(wait, wasi, partial(call, wasi, *arguments))
                 raise
             finally:
-                wasi.table.unpin()
+                wasi.table.unpin(outer)
 
         return unlocked
 
@@ -81,6 +82,7 @@ def _stoppable(function: WasiFunction) -> Call:
         threads, table = wasi.threads, wasi.table
         assert threads is not None
         threads.interruption.check()
+        outer = table.pinning()
         try:
             if may_be_stream and table.may_wait(arguments[0]):
                 return call(wasi, *arguments)
@@ -90,7 +92,7 @@ def _stoppable(function: WasiFunction) -> Call:
             _put_off(wait, wasi, partial(call, wasi, *arguments))
             raise
         finally:
-            table.unpin()
+            table.unpin(outer)
 
     return locked
 
@@ -102,10 +104,11 @@ def _put_off(wait: NotYet, wasi: Wasi, rest: Callable[[], int]) -> None:
 
 def _go_on(wasi: Wasi, rest: Callable[[], int]) -> int:
     """What a call does when its guest has been suspended."""
+    outer = wasi.table.pinning()
     try:
         return rest()
     except NotYet as wait:
         _put_off(wait, wasi, rest)
         raise
     finally:
-        wasi.table.unpin()
+        wasi.table.unpin(outer)

@@ -34,7 +34,7 @@ class _Pinned(local):
 class DescriptorTable:
     """Numbers from 0; a new descriptor gets the lowest free one.
 
-    Once it is shared, each descriptor that a call gets is pinned until the call's end, `unpin`.
+    Once it is shared, each descriptor that a call gets is pinned from `pinning` until the call's end, `unpin`.
     """
 
     __slots__ = ("__weakref__", "_entries", "_free", "_listings", "_lock", "_native", "_pinned")
@@ -78,12 +78,22 @@ class DescriptorTable:
             for fd, descriptor in enumerate(self._entries):
                 self._put(fd, descriptor)
 
-    def unpin(self) -> None:
-        """Ends a call of the calling thread, in a table that is shared."""
-        assert self._pinned is not None
-        descriptors = self._pinned.descriptors
-        while descriptors:
-            descriptors.pop().unpin()
+    def pinning(self) -> list[Descriptor]:
+        """Begins a call of the calling thread, in a table that is shared. Returns what the call has pinned in whose
+        middle this one comes: a signal's handler may call the same guest.
+        """
+        pinned = self._pinned
+        assert pinned is not None
+        outer, pinned.descriptors = pinned.descriptors, []
+        return outer
+
+    def unpin(self, outer: list[Descriptor]) -> None:
+        """Ends the call; `outer` is what `pinning` has returned."""
+        pinned = self._pinned
+        assert pinned is not None
+        descriptors, pinned.descriptors = pinned.descriptors, outer
+        for descriptor in descriptors:
+            descriptor.unpin()
 
     def may_wait(self, fd: int) -> bool:
         """Whether reading or writing `fd` may take as long as others like."""

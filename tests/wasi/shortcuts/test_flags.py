@@ -123,5 +123,5 @@ def test_threads_have_python_set_them(guest: Guest, asked: list[int]) -> None:
     fd = guest.open("file")
     for flags in (APPEND, 0, APPEND):
         assert not guest.call("fd_fdstat_set_flags", fd, flags)
-        guest.wasi.table.unpin()
+        guest.wasi.table.unpin([])
     assert asked == [APPEND, 0, APPEND]
