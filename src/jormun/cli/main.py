@@ -7,7 +7,6 @@ import os
 import sys
 
 from jormun.cli.report import CommandError, report
-from jormun.cli.signals import behave_natively
 from jormun.hints import TYPE_CHECKING, Final, Sequence
 
 if TYPE_CHECKING:
@@ -34,12 +33,8 @@ BROKEN_PIPE: Final = 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a command line; the exit status. `argv` is what stands behind the command's name.
-
-    By default that is the process's own, and signals get the effect that they have on native programs.
-    """
+    """Runs a command line, the process's by default; the exit status. `argv` is what stands behind the name."""
     if argv is None:
-        behave_natively()
         # A start makes some 30,000 objects that live to its end; looking at them over and over takes a fifth of it.
         gc.set_threshold(50_000)
     try:
