@@ -124,7 +124,9 @@ class CodeRegion:
         self._unused = first
         """Where one of these ends, or begins, from where on the last is soon found."""
         self._writable: dict[int, int] = {}
-        """Sizes of pages that were made writable ahead, by address."""
+        """Sizes of pages that were made writable ahead, by address: as a rule what is left of the last."""
+        self._scraps: dict[int, int] = {}
+        """What is left of those before: too small to be looked through each time."""
         self._holes: dict[int, int] = {}
         """Sizes of what was given back, by address."""
         self._is_split = False
@@ -188,7 +190,8 @@ class CodeRegion:
 
     @property
     def _given_back_bytes(self) -> int:
-        return sum((*self._holes.copy().values(), *self._writable.copy().values()))
+        kinds = self._holes.copy(), self._writable.copy(), self._scraps.copy()
+        return sum(sum(kind.values()) for kind in kinds)
 
     def _free(self, loaded: LoadedCode) -> None:
         if self._loaded.get(loaded.address) is loaded:  # else it was freed already
@@ -221,10 +224,14 @@ class CodeRegion:
             # FAST: of 20 us that loading a function takes, a system call and a fault are 6.
             is_one_of_many = size_bytes <= _SMALL_BYTES and len(self._loaded) > _FEW_IMAGES
             ahead_bytes = _AHEAD_BYTES if is_one_of_many else 0
+            self._scrap()
             address = self._claim(size_bytes + ahead_bytes)
         if address is None:
             ahead_bytes = 0
             address = self._claim(size_bytes)
+        if address is None:
+            self._join_holes()
+            address = _take(self._holes, size_bytes)
         if address is None:
             raise ExhaustionError(
                 TrapKind.RESOURCE_LIMIT,
@@ -241,14 +248,10 @@ class CodeRegion:
         return address
 
     def _join_holes(self) -> None:
-        """Make one hole of those that lie side by side, and of what is writable there."""
+        """Make one hole of those that lie side by side, with the scraps there."""
         self._is_split = False
-        for address in list(self._writable):
-            size_bytes = self._writable.pop(address, 0)
-            if size_bytes:
-                pages.discard(address, size_bytes)
-                self._holes[address] = size_bytes
-        found = sorted((address, self._holes.pop(address, 0)) for address in list(self._holes))
+        self._scrap()
+        found = sorted((at, ranges.pop(at, 0)) for ranges in (self._holes, self._scraps) for at in list(ranges))
         start = end = 0
         for address, size_bytes in (*found, (0, 0)):
             if address != end:
@@ -256,6 +259,14 @@ class CodeRegion:
                     self._holes[start] = end - start
                 start = address
             end = address + size_bytes
+
+    def _scrap(self) -> None:
+        """Nothing is writable any more."""
+        for address in list(self._writable):
+            size_bytes = self._writable.pop(address, 0)
+            if size_bytes:
+                pages.discard(address, size_bytes)
+                self._scraps[address] = size_bytes
 
     def _claim(self, size_bytes: int) -> int | None:
         """The address of so many bytes at the unused end of the region, if there are."""
