@@ -61,7 +61,7 @@ def test_handlers_raise_anywhere(body: str) -> None:
 
 def test_no_lock_waits_for_its_own_thread() -> None:
     """A lock that a handler may find taken by the thread that it runs in is reentrant. The others are named here."""
-    sleeps = {"waiters.py", "turn.py"}  # locks that one thread takes and another gives back, to sleep
+    sleeps = {"sleeper.py"}  # locks that one thread takes and another gives back, to sleep
     barriers = {"native_stream.py"}  # one that nobody else knows
     own_threads = {"pipeline.py"}  # taken by a thread of ours, in which no handler runs, and where the process ends
     found = set()

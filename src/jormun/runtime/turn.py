@@ -15,7 +15,7 @@ from jormun.containers import deque
 from jormun.errors import HostError
 from jormun.functions import nullcontext
 from jormun.hints import TYPE_CHECKING, Callable, Final
-from jormun.locks import Lock, RLock, get_native_id
+from jormun.locks import RLock, get_native_id
 from jormun.runtime import layout
 from jormun.runtime.native import pages, stop_record
 from jormun.runtime.native.machine import Native
@@ -24,6 +24,11 @@ from jormun.runtime.native.stop_record import StopRecord
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Future
     from contextvars import ContextVar
+
+    from jormun.hints import TypeAlias
+    from jormun.runtime.sleeper import Sleeper
+
+    _Waiter: TypeAlias = "Sleeper | _TaskWaiter"
 
 OWNER: Final = layout.STOP_OWNER >> 3
 WAITING: Final = layout.STOP_WAITING >> 3
@@ -89,10 +94,11 @@ class Turn:
         claim = Claim(context, what)
         if self._take(claim):
             return claim
-        from jormun.runtime.interruption import current
+        from jormun.runtime.interruption import current  # few calls wait
+        from jormun.runtime.sleeper import Sleeper
 
         interruption = current()
-        waiter = _ThreadWaiter()
+        waiter = Sleeper()
         outer = _waiting.get(claim.thread)  # of this thread too, which a signal's handler runs in
         _waiting[claim.thread] = self  # before looking who waits: of two at once, one at least sees the other
         self._enqueue(waiter, claim)
@@ -237,27 +243,6 @@ class Turn:
             self.pass_on()
 
 
-class _ThreadWaiter:
-    """A thread that waits."""
-
-    __slots__ = ("_is_asleep",)
-
-    def __init__(self) -> None:
-        self._is_asleep = Lock()
-        self._is_asleep.acquire()
-
-    def sleep(self) -> None:
-        """Until `wake`. A signal's handler runs meanwhile, and may raise."""
-        self._is_asleep.acquire()
-
-    def wake(self) -> None:
-        """May come first."""
-        try:
-            self._is_asleep.release()
-        except RuntimeError:
-            pass  # it was released before
-
-
 class _TaskWaiter:
     """A task that waits."""
 
@@ -282,6 +267,3 @@ class _TaskWaiter:
     def _wake(self) -> None:
         if not self._future.done():
             self._future.set_result(None)
-
-
-_Waiter = _ThreadWaiter | _TaskWaiter

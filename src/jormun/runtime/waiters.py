@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from jormun.hints import Callable, Final
-from jormun.locks import TIMEOUT_MAX, Lock, RLock
+from jormun.locks import RLock
 from jormun.runtime.interruption import current
 from jormun.runtime.native.machine import Native
+from jormun.runtime.sleeper import Sleeper
 
 WAIT_OK, WAIT_NOT_EQUAL, WAIT_TIMED_OUT = 0, 1, 2
 """Results of memory.atomic.wait32 and wait64."""
@@ -19,7 +20,7 @@ class Waiters:
     def __init__(self) -> None:
         # Reentrant: a signal's handler may notify, and wait, in the middle of this.
         self._lock: Final = RLock()
-        self._sleepers: Final[dict[_Sleeper, int]] = {}
+        self._sleepers: Final[dict[Sleeper, int]] = {}
         """In the order of their coming, and at which address. Who takes one out wakes it, or is it."""
 
     def __len__(self) -> int:
@@ -30,7 +31,7 @@ class Waiters:
 
         Returns one of the results above. Raises Trap for an interruption.
         """
-        sleeper = _Sleeper()
+        sleeper = Sleeper()
         interruption = current()
         try:
             # Who stores another value and notifies takes the lock behind this, or finds the sleeper, in a signal's
@@ -64,24 +65,3 @@ class Waiters:
                     sleeper.wake()
                     woken += 1
         return woken
-
-
-class _Sleeper:
-    """A thread that sleeps."""
-
-    __slots__ = ("_is_asleep",)
-
-    def __init__(self) -> None:
-        self._is_asleep = Lock()
-        self._is_asleep.acquire()
-
-    def sleep(self, timeout_ns: int) -> None:
-        """Wait, without the GIL, for `wake` or until the time is up. A signal's handler runs, and may raise."""
-        self._is_asleep.acquire(timeout=-1 if timeout_ns < 0 else min(timeout_ns / 1e9, TIMEOUT_MAX))
-
-    def wake(self) -> None:
-        """End the sleep, which may not have begun."""
-        try:
-            self._is_asleep.release()
-        except RuntimeError:
-            pass  # it was released before
