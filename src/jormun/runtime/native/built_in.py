@@ -33,7 +33,7 @@ def text() -> str:
         _entering("start", "jormun_enter", ("ptr", "ptr", "ptr")),
         _entering("go_on", "jormun_go_on", ("ptr", "i64", "ptr", "i64", "i64")),
     )
-    return _DECLARATIONS + _NONE + _UNTRACK + _WORDS + _NOTE + "".join(entering)
+    return _DECLARATIONS + _NONE + _UNTRACK + _WORDS + _NOTE + _TRACE + "".join(entering)
 
 
 _NONE: Final = f"""
@@ -107,26 +107,38 @@ raise:
 """
 
 
+# What Python passes, as ints, to a function of METH_FASTCALL: %value0 and so on, of these types.
+def _values(types: tuple[str, ...]) -> str:
+    lines = []
+    for k, t in enumerate(types):
+        lines.append(f"  %object.at{k} = getelementptr ptr, ptr %args, i64 {k}")
+        lines.append(f"  %object{k} = load ptr, ptr %object.at{k}")
+        lines.append(f"  %word{k} = call i64 @PyLong_AsUnsignedLongLongMask(ptr %object{k})")
+        lines.append(f"  %value{k} = {'inttoptr' if t == 'ptr' else 'bitcast'} i64 %word{k} to {t}")
+    return "\n".join(lines)
+
+
 # ptr jormun_note(ptr self, ptr args, i64 count): see stacks.note_thread, whose arguments it takes. Safe as that is.
-_NOTE: Final = """
-define ptr @jormun_note(ptr %self, ptr %args, i64 %count) nounwind {
-  %process.object = load ptr, ptr %args
-  %process = call i64 @PyLong_AsUnsignedLongLongMask(ptr %process.object)
-  %key.at = getelementptr ptr, ptr %args, i64 1
-  %key.object = load ptr, ptr %key.at
-  %key = call i64 @PyLong_AsUnsignedLongLongMask(ptr %key.object)
-  %context.at = getelementptr ptr, ptr %args, i64 2
-  %context.object = load ptr, ptr %context.at
-  %context = call i64 @PyLong_AsUnsignedLongLongMask(ptr %context.object)
-  %thread.at = inttoptr i64 %process to ptr
-  store i64 0, ptr %thread.at
-  %key.32 = trunc i64 %key to i32
-  %value = inttoptr i64 %context to ptr
-  %error = call i32 @pthread_setspecific(i32 %key.32, ptr %value)
+_NOTE: Final = f"""
+define ptr @jormun_note(ptr %self, ptr %args, i64 %count) nounwind {{
+{_values(("ptr", "i64", "ptr"))}
+  store i64 0, ptr %value0
+  %key = trunc i64 %value1 to i32
+  %error = call i32 @pthread_setspecific(i32 %key, ptr %value2)
   %error.64 = sext i32 %error to i64
   %int = call ptr @PyLong_FromLongLong(i64 %error.64)
   ret ptr %int
-}
+}}
+"""
+
+# ptr jormun_trace_python(ptr self, ptr args, i64 count): the trace (trace.py) of a suspended activation, with its
+# context, frame pointer and stack pointer as ints. Safe because who calls this has the stack.
+_TRACE: Final = f"""
+define ptr @jormun_trace_python(ptr %self, ptr %args, i64 %count) nounwind {{
+{_values(("ptr", "i64", "i64"))}
+  %trace = call ptr @jormun_trace(ptr %value0, i32 0, i64 0, i64 0, i64 %value1, i64 %value2)
+  ret ptr %trace
+}}
 """
 
 
@@ -146,17 +158,11 @@ _MOVE_KEPT: Final = "\n".join(
 # whoever calls guests on it before Python knows. Safe as those are: Python calls this on the host's stack, with the
 # GIL, which they give back; and the context is Python's.
 def _entering(name: str, function: str, types: tuple[str, ...], is_suspendable: bool = True) -> str:
-    lines = [f"define ptr @jormun_{name}_python(ptr %self, ptr %args, i64 %count) nounwind {{"]
-    for k, t in enumerate(types):
-        lines.append(f"  %object.at{k} = getelementptr ptr, ptr %args, i64 {k}")
-        lines.append(f"  %object{k} = load ptr, ptr %object.at{k}")
-        lines.append(f"  %word{k} = call i64 @PyLong_AsUnsignedLongLongMask(ptr %object{k})")
-        lines.append(f"  %value{k} = {'inttoptr' if t == 'ptr' else 'bitcast'} i64 %word{k} to {t}")
     values = ", ".join(f"{t} %value{k}" for k, t in enumerate(types))
-    lines.append(f"  %kind = call i32 @{function}({values})")
-    return (
-        "\n".join(lines)
-        + f"""
+    return f"""
+define ptr @jormun_{name}_python(ptr %self, ptr %args, i64 %count) nounwind {{
+{_values(types)}
+  %kind = call i32 @{function}({values})
   %error = call ptr @PyErr_Occurred()
   %has.raised = icmp ne ptr %error, null
   br i1 %has.raised, label %{"suspend" if is_suspendable else "fail"}, label %ended
@@ -178,7 +184,6 @@ return:
   ret ptr %none
 }}
 """
-    )
 
 
 class BuiltIns:

@@ -86,9 +86,6 @@ done:
 
 # ptr jormun_left(ptr context, i32 kind): the trace of the activation that was just left, which takes the exception that
 # it was left with.
-#
-# ptr jormun_trace_python(ptr self, ptr args, i64 count): the trace of a suspended activation, with its context, frame
-# pointer and stack pointer as ints. Safe because who calls this has the stack.
 _LEFT: Final = f"""
 define internal ptr @jormun_left(ptr %context, i32 %kind) nounwind {{
   %pc.at = getelementptr i8, ptr %context, i64 {layout.CONTEXT_TRAP_PC}
@@ -108,18 +105,5 @@ trace:
   %exception = phi i64 [ 0, %0 ], [ %taken, %thrown ]
   %found = tail call ptr @jormun_trace(ptr %context, i32 %kind, i64 %exception, i64 %pc, i64 %fp, i64 %sp)
   ret ptr %found
-}}
-define ptr @jormun_trace_python(ptr %self, ptr %args, i64 %count) nounwind {{
-  %context.object = load ptr, ptr %args
-  %context.int = call i64 @PyLong_AsUnsignedLongLongMask(ptr %context.object)
-  %context = inttoptr i64 %context.int to ptr
-  %fp.at = getelementptr ptr, ptr %args, i64 1
-  %fp.object = load ptr, ptr %fp.at
-  %fp = call i64 @PyLong_AsUnsignedLongLongMask(ptr %fp.object)
-  %sp.at = getelementptr ptr, ptr %args, i64 2
-  %sp.object = load ptr, ptr %sp.at
-  %sp = call i64 @PyLong_AsUnsignedLongLongMask(ptr %sp.object)
-  %trace = call ptr @jormun_trace(ptr %context, i32 0, i64 0, i64 0, i64 %fp, i64 %sp)
-  ret ptr %trace
 }}
 """
