@@ -289,6 +289,13 @@ CONTEXT_SUSPENDED = 168
 signal's handler may call guests on the same stack before it is put aside."""
 CONTEXT_RECORD_BYTES = 208
 
+TRACE_KIND, TRACE_EXCEPTION, TRACE_PC, TRACE_ON_TOP, TRACE_RETURNS = range(5)
+"""Words of a trace, which says where in its code a guest is that was left: the kind of the trap; the exception that it
+is left with, or 0; an address within the instruction that trapped, or 0; the word at the stack pointer then; and from
+there on the return addresses of frames, innermost first."""
+TRACE_MOST_WORDS = 1024
+"""Only those return addresses that are of guests' functions are frames of a backtrace."""
+
 # Frames of baseline code, below the frame pointer `fp` (%rbp on x86-64), from which optimized code may take over at the
 # head of a loop. A value's place is found by running sums: locals in order, then operands from the bottom of the stack
 # up; each takes 8 bytes, a v128 16. A value whose bytes end at sum `end` (its own size included) lies at address

@@ -7,7 +7,8 @@ host. A damaged chain ends the walk and nothing worse.
 from __future__ import annotations
 
 from jormun.hints import Callable, Sequence
-from jormun.runtime.native import pages, trace
+from jormun.runtime import layout
+from jormun.runtime.native import pages
 from jormun.runtime.native.code import Place
 from jormun.runtime.native.x86_64 import has_frame
 
@@ -18,7 +19,7 @@ def walk(words: Sequence[int], find: Callable[[int], Place | None], limit: int) 
     """
     places: list[Place] = []
     called: Place | None = None
-    pc = words[trace.PC]
+    pc = words[layout.TRACE_PC]
     place = find(pc) if pc else None
     if pc and (place is None or not has_frame(pages.read_bytes(place.start, pc - place.start))):
         # The function has no frame yet, or the fault came in memmove: the return address is on top, the caller's frame
@@ -26,8 +27,8 @@ def walk(words: Sequence[int], find: Callable[[int], Place | None], limit: int) 
         if place is not None and place.function_index is not None:
             places.append(place)
             called = place
-        place = _caller(find, words[trace.ON_TOP])
-    for return_address in (*words[trace.RETURNS :], 0):
+        place = _caller(find, words[layout.TRACE_ON_TOP])
+    for return_address in (*words[layout.TRACE_RETURNS :], 0):
         if place is not None and place.function_index is not None:
             if called is None or not called.is_same_call(place):
                 if len(places) == limit:
@@ -35,7 +36,7 @@ def walk(words: Sequence[int], find: Callable[[int], Place | None], limit: int) 
                 places.append(place)
             called = place
         place = _caller(find, return_address)
-    return places, len(words) == trace.MOST_WORDS
+    return places, len(words) == layout.TRACE_MOST_WORDS
 
 
 def _caller(find: Callable[[int], Place | None], return_address: int) -> Place | None:

@@ -17,7 +17,7 @@ from jormun.hints import TYPE_CHECKING, Callable, Iterator
 from jormun.locks import RLock, is_main_thread, local
 from jormun.runtime import layout
 from jormun.runtime.image import CodeImage
-from jormun.runtime.native import backtrace, glue_data, number_layout, pages, signals, trace
+from jormun.runtime.native import backtrace, glue_data, number_layout, pages, signals
 from jormun.runtime.native import c_types as ctypes
 from jormun.runtime.native.built_in import BuiltIns
 from jormun.runtime.native.code import CodeRegion, LoadedCode, Place
@@ -141,7 +141,7 @@ class Native:
 
     def _trapped(self, left: bytes) -> WasmError:
         """The exception for an activation that was left, by its trace."""
-        kind, address = memoryview(left).cast("Q")[: trace.PC]
+        kind, address = memoryview(left).cast("Q")[: layout.TRACE_PC]
         if kind == _HOST_EXCEPTION:
             return HostError("the stack was switched (by a greenlet?) while a guest waited for a host function")
         places, is_cut = self._walk(left)

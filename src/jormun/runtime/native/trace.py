@@ -10,13 +10,6 @@ from jormun.errors import TrapKind
 from jormun.hints import Final
 from jormun.runtime import layout
 
-KIND, EXCEPTION, PC, ON_TOP, RETURNS = range(5)
-"""Words of a trace: the kind of the trap; the exception that the guest is left with, or 0; an address within the
-instruction that trapped, or 0; the word at the stack pointer then; and from there on the return addresses of frames,
-innermost first."""
-MOST_WORDS: Final = 1024
-"""Of a trace: of whose return addresses only those of guests' functions are frames of a backtrace."""
-
 
 def text() -> str:
     """The LLVM text."""
@@ -46,24 +39,24 @@ outside:
 
 # ptr jormun_trace(ptr context, i32 kind, i64 exception, i64 pc, i64 fp, i64 sp): the trace of a guest on this stack, as
 # bytes; null if Python has no memory, which it says. Safe because nothing outside of the stack is read, however damaged
-# the chain of frames is, and no more than MOST_WORDS are written.
+# the chain of frames is, and no more than TRACE_MOST_WORDS are written.
 _TRACE: Final = f"""
 define internal ptr @jormun_trace(ptr %context, i32 %kind, i64 %exception, i64 %pc, i64 %fp, i64 %sp) nounwind {{
-  %words = alloca [{MOST_WORDS} x i64], align 16
+  %words = alloca [{layout.TRACE_MOST_WORDS} x i64], align 16
   %kind.64 = zext i32 %kind to i64
   store i64 %kind.64, ptr %words
-  %exception.at = getelementptr i64, ptr %words, i64 {EXCEPTION}
+  %exception.at = getelementptr i64, ptr %words, i64 {layout.TRACE_EXCEPTION}
   store i64 %exception, ptr %exception.at
-  %pc.at = getelementptr i64, ptr %words, i64 {PC}
+  %pc.at = getelementptr i64, ptr %words, i64 {layout.TRACE_PC}
   store i64 %pc, ptr %pc.at
   %top = call i64 @jormun_stack_word(ptr %context, i64 %sp)
-  %top.at = getelementptr i64, ptr %words, i64 {ON_TOP}
+  %top.at = getelementptr i64, ptr %words, i64 {layout.TRACE_ON_TOP}
   store i64 %top, ptr %top.at
   br label %head
 head:
-  %k = phi i64 [ {RETURNS}, %0 ], [ %k.next, %next ]
+  %k = phi i64 [ {layout.TRACE_RETURNS}, %0 ], [ %k.next, %next ]
   %frame = phi i64 [ %fp, %0 ], [ %outer, %next ]
-  %is.full = icmp eq i64 %k, {MOST_WORDS}
+  %is.full = icmp eq i64 %k, {layout.TRACE_MOST_WORDS}
   br i1 %is.full, label %done, label %look
 look:
   %outer = call i64 @jormun_stack_word(ptr %context, i64 %frame)
